@@ -1,0 +1,57 @@
+"""Every word that a reader meets: messages by key, numbers and dates, in the reader's language.
+
+Computing rooms return numbers and codes; this room turns them into sentences. `say` looks a message up,
+`number`, `percent`, `value`, `date` and their kin write what goes into its placeholders.
+
+Examples
+--------
+>>> with use_language("it"):
+...     print(percent(0.1234, 1), period_name("2026-10"))
+12,3% ottobre 2026
+"""
+
+from svclib.report.words.messages import (
+    MessageMissing,
+    current_language,
+    known,
+    languages,
+    messages,
+    say,
+    use_language,
+)
+from svclib.report.words.values import (
+    change,
+    date,
+    date_time,
+    interval,
+    list_of,
+    number,
+    p_value,
+    percent,
+    period_name,
+    period_short,
+    signed,
+    value,
+)
+
+__all__ = [
+    "MessageMissing",
+    "change",
+    "current_language",
+    "date",
+    "date_time",
+    "interval",
+    "known",
+    "languages",
+    "list_of",
+    "messages",
+    "number",
+    "p_value",
+    "percent",
+    "period_name",
+    "period_short",
+    "say",
+    "signed",
+    "use_language",
+    "value",
+]

@@ -64,7 +64,9 @@ Code = Annotated[
     str,
     BeforeValidator(_a_string),
     StringConstraints(pattern=r"^[\w][\w .+-]{0,62}[\w+]$|^\w$"),
-    Field(description="A code: letters, digits, _ - . + and inner spaces; put it in quotes when YAML could read it as a number."),
+    Field(
+        description="A code: letters, digits, _ - . + and inner spaces; put it in quotes when YAML could read it as a number."
+    ),
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_one_line)]

@@ -78,7 +78,9 @@ class ReadOptions(Entry):
     decimal: Literal[".", ","] = "."
     thousands: str | None = None
     quote: str = '"'
-    header: Annotated[bool, Field(description="false: the file has no header; columns are column0, column1, ...")] = True
+    header: Annotated[bool, Field(description="false: the file has no header; columns are column0, column1, ...")] = (
+        True
+    )
     skip_rows: Annotated[int, Field(ge=0)] = 0
     null_values: list[str] = ["", "NA", "N/A", "null", "NULL", "None"]
 
@@ -91,20 +93,34 @@ class Dimension(Entry):
 class Source(Entry):
     name: Code
     shape: Shape
-    read: Annotated[str, Field(description="Path or glob below the folder of params/.., or an ibis URL such as duckdb:///file.db")]
+    read: Annotated[
+        str, Field(description="Path or glob below the folder of params/.., or an ibis URL such as duckdb:///file.db")
+    ]
     format: Literal["csv", "parquet", "xlsx", "jsonl", "database"] | None = None
     sheet: str | int | None = None
     table: str | None = None
     sql: str | None = None
     options: ReadOptions = ReadOptions()
-    time_zone: Annotated[str | None, Field(description="Zone of stamps without an offset; the organisation's where left out")] = None
-    columns: Annotated[dict[Code, str], Field(description="svclib's name: the source's column; names svclib does not know are kept for expressions")]
+    time_zone: Annotated[
+        str | None, Field(description="Zone of stamps without an offset; the organisation's where left out")
+    ] = None
+    columns: Annotated[
+        dict[Code, str],
+        Field(description="svclib's name: the source's column; names svclib does not know are kept for expressions"),
+    ]
     types: dict[Code, ColumnType] = {}
     dates: Annotated[dict[Code, str], Field(description="Format of a date column, e.g. %d/%m/%Y %H:%M, or iso")] = {}
     dimensions: list[Code | Dimension] = []
-    where: Annotated[Expression | None, Field(description="Rows to use, over the mapped columns; the others are counted as left out")] = None
-    explode: Annotated[Code | None, Field(description="A mapped column that holds a list: one row for each element")] = None
-    keep: Annotated[str | None, Field(pattern=r"^(last|first) by .+$", description="For an event log: one row a case, e.g. last by changed_at")] = None
+    where: Annotated[
+        Expression | None, Field(description="Rows to use, over the mapped columns; the others are counted as left out")
+    ] = None
+    explode: Annotated[
+        Code | None, Field(description="A mapped column that holds a list: one row for each element")
+    ] = None
+    keep: Annotated[
+        str | None,
+        Field(pattern=r"^(last|first) by .+$", description="For an event log: one row a case, e.g. last by changed_at"),
+    ] = None
     key: Annotated[list[Code] | None, Field(description="Columns that tell rows apart; case_id for cases")] = None
     department: Annotated[Code | None, Field(description="Department of every row, where the source names none")] = None
     department_missing: Annotated[Code | None, Field(description="Department of rows that name none")] = None
@@ -112,7 +128,9 @@ class Source(Entry):
         Literal["quarantine", "leave_out"], Field(description="What to do with rows of undeclared departments")
     ] = "quarantine"
     max_bad_share: Annotated[float, Field(ge=0, le=1, description="More bad rows than this stop the run")] = 0.02
-    silent_after: Annotated[Duration | None, Field(description="A department without rows for this long is reported")] = None
+    silent_after: Annotated[
+        Duration | None, Field(description="A department without rows for this long is reported")
+    ] = None
     final_from: Annotated[Date | None, Field(description="First day that the source covers in full")] = None
     final_to: Annotated[Date | None, Field(description="Last day that the source covers in full")] = None
 
@@ -168,10 +186,16 @@ class Kpi(Entry):
     denominator: Expression | None = None
     value: Annotated[Expression | None, Field(description="The number measured, for mean, quantile and score")] = None
     event: Annotated[Code | None, Field(description="The stamp that ends the time, for time_to_event")] = None
-    statistic: Annotated[Literal["median", "mean", "within", "quantile"], Field(description="For time_to_event")] = "median"
+    statistic: Annotated[Literal["median", "mean", "within", "quantile"], Field(description="For time_to_event")] = (
+        "median"
+    )
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    within: Annotated[Duration | None, Field(description="For statistic: within; the share that ends in this time")] = None
-    horizon: Annotated[Duration | None, Field(description="Times are followed at most this long (restricted mean)")] = None
+    within: Annotated[Duration | None, Field(description="For statistic: within; the share that ends in this time")] = (
+        None
+    )
+    horizon: Annotated[Duration | None, Field(description="Times are followed at most this long (restricted mean)")] = (
+        None
+    )
     where: Expression | None = None
     scale: Scale | None = None
     per: Annotated[float, Field(gt=0, description="A rate is shown per this many of the denominator")] = 1
@@ -181,14 +205,18 @@ class Kpi(Entry):
     unit: Annotated[str, Field(max_length=20, description='"%", "h", "d", "min", "" or any word')] = ""
     decimals: Annotated[int | None, Field(ge=0, le=6)] = None
     minimum_n: Annotated[int, Field(ge=1)] = 10
-    possible: Annotated[list[float] | None, Field(min_length=2, max_length=2, description="Lowest and highest possible value")] = None
+    possible: Annotated[
+        list[float] | None, Field(min_length=2, max_length=2, description="Lowest and highest possible value")
+    ] = None
     frequency: Literal["week", "month", "quarter"] | None = None
     targets: list[Target] = []
     rebase: list[Rebase] = []
     changes: Annotated[list[Change], Field(description="Dates at which the definition or the data changed")] = []
     chart: Chart = "auto"
     rules: Rules = "nhs"
-    dimensions: Annotated[list[Code] | None, Field(description="Dimensions to explain with; the source's where left out")] = None
+    dimensions: Annotated[
+        list[Code] | None, Field(description="Dimensions to explain with; the source's where left out")
+    ] = None
     owner: Line | None = None
 
     @model_validator(mode="before")

@@ -1,0 +1,317 @@
+"""What one file of `params/` says of another: names must exist, expressions must know their columns."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from svclib.catalogue.load import nearest
+from svclib.catalogue.models import SHAPE_COLUMNS, SHAPE_DATE, TIMESTAMPS, Kpi, Source
+from svclib.errors import Problem
+
+if TYPE_CHECKING:
+    from svclib.catalogue.load import Catalogue
+
+
+def check_catalogue(catalogue: Catalogue) -> list[Problem]:
+    """Every contradiction between the files, in the order of the files."""
+    return [
+        *_check_organisation(catalogue),
+        *_check_unique(catalogue),
+        *_check_departments(catalogue),
+        *(p for source in catalogue.sources for p in _check_source(catalogue, source)),
+        *(p for kpi in catalogue.kpis for p in _check_kpi(catalogue, kpi)),
+        *_check_knowledge(catalogue),
+    ]
+
+
+def known_columns(source: Source) -> dict[str, str]:
+    """The names an expression over the source may use: mapped columns and dimensions."""
+    return {**source.columns, **source.dimension_columns, "department": "department"}
+
+
+def _check_organisation(catalogue: Catalogue) -> Iterator[Problem]:
+    zones = [("organisation", "time_zone", catalogue.organisation.time_zone)]
+    for source in catalogue.sources:
+        if source.time_zone:
+            zones.append(("sources", source.name, source.time_zone))
+    for kind, name, zone in zones:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            where = catalogue.locate(kind, name, "time_zone")
+            if kind == "organisation":
+                where = catalogue.documents["organisation"].at(("time_zone",))
+            yield Problem(where, f"'{zone}' is no time zone", "write an IANA name such as Europe/Rome")
+
+
+def _check_unique(catalogue: Catalogue) -> Iterator[Problem]:
+    for kind, attribute in (
+        ("departments", "code"),
+        ("sources", "name"),
+        ("kpis", "code"),
+        ("hypotheses", "code"),
+        ("themes", "code"),
+    ):
+        names = Counter(getattr(entry, attribute) for entry in getattr(catalogue, kind))
+        for name, count in names.items():
+            if count > 1:
+                yield Problem(
+                    ", ".join(_places(catalogue, kind, attribute, name)),
+                    f"the {attribute} '{name}' is declared {count} times",
+                    "give each its own",
+                )
+    folded = Counter(d.code.casefold() for d in catalogue.departments)
+    for department in catalogue.departments:
+        if (
+            folded[department.code.casefold()] > 1
+            and sum(d.code == department.code for d in catalogue.departments) == 1
+        ):
+            yield Problem(
+                catalogue.locate("departments", department.code),
+                f"the code '{department.code}' differs from another only in upper and lower case",
+                "choose codes that differ on every file system",
+            )
+
+
+def _places(catalogue: Catalogue, kind: str, attribute: str, name: str) -> list[str]:
+    document = catalogue.documents[kind]
+    return [document.at((i,)) for i, entry in enumerate(document.content) if entry.get(attribute) == name]
+
+
+def _check_departments(catalogue: Catalogue) -> Iterator[Problem]:
+    codes = [d.code for d in catalogue.departments]
+    if not codes:
+        yield Problem(f"{catalogue.folder.name}/departments.yaml", "declares no department", "add at least one")
+    owners: dict[str, str] = {}
+    for department in catalogue.departments:
+        for alias in department.aliases:
+            if owners.setdefault(alias, department.code) != department.code:
+                where = catalogue.locate("departments", department.code, "aliases")
+                yield Problem(where, f"the alias '{alias}' also belongs to {owners[alias]}", "keep it in one place")
+        if department.peers != "auto":
+            for peer in department.peers:
+                where = catalogue.locate("departments", department.code, "peers")
+                if peer not in codes:
+                    yield Problem(where, f"the peer '{peer}' is no department", nearest(peer, codes))
+                elif peer == department.code:
+                    yield Problem(where, "a department is not its own peer", "leave it out")
+
+
+def _check_source(catalogue: Catalogue, source: Source) -> Iterator[Problem]:
+    def at(*path: str) -> str:
+        return catalogue.locate("sources", source.name, *path)
+
+    needed, optional = SHAPE_COLUMNS[source.shape]
+    for column in needed:
+        if column not in source.columns:
+            yield Problem(
+                at("columns"),
+                f"the shape {source.shape} needs the column '{column}'",
+                f"map it: '{column}: its name in the file'",
+            )
+    if (
+        source.shape == "counts"
+        and not {"numerator", "value"} & set(source.columns)
+        and not set(source.columns) - {"department", "period", "kpi"}
+    ):
+        yield Problem(
+            at("columns"),
+            "counts need at least one column of figures",
+            "map 'numerator' and 'denominator', or 'value' and 'n', or a name of your own",
+        )
+    for column in source.columns:
+        # A known name misspelt would silently become an extra column.
+        close = difflib.get_close_matches(column, [*needed, *optional], n=1, cutoff=0.85)
+        if column not in (*needed, *optional) and close and close[0] not in source.columns:
+            yield Problem(
+                at("columns", column),
+                f"'{column}' is not a column that svclib knows",
+                f"write '{close[0]}', or choose a name less like it",
+            )
+    if "department" not in source.columns and source.department is None:
+        yield Problem(
+            at("columns"), "no column names the department", "map 'department', or set 'department: CODE' for all rows"
+        )
+    codes = [d.code for d in catalogue.departments]
+    for name in ("department", "department_missing"):
+        code = getattr(source, name)
+        if code is not None and code not in codes:
+            yield Problem(at(name), f"'{code}' is no department", nearest(code, codes))
+    known = known_columns(source)
+    for name in ("types", "dates"):
+        for column in getattr(source, name):
+            if column not in known:
+                yield Problem(at(name, column), f"'{column}' is no mapped column", nearest(column, known))
+    for column in source.key or []:
+        if column not in known:
+            yield Problem(at("key"), f"'{column}' is no mapped column", nearest(column, known))
+    if source.explode and source.explode not in source.columns:
+        yield Problem(at("explode"), f"'{source.explode}' is no mapped column", nearest(source.explode, source.columns))
+    if source.where:
+        yield from _check_expression(source.where, [*known], at("where"), "where")
+    if (source.table or source.sql) and "://" not in source.read:
+        yield Problem(at("read"), "table and sql are for databases", "give read an ibis URL such as duckdb:///file.db")
+    if source.table and source.sql:
+        yield Problem(at("sql"), "table and sql exclude each other", "keep one of the two")
+
+
+def _check_kpi(catalogue: Catalogue, kpi: Kpi) -> Iterator[Problem]:
+    def at(*path: str | int) -> str:
+        return catalogue.locate("kpis", kpi.code, *path)
+
+    names = [s.name for s in catalogue.sources]
+    if kpi.source not in names:
+        yield Problem(at("source"), f"'{kpi.source}' is no source", nearest(kpi.source, names))
+        return
+    source = catalogue.source(kpi.source)
+    known = known_columns(source)
+    for field in ("numerator", "denominator", "value", "where"):
+        expression = getattr(kpi, field)
+        if expression:
+            yield from _check_expression(expression, known, at(field), field)
+    for field in ("cohort", "event"):
+        column = getattr(kpi, field)
+        if column and column not in known:
+            yield Problem(at(field), f"the source '{source.name}' has no column '{column}'", nearest(column, known))
+        elif (
+            column
+            and column not in TIMESTAMPS
+            and source.types.get(column) not in ("date", "timestamp")
+            and column not in source.dates
+        ):
+            yield Problem(
+                at(field),
+                f"'{column}' is not declared as a date",
+                f"add 'types: {{{column}: timestamp}}' to the source",
+            )
+    if kpi.dimensions is not None:
+        for dimension in kpi.dimensions:
+            if dimension not in source.dimension_columns:
+                yield Problem(
+                    at("dimensions"),
+                    f"'{dimension}' is no dimension of '{source.name}'",
+                    nearest(dimension, source.dimension_columns),
+                )
+    if (
+        kpi.kind in ("time_to_event", "availability")
+        and source.shape != {"time_to_event": "cases", "availability": "outages"}[kpi.kind]
+    ):
+        yield Problem(
+            at("kind"),
+            f"{kpi.kind} needs a source of shape {'cases' if kpi.kind == 'time_to_event' else 'outages'}, not {source.shape}",
+            "choose another source or kind",
+        )
+    if kpi.possible and kpi.possible[0] >= kpi.possible[1]:
+        yield Problem(at("possible"), "the lower bound is not below the upper one", "write [lowest, highest]")
+    for index, target in enumerate(kpi.targets):
+        if target.to and target.to < target.from_:
+            yield Problem(at("targets", index), "a target ends before it starts", "mend 'from' or 'to'")
+        bounds = kpi.possible or ([0, 1] if kpi.kind in ("proportion", "availability") else None)
+        if bounds and not bounds[0] <= target.value <= bounds[1]:
+            cure = (
+                "write proportions between 0 and 1, e.g. 0.95" if bounds == [0, 1] else "mend the target or 'possible'"
+            )
+            yield Problem(
+                at("targets", index),
+                f"the target {target.value:g} can never be reached: possible is {bounds[0]:g} to {bounds[1]:g}",
+                cure,
+            )
+
+
+def default_cohort(kpi: Kpi, source: Source) -> str:
+    """The date column that puts a row into a period."""
+    return kpi.cohort or SHAPE_DATE[source.shape]
+
+
+def _check_expression(expression: str, known: Iterable[str], where: str, field: str) -> Iterator[Problem]:
+    import sqlglot
+    from sqlglot import expressions as exp
+
+    known = list(known)
+    try:
+        tree = sqlglot.parse_one(f"select {expression}", read="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        detail = str(error).split(".")[0].split("\n")[0]
+        yield Problem(
+            where,
+            f"{field}: {expression!r} is no SQL expression ({detail})",
+            "write a condition or a number over the columns",
+        )
+        return
+    if (
+        not isinstance(tree, exp.Select)
+        or len(tree.expressions) != 1
+        or {k for k, v in tree.args.items() if v} - {"expressions", "kind", "hint"}
+    ):
+        yield Problem(where, f"{field}: one expression is expected, not a query", "write only the condition or number")
+        return
+    if tree.find(exp.Subquery) or len(list(tree.find_all(exp.Select))) > 1:
+        yield Problem(
+            where, f"{field}: queries inside an expression are not allowed", "write it over the source's columns"
+        )
+    if aggregate := tree.find(exp.AggFunc, exp.Window):
+        yield Problem(
+            where,
+            f"{field}: '{aggregate.sql('duckdb')}' is an aggregate; svclib sums rows itself",
+            "write what one row contributes",
+        )
+    lowered = {name.lower() for name in known}
+    for column in tree.find_all(exp.Column):
+        if column.name.lower() not in lowered:
+            yield Problem(where, f"{field}: no column '{column.name}'", nearest(column.name, known))
+
+
+def _check_knowledge(catalogue: Catalogue) -> Iterator[Problem]:
+    departments = [d.code for d in catalogue.departments]
+    kpis = [k.code for k in catalogue.kpis]
+    titles = [e.title for e in catalogue.events]
+    for event in catalogue.events:
+        yield from _check_names(catalogue, "events", event.title, "departments", event.departments, departments)
+        yield from _check_names(catalogue, "events", event.title, "kpis", event.kpis, kpis)
+        if event.to and event.to < event.date:
+            yield Problem(
+                catalogue.locate("events", event.title, "to"), "an event ends before it starts", "mend 'date' or 'to'"
+            )
+    for hypothesis in catalogue.hypotheses:
+        yield from _check_names(catalogue, "hypotheses", hypothesis.code, "kpis", hypothesis.kpis, kpis)
+        yield from _check_hypothesis(catalogue, hypothesis, titles)
+
+
+def _check_hypothesis(catalogue: Catalogue, hypothesis: Any, titles: list[str]) -> Iterator[Problem]:
+    chosen = [k for k in catalogue.kpis if hypothesis.kpis == "all" or k.code in hypothesis.kpis]
+    sources = [s for s in catalogue.sources if s.name in {k.source for k in chosen}]
+    dimensions = {d for s in sources for d in s.dimension_columns}
+    for dimension in hypothesis.test or {}:
+        if dimension not in dimensions:
+            yield Problem(
+                catalogue.locate("hypotheses", hypothesis.code, "test"),
+                f"'{dimension}' is no dimension of the KPIs' sources",
+                nearest(dimension, dimensions),
+            )
+    if hypothesis.event and hypothesis.event not in titles:
+        yield Problem(
+            catalogue.locate("hypotheses", hypothesis.code, "event"),
+            f"no event has the title '{hypothesis.event}'",
+            nearest(hypothesis.event, titles),
+        )
+    if hypothesis.where and sources:
+        known = {c for s in sources for c in known_columns(s)}
+        yield from _check_expression(
+            hypothesis.where, known, catalogue.locate("hypotheses", hypothesis.code, "where"), "where"
+        )
+
+
+def _check_names(
+    catalogue: Catalogue, kind: str, name: str, field: str, given: Any, known: list[str]
+) -> Iterator[Problem]:
+    if given == "all":
+        return
+    for code in given:
+        if code not in known:
+            yield Problem(
+                catalogue.locate(kind, name, field), f"'{code}' is not among the {field}", nearest(code, known)
+            )

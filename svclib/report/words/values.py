@@ -164,7 +164,14 @@ def date(day: dt.date | str | None, style: str = "long", *, language: str | None
     return format_date(day, _DATE_PATTERNS[style], locale=locale(code))
 
 
-_DATE_PATTERNS = {"long": "d MMMM y", "medium": "d MMM y", "short": "d MMM", "month": "LLLL y", "month_short": "LLL yy"}
+_DATE_PATTERNS = {
+    "long": "d MMMM y",
+    "medium": "d MMM y",
+    "short": "d MMM",
+    "month": "LLLL y",
+    "month_short": "LLL yy",
+    "month_only": "LLL",
+}
 
 
 def date_time(moment: dt.datetime | str, *, language: str | None = None) -> str:

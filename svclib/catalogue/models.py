@@ -219,11 +219,6 @@ class Kpi(Entry):
     ] = None
     owner: Line | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _numbers_are_numbers(cls, data: Any) -> Any:
-        return data
-
     @model_validator(mode="after")
     def _parts_fit_the_kind(self) -> Self:
         needs: dict[str, tuple[str, ...]] = {
@@ -236,6 +231,8 @@ class Kpi(Entry):
             raise ValueError(f"a KPI of kind {self.kind} needs {' and '.join(missing)}")
         if self.kind == "time_to_event" and self.statistic == "within" and self.within is None:
             raise ValueError("statistic: within needs within, e.g. within: 5d")
+        if self.kind == "time_to_event" and self.statistic == "mean" and not (self.horizon or self.maturity):
+            raise ValueError("statistic: mean needs horizon, e.g. horizon: 14d; open cases have no mean without it")
         if isinstance(self.direction, Band) and self.direction.between[0] > self.direction.between[1]:
             raise ValueError("between: the lower bound comes first")
         starts = [target.from_ for target in self.targets]

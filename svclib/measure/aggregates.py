@@ -1,0 +1,360 @@
+"""The sums behind each kind of KPI: SQL in DuckDB's dialect, one row a department and period."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from svclib.catalogue.check import default_cohort
+from svclib.catalogue.models import Kpi, Scale, Source
+from svclib.measure import intervals
+from svclib.measure.engine import frame
+from svclib.measure.periods import Frequency, Period
+
+if TYPE_CHECKING:
+    from ibis.backends.sql import SQLBackend
+
+    from svclib.measure.kpi import Declaration
+
+_UNIT_SECONDS = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_EMPTY = ["value", "numerator", "denominator", "n", "sd", "lower", "upper", "open"]
+
+
+def aggregate(backend: SQLBackend, declaration: Declaration, *, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+    """One row for each department and period that has rows.
+
+    Returns
+    -------
+    ``department, start, value, numerator, denominator, n, sd, lower, upper, open``.
+    """
+    groups = _KINDS[declaration.kpi.kind](backend, declaration, as_of, frequency)
+    for column in _EMPTY:
+        if column not in groups:
+            groups[column] = np.nan
+    groups[_EMPTY] = groups[_EMPTY].astype("float64")
+    return groups[["department", "start", *_EMPTY]]
+
+
+def rows(
+    backend: SQLBackend, declaration: Declaration, department: str, *, since: dt.date, until: dt.date, as_of: dt.datetime
+) -> pd.DataFrame:
+    """The rows of one department's KPI from `since` to before `until`, with what each contributes."""
+    kpi, source = declaration.kpi, declaration.source
+    cohort = _quoted(default_cohort(kpi, source))
+    code = department.replace("'", "''")
+    parts = [f"{cohort} as cohort_at"]
+    if kpi.kind == "time_to_event":
+        duration, observed = _duration(kpi, source, as_of)
+        parts += [f"{duration} as duration", f"{observed} as observed"]
+    elif kpi.kind in ("mean", "quantile", "score"):
+        parts += [f"{_value(declaration)} as value", f"{_weight(declaration)} as den"]
+    elif kpi.kind != "availability":
+        parts += [f"{_numerator(declaration)} as num", f"{_denominator(declaration)} as den"]
+    query = f"""
+        select *, {", ".join(parts)} from {_quoted(source.name)}
+        where {_condition(kpi, source)} and department = '{code}'
+          and {cohort} >= timestamp '{since}' and {cohort} < timestamp '{until}'
+    """
+    # A source column that bears one of the computed names would come twice.
+    result = frame(backend, f"select * from ({query})")
+    return result.loc[:, ~result.columns.duplicated(keep="last")]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sql(expression: str) -> str:
+    """The expression as one parenthesised piece, without comments that could swallow what follows."""
+    import sqlglot
+
+    return f"({sqlglot.parse_one(expression, read='duckdb').sql('duckdb', comments=False)})"
+
+
+def _condition(kpi: Kpi, source: Source) -> str:
+    conditions = [f"{_quoted(default_cohort(kpi, source))} is not null"]
+    if kpi.where:
+        conditions.append(_sql(kpi.where))
+    if "kpi" in source.columns:
+        conditions.append("kpi = '" + kpi.code.replace("'", "''") + "'")
+    return " and ".join(conditions)
+
+
+def _number(expression: str, declaration: Declaration) -> str:
+    """The expression as a number, true as 1 and false as 0 (PostgreSQL casts no boolean to a double)."""
+    import sqlglot
+    from sqlglot import expressions as exp
+
+    tree = sqlglot.parse_one(expression, read="duckdb").unnest()
+    condition = isinstance(tree, exp.Predicate | exp.Connector | exp.Not | exp.Boolean)
+    condition = condition or (isinstance(tree, exp.Column) and tree.name.lower() in declaration.booleans)
+    sql = _sql(expression)
+    return f"(case when {sql} then 1.0 when not {sql} then 0.0 end)" if condition else f"cast({sql} as double)"
+
+
+def _numerator(declaration: Declaration) -> str:
+    default = "numerator" if "numerator" in declaration.source.columns else "true"
+    return _number(declaration.kpi.numerator or default, declaration)
+
+
+def _denominator(declaration: Declaration) -> str:
+    default = "denominator" if "denominator" in declaration.source.columns else "true"
+    return _number(declaration.kpi.denominator or default, declaration)
+
+
+def _value(declaration: Declaration) -> str:
+    kpi = declaration.kpi
+    value = _number(kpi.value or "value", declaration)
+    if kpi.kind == "score":
+        scale = kpi.scale or Scale()
+        if scale.measure == "csat":
+            tops = ", ".join(f"{v:g}" for v in scale.top)
+            return f"case when {value} is null then null when {value} in ({tops}) then 1.0 else 0.0 end"
+        if scale.measure == "nps":
+            return f"case when {value} is null then null when {value} >= 9 then 100.0 when {value} <= 6 then -100.0 else 0.0 end"
+    return value
+
+
+def _weight(declaration: Declaration) -> str:
+    source = declaration.source
+    if declaration.kpi.denominator:
+        return _number(declaration.kpi.denominator, declaration)
+    return "cast(n as double)" if source.shape == "counts" and "n" in source.columns else "1.0"
+
+
+def _start(kpi: Kpi, source: Source, frequency: Frequency) -> str:
+    return f"cast(date_trunc('{frequency}', {_quoted(default_cohort(kpi, source))}) as date)"
+
+
+def _groups(backend: SQLBackend, declaration: Declaration, frequency: Frequency, columns: str, inner: str) -> pd.DataFrame:
+    kpi, source = declaration.kpi, declaration.source
+    query = f"""
+        select department, start, {columns}
+        from (select department, {_start(kpi, source, frequency)} as start, {inner}
+              from {_quoted(source.name)} where {_condition(kpi, source)}) as contributions
+        group by department, start order by department, start
+    """
+    return _dated(frame(backend, query))
+
+
+def _dated(groups: pd.DataFrame) -> pd.DataFrame:
+    groups["start"] = [d.date() if isinstance(d, dt.datetime) else d for d in groups["start"]]
+    numbers = groups.columns.difference(["department", "start"])
+    groups[numbers] = groups[numbers].apply(pd.to_numeric).astype("float64")
+    return groups
+
+
+def _ratio(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+    """Proportions and rates: a row counts only where both its parts are known; outside the denominator it is nothing."""
+    kpi, source = declaration.kpi, declaration.source
+    known = "num is not null and den is not null"
+    # Of single rows a numerator counts only inside the denominator; totals bring both sums along.
+    inside = known if source.shape == "counts" else f"{known} and den <> 0"
+    groups = _groups(
+        backend, declaration, frequency,
+        f"sum(case when {inside} then num end) as numerator, sum(case when {known} then den end) as denominator, "
+        f"sum(case when {inside} then 1 else 0 end) as rows",
+        f"{_numerator(declaration)} as num, {_denominator(declaration)} as den",
+    )  # fmt: skip
+    numerator, denominator = groups["numerator"], groups["denominator"].where(groups["denominator"] > 0)
+    if kpi.kind == "proportion":
+        groups["value"] = numerator / denominator
+        groups["n"] = groups["denominator"]
+        groups["lower"], groups["upper"] = intervals.wilson_interval(numerator, denominator)
+    else:
+        groups["value"] = kpi.per * numerator / denominator
+        groups["n"] = groups["denominator"] if source.shape == "counts" else groups["rows"]
+        low, high = intervals.poisson_interval(numerator, denominator)
+        groups["lower"], groups["upper"] = kpi.per * low, kpi.per * high
+    return groups
+
+
+def _count(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+    kpi, source = declaration.kpi, declaration.source
+    groups = _groups(backend, declaration, frequency, "sum(num) as numerator", f"{_numerator(declaration)} as num")
+    groups["value"] = groups["n"] = groups["numerator"]
+    groups["lower"], groups["upper"] = intervals.poisson_interval(groups["value"])
+    return groups
+
+
+def _mean(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+    """Means and scores; totals are weighted by their `n` (or the KPI's denominator)."""
+    kpi, source = declaration.kpi, declaration.source
+    groups = _groups(
+        backend, declaration, frequency,
+        "sum(value * den) as numerator, sum(case when value is not null then den end) as denominator, "
+        "stddev_samp(value) as sd, count(value) as rows",
+        f"{_value(declaration)} as value, {_weight(declaration)} as den",
+    )  # fmt: skip
+    weight = groups["denominator"].where(groups["denominator"] > 0)
+    groups["value"] = groups["numerator"] / weight
+    groups["n"] = groups["denominator"] if source.shape == "counts" else groups["rows"]
+    if kpi.kind == "score" and (kpi.scale or Scale()).measure == "csat":
+        groups["sd"] = np.nan
+        groups["lower"], groups["upper"] = intervals.wilson_interval(groups["numerator"], weight)
+        return groups
+    if source.shape == "counts":  # the spread of totals is not that of single values
+        groups["sd"] = np.nan
+    groups["lower"], groups["upper"] = intervals.t_interval(groups["value"], groups["sd"], groups["rows"])
+    return groups
+
+
+def _quantile(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+    kpi, source = declaration.kpi, declaration.source
+    single = _single(backend, declaration, frequency, f"{_value(declaration)} as value", "value is not null")
+
+    def summary(values: np.ndarray) -> dict[str, float]:
+        lower, upper = intervals.quantile_interval(values, kpi.quantile)
+        return {"value": float(np.quantile(values, kpi.quantile)), "n": len(values), "lower": lower, "upper": upper}
+
+    return _by_group(single, lambda part: summary(part["value"].to_numpy(float)))
+
+
+def _time_to_event(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+    """Times by Kaplan-Meier: what is still open counts as open, not as absent."""
+    kpi, source = declaration.kpi, declaration.source
+    duration, observed = _duration(kpi, source, as_of)
+    single = _single(backend, declaration, frequency, f"{duration} as duration, {observed} as observed, {_quoted(kpi.event or '')} is null as still_open", "duration >= 0")
+    unit = _unit_seconds(kpi)
+    horizon = _horizon(kpi).total_seconds() / unit
+    within = kpi.within.total_seconds() / unit if kpi.within else None
+
+    def summary(part: pd.DataFrame) -> dict[str, float]:
+        time, seen = part["duration"].to_numpy(float), part["observed"].to_numpy(bool)
+        curve = intervals.kaplan_meier(time, seen)
+        if kpi.statistic == "within":
+            value, lower, upper = curve.done_within(float(within or 0))
+        elif kpi.statistic == "mean":
+            value, lower, upper = curve.restricted_mean(horizon)
+        else:
+            value, lower, upper = curve.quantile(0.5 if kpi.statistic == "median" else kpi.quantile)
+        spread = float(np.std(time[seen], ddof=1)) if seen.sum() > 1 else float("nan")
+        return {"value": value, "lower": lower, "upper": upper, "n": len(time), "sd": spread, "open": float(part["still_open"].sum())}
+
+    groups = _by_group(single, summary)
+    if kpi.statistic == "within" and len(groups):
+        groups["numerator"], groups["denominator"] = groups["value"] * groups["n"], groups["n"]
+    return groups
+
+
+def _availability(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+    """Share of minutes without an outage: overlapping outages count once, those over a period's end are split."""
+    kpi, source = declaration.kpi, declaration.source
+    end = f"least(coalesce(ended_at, {_stamp(as_of)}), {_stamp(as_of)})"
+    outages = frame(
+        backend,
+        f"select department, started_at, {end} as ended_at from {_quoted(source.name)} "
+        f"where {_condition(kpi, source)} and started_at < {_stamp(as_of)} order by department, started_at",
+    )
+    start = declaration.coverage.start
+    cutoff = min(as_of, dt.datetime.combine(declaration.coverage.end, dt.time()))
+    if start >= cutoff.date():
+        return pd.DataFrame(columns=["department", "start", *_EMPTY])
+    periods = [Period.containing(start, frequency)]
+    while periods[-1].end < cutoff.date() or dt.datetime.combine(periods[-1].end, dt.time()) < cutoff:
+        periods.append(periods[-1].next())
+    edges = pd.DatetimeIndex([periods[0].start, *(p.end for p in periods)])
+    found = []
+    for department in declaration.departments:
+        own = outages[outages["department"] == department]
+        began = own["started_at"].clip(lower=pd.Timestamp(start))
+        minutes, number = _minutes_down(began, own["ended_at"], edges)
+        found.append(pd.DataFrame({"department": department, "start": [p.start for p in periods], "down": minutes, "n": number}))
+    if not found:
+        return pd.DataFrame(columns=["department", "start", *_EMPTY])
+    groups = pd.concat(found, ignore_index=True)
+    upper = np.minimum(edges[1:].to_numpy(), np.datetime64(cutoff))
+    lower = np.maximum(edges[:-1].to_numpy(), np.datetime64(start))
+    total = (upper - lower) / np.timedelta64(1, "m")
+    groups["denominator"] = np.tile(total, len(found))
+    groups["numerator"] = groups["denominator"] - groups.pop("down")
+    groups["value"] = groups["numerator"] / groups["denominator"]
+    return groups
+
+
+def _minutes_down(starts: pd.Series, ends: pd.Series, edges: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray]:
+    """Minutes of the union of the intervals in each cell of `edges`, and how many intervals touch it."""
+    minutes = np.zeros(len(edges) - 1)
+    number = np.zeros(len(edges) - 1)
+    bounds = edges.to_numpy()
+    for a, b in zip(starts.to_numpy(), ends.to_numpy(), strict=True):
+        if b > a:
+            number += (bounds[:-1] < b) & (bounds[1:] > a)
+    for a, b in _union(starts, ends):
+        overlap = (np.minimum(bounds[1:], b) - np.maximum(bounds[:-1], a)) / np.timedelta64(1, "m")
+        minutes += np.clip(overlap, 0, None)
+    return minutes, number
+
+
+def _union(starts: pd.Series, ends: pd.Series) -> list[tuple[Any, Any]]:
+    merged: list[list[Any]] = []
+    for a, b in sorted(zip(starts.to_numpy(), ends.to_numpy(), strict=True)):
+        if b <= a:
+            continue
+        if merged and a <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], b)
+        else:
+            merged.append([a, b])
+    return [(a, b) for a, b in merged]
+
+
+def _stamp(moment: dt.datetime) -> str:
+    return f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
+
+
+def _unit_seconds(kpi: Kpi) -> float:
+    return _UNIT_SECONDS.get(kpi.unit, 86400.0)
+
+
+def _horizon(kpi: Kpi) -> dt.timedelta:
+    return kpi.horizon or kpi.maturity
+
+
+def _duration(kpi: Kpi, source: Source, as_of: dt.datetime) -> tuple[str, str]:
+    """SQL of the time from the cohort's stamp to the event or the cut-off, and of whether the event was seen."""
+    start, event = _quoted(default_cohort(kpi, source)), _quoted(kpi.event or "")
+    end = f"coalesce({event}, {_stamp(as_of)})"
+    seconds = f"date_diff('second', {start}, {end})"
+    seen = f"{event} is not null"
+    if kpi.statistic == "mean":
+        horizon = _horizon(kpi).total_seconds()
+        seen = f"({seen} and {seconds} <= {horizon:.0f})"
+        seconds = f"least({seconds}, {horizon:.0f})"
+    return f"(cast({seconds} as double) / {_unit_seconds(kpi):.1f})", seen
+
+
+def _single(backend: SQLBackend, declaration: Declaration, frequency: Frequency, columns: str, keep: str) -> pd.DataFrame:
+    kpi, source = declaration.kpi, declaration.source
+    query = f"""
+        select * from (
+            select department, {_start(kpi, source, frequency)} as start, {columns}
+            from {_quoted(source.name)} where {_condition(kpi, source)}) as single
+        where {keep}
+    """
+    single = frame(backend, query)
+    single["start"] = pd.to_datetime(single["start"]).astype("datetime64[s]")
+    return single
+
+
+def _by_group(single: pd.DataFrame, summary: Callable[[pd.DataFrame], dict[str, float]]) -> pd.DataFrame:
+    found = [
+        {"department": department, "start": pd.Timestamp(start).date(), **summary(part)}
+        for (department, start), part in single.groupby(["department", "start"], sort=True)
+    ]
+    return pd.DataFrame(found) if found else pd.DataFrame(columns=["department", "start", *_EMPTY])
+
+
+_KINDS: dict[str, Callable[[Any, Any, dt.datetime, Frequency], pd.DataFrame]] = {
+    "proportion": _ratio,
+    "rate": _ratio,
+    "count": _count,
+    "mean": _mean,
+    "score": _mean,
+    "quantile": _quantile,
+    "time_to_event": _time_to_event,
+    "availability": _availability,
+}

@@ -1,0 +1,176 @@
+"""Exact predictive distributions: what the next period may bring, given a baseline of counts.
+
+For proportions the next count is beta-binomial, for counts and rates negative binomial (gamma-Poisson), both from
+Jeffreys priors: the baseline's own uncertainty is in the limits, so twelve months promise less than twenty-four.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special, stats
+
+from svclib.measure.charts import Limits
+
+# Two-sided chance of a point beyond three sigma of a normal distribution.
+ALPHA = 0.0027
+
+
+def beta_binomial_tails(count: np.ndarray, size: np.ndarray, events: float, cases: float) -> tuple[np.ndarray, np.ndarray]:
+    """P(X <= count) and P(X >= count) for the next `size` cases, after `events` in `cases`.
+
+    Parameters
+    ----------
+    count, size
+        Whole numbers, one pair a period.
+    events, cases
+        Totals of the baseline.
+
+    Examples
+    --------
+    >>> low, high = beta_binomial_tails(np.array([5]), np.array([20]), 190, 200)
+    >>> bool(low[0] < 1e-6), bool(high[0] > 0.999)
+    (True, True)
+    """
+    a, b = events + 0.5, cases - events + 0.5
+    low, high = np.ones(len(count)), np.ones(len(count))
+    for i, (x, n) in enumerate(zip(count, size, strict=True)):
+        if not (np.isfinite(x) and np.isfinite(n)) or n <= 0:
+            low[i] = high[i] = np.nan
+            continue
+        low[i], high[i] = _tails(x, n, a, b)
+    return low, high
+
+
+def _tails(x: float, n: float, a: float, b: float) -> tuple[float, float]:
+    """Sums over the shorter side of the support, so that a million cases near 0 or 100 % cost little."""
+    if n > 20_000:
+        # The discreteness no longer shows: a beta-normal approximation with the exact mean and variance.
+        mean = n * a / (a + b)
+        sd = np.sqrt(mean * b / (a + b) * (a + b + n) / (a + b + 1))
+        return float(stats.norm.cdf((x + 0.5 - mean) / sd)), float(stats.norm.sf((x - 0.5 - mean) / sd))
+    mass = np.exp(_log_mass(np.arange(int(round(n)) + 1), round(n), a, b))
+    at = int(round(x))
+    return float(mass[: at + 1].sum()), float(mass[at:].sum())
+
+
+def _log_mass(k: np.ndarray, n: float, a: float, b: float) -> np.ndarray:
+    choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    return choose + special.betaln(k + a, n - k + b) - special.betaln(a, b)
+
+
+def p_exact_limits(
+    numerator: np.ndarray, denominator: np.ndarray, baseline: np.ndarray, *, alpha: float = ALPHA
+) -> Limits:
+    """Exact p chart: the shares between which a next count lies with probability 1 - alpha at least.
+
+    A point *on* a line is inside. Unlike p -+ 3 sigma the lines respect 0 and 100 %, and each side holds at most
+    alpha / 2.
+
+    Examples
+    --------
+    >>> n = np.full(13, 20.0)
+    >>> lines = p_exact_limits(np.full(13, 19.0), n, np.full(13, True))
+    >>> lines.lower[0].item(), lines.upper[0].item()
+    (0.7, 1.0)
+    """
+    events, cases = _totals(numerator, denominator, baseline)
+    usable = np.isfinite(denominator) & (denominator > 0)
+
+    def line(side: float) -> np.ndarray:
+        return _share_quantile(denominator, usable, events, cases, side)
+
+    centre = np.where(usable, events / cases if cases else np.nan, np.nan)
+    return _exact(centre, usable, line, alpha)
+
+
+def _exact(centre: np.ndarray, usable: np.ndarray, line, alpha: float) -> Limits:
+    near = 2 * stats.norm.sf(2)
+    return Limits(
+        centre=centre,
+        lower=line(alpha / 2),
+        upper=line(1 - alpha / 2),
+        sigma=np.full(centre.shape, np.nan),
+        near_lower=line(near / 2),
+        near_upper=line(1 - near / 2),
+    )
+
+
+def _totals(numerator: np.ndarray, denominator: np.ndarray, baseline: np.ndarray) -> tuple[float, float]:
+    used = baseline & np.isfinite(numerator) & np.isfinite(denominator) & (denominator > 0)
+    return float(numerator[used].sum()), float(denominator[used].sum())
+
+
+def _share_quantile(size: np.ndarray, usable: np.ndarray, events: float, cases: float, q: float) -> np.ndarray:
+    line = np.full(size.shape, np.nan)
+    known: dict[float, float] = {}
+    for i in np.flatnonzero(usable):
+        n = float(size[i])
+        if n not in known:
+            known[n] = beta_binomial_quantile(n, events, cases, q) / n
+        line[i] = known[n]
+    return line
+
+
+def beta_binomial_quantile(size: float, events: float, cases: float, q: float) -> float:
+    """Smallest count k of the next `size` cases with P(X <= k) >= q.
+
+    Examples
+    --------
+    >>> beta_binomial_quantile(10, 500, 1000, 0.5)
+    5.0
+    """
+    a, b = events + 0.5, cases - events + 0.5
+    if size > 20_000:
+        mean = size * a / (a + b)
+        sd = np.sqrt(mean * b / (a + b) * (a + b + size) / (a + b + 1))
+        return float(np.clip(np.round(stats.norm.ppf(q, mean, sd)), 0, size))
+    cdf = np.cumsum(np.exp(_log_mass(np.arange(int(round(size)) + 1), round(size), a, b)))
+    return float(min(np.searchsorted(cdf, q - 1e-12), round(size)))
+
+
+def _gamma_poisson(events: float, exposure: float, size: np.ndarray | float):
+    shape = events + 0.5
+    return stats.nbinom(shape, exposure / (exposure + np.asarray(size, dtype=float)))
+
+
+def u_exact_limits(
+    numerator: np.ndarray, denominator: np.ndarray, baseline: np.ndarray, *, alpha: float = ALPHA
+) -> Limits:
+    """Exact u chart (and c chart, with a denominator of 1): the rates between which the next count should lie.
+
+    Examples
+    --------
+    >>> c = np.array([1.0, 0, 2, 1, 0, 1, 3, 0, 1, 1, 2, 0, 1])
+    >>> lines = u_exact_limits(c, np.ones(13), np.full(13, True))
+    >>> lines.lower[0].item(), lines.upper[0].item()
+    (0.0, 6.0)
+    """
+    events, exposure = _totals(numerator, denominator, baseline)
+    usable = np.isfinite(denominator) & (denominator > 0)
+    safe = np.where(usable, denominator, 1.0)
+
+    def line(side: float) -> np.ndarray:
+        if not exposure:
+            return np.full(safe.shape, np.nan)
+        return np.where(usable, _gamma_poisson(events, exposure, safe).ppf(side) / safe, np.nan)
+
+    return _exact(np.where(usable, events / exposure if exposure else np.nan, np.nan), usable, line, alpha)
+
+
+def gamma_poisson_tails(count: np.ndarray, size: np.ndarray, events: float, exposure: float) -> tuple[np.ndarray, np.ndarray]:
+    """P(X <= count) and P(X >= count) for the next `size` units of exposure, after `events` in `exposure`.
+
+    Examples
+    --------
+    >>> low, high = gamma_poisson_tails(np.array([9.0]), np.array([1.0]), 13, 13)
+    >>> bool(high[0] < 0.001)
+    True
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        law = _gamma_poisson(events, exposure, size)
+        return law.cdf(count), law.sf(count - 1)
+
+
+def two_sided(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Twice the smaller tail, at most 1."""
+    return np.minimum(1.0, 2 * np.minimum(low, high))

@@ -1,0 +1,270 @@
+"""Pieces of a report: figures, tables, sentences, notes, badges. All data are escaped here, once.
+
+A piece is a `Block`: it shows itself in JupyterLab and in the batch report, which styles the same structure with
+its own sheet. Everything given to these functions is plain text, never markup.
+
+Examples
+--------
+>>> section("Waiting", sentence("3 < 4 & rising.")).html
+'<section class="svc-section" id="waiting"><h2>Waiting</h2><p class="svc-sentence">3 &lt; 4 &amp; rising.</p></section>'
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from svclib.report import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from svclib.report.tables import Formats
+
+NoteKind = Literal["info", "caution", "warning", "unknown", "good"]
+# Control characters have no place in text; the bidirectional ones could turn a sentence around.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+
+
+def escape(text: Any) -> str:
+    """Plain text as HTML text or attribute: markup signs escaped, control characters dropped.
+
+    >>> escape('<img src=x onerror="alert(1)">')
+    '&lt;img src=x onerror=&quot;alert(1)&quot;&gt;'
+    """
+    return html.escape(_CONTROLS.sub("", str(text)), quote=True)
+
+
+def slug(text: str) -> str:
+    """An id for a heading.
+
+    >>> slug("First-contact résolution (%)"), slug("😀")
+    ('first-contact-resolution', 'part')
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "part"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a report: `html` is ready and escaped, `plain` is what a terminal or an e-mail shows."""
+
+    html: str
+    plain: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": f'<div class="svc"><style>{_LAB_STYLE}</style>{self.html}</div>', "text/plain": self.plain}
+
+    def __repr__(self) -> str:
+        return self.plain
+
+
+@dataclass(frozen=True, repr=False)
+class Chart(Block):
+    """A figure with its alternative text, caption and the table behind it.
+
+    Attributes
+    ----------
+    name
+        Plain file name without ending: the table goes to ``data/<name>.csv``.
+    svg
+        The figure as an SVG document.
+    data
+        The table behind the figure, or None.
+    """
+
+    name: str = ""
+    alt: str = ""
+    caption: str = ""
+    svg: str = field(default="", compare=False)
+    data: pd.DataFrame | None = field(default=None, compare=False)
+    figure: Figure | None = field(default=None, compare=False)
+
+
+def show(
+    figure: Figure,
+    *,
+    name: str,
+    alt: str,
+    caption: str,
+    data: pd.DataFrame | None = None,
+    formats: Formats | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Chart:
+    """A figure as the reader meets it: picture, alternative text, caption, and its numbers one click away.
+
+    Parameters
+    ----------
+    figure
+        Made with `svclib.report.figures.style.new_figure`.
+    name
+        File name of the table behind the figure; letters, digits, ``_ - .``, unique in the report.
+    alt
+        What a sighted reader would conclude, in a sentence or two.
+    caption
+        What the figure shows.
+    data, formats, headers
+        The table behind it and how `table` writes it.
+
+    Raises
+    ------
+    ValueError
+        An empty alternative text or caption, or a name that is no plain file name.
+
+    Examples
+    --------
+    >>> from svclib.report.figures.style import new_chart
+    >>> chart = show(new_chart(4, 2)[0], name="empty", alt="No data yet.", caption="Calls by month")
+    >>> chart
+    Figure: Calls by month. No data yet.
+    >>> 'alt="No data yet."' in chart.html
+    True
+    """
+    from svclib.report.figures.svg import data_uri, svg_of
+
+    if not alt.strip() or not caption.strip():
+        raise ValueError(f"figure {name!r} needs an alternative text and a caption")
+    if not re.fullmatch(r"\w[\w.-]{0,120}", name) or ".." in name:
+        raise ValueError(f"{name!r} is no plain file name")
+    svg = svg_of(figure)
+    width, height = (round(inches * 72 * _SCREEN_SCALE) for inches in figure.get_size_inches())
+    parts = [
+        f'<figure class="svc-figure"><div class="svc-plot{" svc-wide" if width > 500 else ""}" role="group" '
+        f'tabindex="0" aria-label="{escape(caption)}"><img class="svc-chart" src="{data_uri(svg)}" '
+        f'alt="{escape(alt)}" width="{width}" height="{height}"></div><figcaption>{escape(caption)}</figcaption>'
+    ]
+    if data is not None and len(data.columns):
+        from svclib.report.tables import table
+
+        numbers = table(data, caption=caption, formats=formats, headers=headers, most_rows=_ROWS_BEHIND_A_FIGURE)
+        summary = escape(words.say("show.numbers"))
+        parts.append(f'<details class="svc-data"><summary>{summary}</summary>{numbers.html}</details>')
+    parts.append("</figure>")
+    plain = words.say("show.figure", caption=caption.rstrip("."), alt=alt)
+    return Chart("".join(parts), plain, name=name, alt=alt, caption=caption, svg=svg, data=data, figure=figure)
+
+
+_SCREEN_SCALE = 1.42  # CSS pixels a point: 9-point labels read as 12.8 px
+_ROWS_BEHIND_A_FIGURE = 60
+
+
+def section(title: str, *blocks: Block, level: int = 2, anchor: str | None = None, state: str | None = None) -> Block:
+    """A headed part of a report, in the table of contents; `state` puts a badge beside the heading."""
+    mark = f" {badge(state).html}" if state else ""
+    inner = "".join(block.html for block in blocks)
+    body = f"<h{level}>{escape(title)}{mark}</h{level}>{inner}"
+    plain = "\n\n".join([title + (f" [{words.say(f'state.{state}')}]" if state else ""), *(b.plain for b in blocks)])
+    return Block(f'<section class="svc-section" id="{slug(anchor or title)}">{body}</section>', plain)
+
+
+def stack(*blocks: Block) -> Block:
+    """Blocks below each other, without a heading."""
+    return Block("".join(b.html for b in blocks), "\n\n".join(b.plain for b in blocks))
+
+
+def beside(*blocks: Block) -> Block:
+    """Blocks beside each other where the page is wide enough."""
+    inner = "".join(f"<div>{b.html}</div>" for b in blocks)
+    return Block(f'<div class="svc-beside">{inner}</div>', "\n\n".join(b.plain for b in blocks))
+
+
+def fold(summary: str, *blocks: Block) -> Block:
+    """Blocks that open on demand (and are open in print): method notes, full tables."""
+    inner = "".join(b.html for b in blocks)
+    return Block(
+        f'<details class="svc-fold"><summary>{escape(summary)}</summary>{inner}</details>',
+        "\n\n".join([summary, *(b.plain for b in blocks)]),
+    )
+
+
+def sentence(text: str, *, state: str | None = None) -> Block:
+    """A finding in words; `state` puts its badge in front."""
+    mark = f"{badge(state).html} " if state else ""
+    plain = f"{STATE_SIGNS[state]} {text}" if state else text
+    return Block(f'<p class="svc-sentence">{mark}{escape(text)}</p>', plain)
+
+
+def paragraph(text: str) -> Block:
+    """Plain prose; blank lines part paragraphs."""
+    parts = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+    return Block("".join(f"<p>{escape(part)}</p>" for part in parts), "\n\n".join(parts))
+
+
+def note(kind: NoteKind, text: str) -> Block:
+    """A remark in a box: ``info``, ``caution``, ``warning``, ``unknown`` (we do not know) or ``good``."""
+    title = words.say(f"note.{kind}")
+    return Block(
+        f'<div class="svc-note svc-note-{escape(kind)}" role="note"><p><strong>{escape(title)}</strong> '
+        f"{escape(text)}</p></div>",
+        f"{title} {text}",
+    )
+
+
+def bullets(items: Iterable[str | Block]) -> Block:
+    """A list of texts or blocks."""
+    entries = [entry if isinstance(entry, Block) else Block(escape(entry), entry) for entry in items]
+    inner = "".join(f"<li>{entry.html}</li>" for entry in entries)
+    return Block(f'<ul class="svc-list">{inner}</ul>', "\n".join(f"- {entry.plain}" for entry in entries))
+
+
+def facts(pairs: Sequence[tuple[str, str | Block]]) -> Block:
+    """Short facts with their names, e.g. the target, the owner, the number of cases."""
+    inner = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{fact.html if isinstance(fact, Block) else escape(fact)}</dd></div>"
+        for name, fact in pairs
+    )
+    plain = "\n".join(f"{name}: {fact.plain if isinstance(fact, Block) else fact}" for name, fact in pairs)
+    return Block(f'<dl class="svc-facts">{inner}</dl>', plain)
+
+
+def badge(state: str, text: str | None = None) -> Block:
+    """A state as shape and word; `state` is a key of `svclib.report.figures.style.STATES`.
+
+    >>> badge("concern")
+    ■ Concern
+    """
+    label = text if text is not None else words.say(f"state.{state}")
+    sign = STATE_SIGNS[state]
+    return Block(
+        f'<span class="svc-badge svc-{escape(state.replace("_", "-"))}"><span aria-hidden="true">{sign}</span> '
+        f"{escape(label)}</span>",
+        f"{sign} {label}",
+    )
+
+
+def verdict(tone: Literal["yes", "no", "unknown", "early"], text: str) -> Block:
+    """The verdict on an action or a question: its tone gives the shape, its text the words."""
+    return badge({"yes": "improvement", "no": "concern", "unknown": "common_cause", "early": "provisional"}[tone], text)
+
+
+#: The shape of each state as a character; the charts draw the same shapes.
+STATE_SIGNS: Mapping[str, str] = {
+    "improvement": "\u25c6",
+    "concern": "\u25a0",
+    "common_cause": "\u25cf",
+    "neutral": "\u25b2",
+    "provisional": "\u25cb",
+    "too_few": "\u25c7",
+    "withheld": "\u25a1",
+    "fault": "\u00d7",
+    "missing": "\u2013",
+}
+
+_LAB_STYLE = (
+    ".svc{max-width:60rem;line-height:1.5}.svc figure{margin:1em 0}.svc .svc-plot{overflow-x:auto}"
+    ".svc .svc-chart{background:#fff;max-width:none}.svc figcaption,.svc caption{text-align:left;font-weight:600;"
+    "padding:.3em 0}.svc table{border-collapse:collapse;font-variant-numeric:tabular-nums}.svc .svc-scroll{overflow-x:"
+    "auto}.svc th,.svc td{padding:.2em .7em;text-align:left!important;border-bottom:1px solid #8884}"
+    ".svc .svc-n{text-align:right!important}.svc .svc-sentence{font-size:1.05em}.svc .svc-beside{display:grid;gap:1em;"
+    "grid-template-columns:repeat(auto-fit,minmax(20rem,1fr))}.svc .svc-note{border-left:4px solid #66717f;padding:"
+    ".1em 1em;margin:1em 0}.svc .svc-note-warning,.svc .svc-note-caution{border-color:#c04a00}.svc .svc-note-good"
+    "{border-color:#0067b1}.svc .svc-badge{white-space:nowrap;font-weight:600}.svc summary{cursor:pointer}"
+    ".svc .svc-facts{display:flex;flex-wrap:wrap;gap:.3em 2em}.svc dt{font-size:.85em;opacity:.8}.svc dd{margin:0}"
+    ".svc .svc-hidden{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}"
+    "@media(prefers-color-scheme:dark){.svc .svc-chart{background:#171c23}}"
+)

@@ -1,0 +1,1 @@
+"""Runs notebooks for departments and periods: kernels, plan, batch, manifest, verification."""

@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make report` and `make test`. Python 3.11+ with venv is all they need.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 export PIP_REQUIRE_VIRTUALENV := 1
 
 .PHONY: help report test lab bench check clean pins environment

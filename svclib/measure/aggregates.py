@@ -24,7 +24,9 @@ _UNIT_SECONDS = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _EMPTY = ["value", "numerator", "denominator", "n", "sd", "lower", "upper", "open"]
 
 
-def aggregate(backend: SQLBackend, declaration: Declaration, *, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+def aggregate(
+    backend: SQLBackend, declaration: Declaration, *, as_of: dt.datetime, frequency: Frequency
+) -> pd.DataFrame:
     """One row for each department and period that has rows.
 
     Returns
@@ -40,7 +42,13 @@ def aggregate(backend: SQLBackend, declaration: Declaration, *, as_of: dt.dateti
 
 
 def rows(
-    backend: SQLBackend, declaration: Declaration, department: str, *, since: dt.date, until: dt.date, as_of: dt.datetime
+    backend: SQLBackend,
+    declaration: Declaration,
+    department: str,
+    *,
+    since: dt.date,
+    until: dt.date,
+    as_of: dt.datetime,
 ) -> pd.DataFrame:
     """The rows of one department's KPI from `since` to before `until`, with what each contributes."""
     kpi, source = declaration.kpi, declaration.source
@@ -130,7 +138,9 @@ def _start(kpi: Kpi, source: Source, frequency: Frequency) -> str:
     return f"cast(date_trunc('{frequency}', {_quoted(default_cohort(kpi, source))}) as date)"
 
 
-def _groups(backend: SQLBackend, declaration: Declaration, frequency: Frequency, columns: str, inner: str) -> pd.DataFrame:
+def _groups(
+    backend: SQLBackend, declaration: Declaration, frequency: Frequency, columns: str, inner: str
+) -> pd.DataFrame:
     kpi, source = declaration.kpi, declaration.source
     query = f"""
         select department, start, {columns}
@@ -214,11 +224,19 @@ def _quantile(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime,
     return _by_group(single, lambda part: summary(part["value"].to_numpy(float)))
 
 
-def _time_to_event(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+def _time_to_event(
+    backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency
+) -> pd.DataFrame:
     """Times by Kaplan-Meier: what is still open counts as open, not as absent."""
     kpi, source = declaration.kpi, declaration.source
     duration, observed = _duration(kpi, source, as_of)
-    single = _single(backend, declaration, frequency, f"{duration} as duration, {observed} as observed, {_quoted(kpi.event or '')} is null as still_open", "duration >= 0")
+    single = _single(
+        backend,
+        declaration,
+        frequency,
+        f"{duration} as duration, {observed} as observed, {_quoted(kpi.event or '')} is null as still_open",
+        "duration >= 0",
+    )
     unit = _unit_seconds(kpi)
     horizon = _horizon(kpi).total_seconds() / unit
     within = kpi.within.total_seconds() / unit if kpi.within else None
@@ -233,7 +251,14 @@ def _time_to_event(backend: SQLBackend, declaration: Declaration, as_of: dt.date
         else:
             value, lower, upper = curve.quantile(0.5 if kpi.statistic == "median" else kpi.quantile)
         spread = float(np.std(time[seen], ddof=1)) if seen.sum() > 1 else float("nan")
-        return {"value": value, "lower": lower, "upper": upper, "n": len(time), "sd": spread, "open": float(part["still_open"].sum())}
+        return {
+            "value": value,
+            "lower": lower,
+            "upper": upper,
+            "n": len(time),
+            "sd": spread,
+            "open": float(part["still_open"].sum()),
+        }
 
     groups = _by_group(single, summary)
     if kpi.statistic == "within" and len(groups):
@@ -241,7 +266,9 @@ def _time_to_event(backend: SQLBackend, declaration: Declaration, as_of: dt.date
     return groups
 
 
-def _availability(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
+def _availability(
+    backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency
+) -> pd.DataFrame:
     """Share of minutes without an outage: overlapping outages count once, those over a period's end are split."""
     kpi, source = declaration.kpi, declaration.source
     end = f"least(coalesce(ended_at, {_stamp(as_of)}), {_stamp(as_of)})"
@@ -263,7 +290,9 @@ def _availability(backend: SQLBackend, declaration: Declaration, as_of: dt.datet
         own = outages[outages["department"] == department]
         began = own["started_at"].clip(lower=pd.Timestamp(start))
         minutes, number = _minutes_down(began, own["ended_at"], edges)
-        found.append(pd.DataFrame({"department": department, "start": [p.start for p in periods], "down": minutes, "n": number}))
+        found.append(
+            pd.DataFrame({"department": department, "start": [p.start for p in periods], "down": minutes, "n": number})
+        )
     if not found:
         return pd.DataFrame(columns=["department", "start", *_EMPTY])
     groups = pd.concat(found, ignore_index=True)
@@ -327,7 +356,9 @@ def _duration(kpi: Kpi, source: Source, as_of: dt.datetime) -> tuple[str, str]:
     return f"(cast({seconds} as double) / {_unit_seconds(kpi):.1f})", seen
 
 
-def _single(backend: SQLBackend, declaration: Declaration, frequency: Frequency, columns: str, keep: str) -> pd.DataFrame:
+def _single(
+    backend: SQLBackend, declaration: Declaration, frequency: Frequency, columns: str, keep: str
+) -> pd.DataFrame:
     kpi, source = declaration.kpi, declaration.source
     query = f"""
         select * from (

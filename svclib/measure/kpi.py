@@ -161,7 +161,13 @@ def _first_day(department: Department, first: Any, coverage: Coverage, census: b
 
 
 def case_rows(
-    backend: SQLBackend, declaration: Declaration, department: str, *, since: dt.date, until: dt.date, as_of: dt.datetime
+    backend: SQLBackend,
+    declaration: Declaration,
+    department: str,
+    *,
+    since: dt.date,
+    until: dt.date,
+    as_of: dt.datetime,
 ) -> pd.DataFrame:
     """The single rows behind a KPI of one department.
 

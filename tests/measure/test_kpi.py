@@ -21,7 +21,9 @@ SHAPES = {
 }
 
 
-def measure(rows: pd.DataFrame, shape: str, coverage: Coverage = COVERAGE, departments=("A",), **declared) -> pd.DataFrame:
+def measure(
+    rows: pd.DataFrame, shape: str, coverage: Coverage = COVERAGE, departments=("A",), **declared
+) -> pd.DataFrame:
     source = Source(name="s", shape=shape, read="s.csv", columns=SHAPES[shape] | {c: c for c in rows.columns})
     kpi = Kpi(code="k", title="K", source="s", direction="increase", minimum_n=1, **declared)
     backend = connect()
@@ -29,7 +31,9 @@ def measure(rows: pd.DataFrame, shape: str, coverage: Coverage = COVERAGE, depar
     booleans = frozenset(c for c in rows if rows[c].dtype in ("bool", "boolean"))
     declaration = Declaration(kpi, source, coverage, tuple(departments), booleans)
     codes = [Department(code=code, name=code) for code in departments]
-    return measure_kpis(backend, [declaration], codes, as_of=AS_OF, disclosure_minimum=1).set_index(["department", "period"])
+    return measure_kpis(backend, [declaration], codes, as_of=AS_OF, disclosure_minimum=1).set_index(
+        ["department", "period"]
+    )
 
 
 def cases(opened, resolved=None, **columns) -> pd.DataFrame:
@@ -39,7 +43,9 @@ def cases(opened, resolved=None, **columns) -> pd.DataFrame:
 
 
 def test_a_proportion_leaves_out_rows_whose_parts_are_unknown():
-    rows = cases(["2026-01-05"] * 5, contacts=pd.array([1, 1, 2, None, 1], "Int64"), reopened=[False, True, False, False, False])
+    rows = cases(
+        ["2026-01-05"] * 5, contacts=pd.array([1, 1, 2, None, 1], "Int64"), reopened=[False, True, False, False, False]
+    )
     point = measure(rows, "cases", kind="proportion", numerator="contacts = 1 and not reopened").loc[("A", "2026-01")]
     # The row without a number of contacts is no failure: it is not counted at all.
     assert (point["numerator"], point["denominator"], point["value"]) == (2, 4, 0.5)
@@ -86,28 +92,47 @@ def test_open_cases_are_censored_not_dropped():
 
 def test_share_within_and_restricted_mean_count_open_cases():
     rows = cases(["2026-01-01"] * 4, ["2026-01-03", "2026-01-05", None, None])
-    within = measure(rows, "cases", kind="time_to_event", event="resolved_at", statistic="within", within="3d", unit="d")
+    within = measure(
+        rows, "cases", kind="time_to_event", event="resolved_at", statistic="within", within="3d", unit="d"
+    )
     assert within.loc[("A", "2026-01"), "value"] == 0.25
     mean = measure(rows, "cases", kind="time_to_event", event="resolved_at", statistic="mean", horizon="10d", unit="d")
     assert mean.loc[("A", "2026-01"), "value"] == pytest.approx((2 + 4 + 10 + 10) / 4)
 
 
 def test_a_rate_is_per_unit_of_its_denominator_with_an_exact_interval():
-    rows = pd.DataFrame({"department": "A", "period": pd.to_datetime(["2026-01-01"]), "kpi": "k", "numerator": [10.0], "denominator": [2000.0]})
-    point = measure(rows, "counts", kind="rate", numerator="numerator", denominator="denominator", per=1000).loc[("A", "2026-01")]
+    rows = pd.DataFrame(
+        {
+            "department": "A",
+            "period": pd.to_datetime(["2026-01-01"]),
+            "kpi": "k",
+            "numerator": [10.0],
+            "denominator": [2000.0],
+        }
+    )
+    point = measure(rows, "counts", kind="rate", numerator="numerator", denominator="denominator", per=1000).loc[
+        ("A", "2026-01")
+    ]
     assert point["value"] == pytest.approx(5.0)
     assert (point["lower"], point["upper"]) == (pytest.approx(2.398, abs=1e-3), pytest.approx(9.195, abs=1e-3))
 
 
 def test_totals_of_another_kpi_do_not_count():
     rows = pd.DataFrame(
-        {"department": "A", "period": pd.to_datetime(["2026-01-01"] * 2), "kpi": ["k", "other"], "numerator": [9.0, 1.0], "denominator": [10.0, 10.0]}
+        {
+            "department": "A",
+            "period": pd.to_datetime(["2026-01-01"] * 2),
+            "kpi": ["k", "other"],
+            "numerator": [9.0, 1.0],
+            "denominator": [10.0, 10.0],
+        }
     )
     assert measure(rows, "counts", kind="proportion", numerator="numerator").loc[("A", "2026-01"), "value"] == 0.9
 
 
 @pytest.mark.parametrize(
-    ("scale", "value"), [({"measure": "csat"}, 0.5), ({"measure": "mean"}, 3.25), ({"measure": "nps", "low": 0, "high": 10}, -100.0)]
+    ("scale", "value"),
+    [({"measure": "csat"}, 0.5), ({"measure": "mean"}, 3.25), ({"measure": "nps", "low": 0, "high": 10}, -100.0)],
 )
 def test_scores(scale, value):
     rows = pd.DataFrame({"department": "A", "responded_at": pd.to_datetime(["2026-01-10"] * 4), "score": [5, 4, 3, 1]})
@@ -132,16 +157,31 @@ def test_overlapping_outages_count_once_and_are_split_at_the_month():
 
 
 def test_an_outage_that_goes_on_is_cut_at_the_cutoff():
-    rows = pd.DataFrame({"department": ["A"], "started_at": pd.to_datetime(["2026-03-14 00:00"]), "ended_at": pd.to_datetime([None])})
+    rows = pd.DataFrame(
+        {"department": ["A"], "started_at": pd.to_datetime(["2026-03-14 00:00"]), "ended_at": pd.to_datetime([None])}
+    )
     point = measure(rows, "outages", kind="availability").loc[("A", "2026-03")]
     assert point["denominator"] - point["numerator"] == 24 * 60
     assert point["denominator"] == 14 * 24 * 60
 
 
 def test_weighted_means_of_totals():
-    rows = pd.DataFrame({"department": "A", "period": pd.to_datetime(["2026-01-01", "2026-01-02"]), "seconds": [10.0, 40.0], "calls": [300.0, 100.0]})
+    rows = pd.DataFrame(
+        {
+            "department": "A",
+            "period": pd.to_datetime(["2026-01-01", "2026-01-02"]),
+            "seconds": [10.0, 40.0],
+            "calls": [300.0, 100.0],
+        }
+    )
     source = {"department": "d", "period": "p"}
-    found = measure(rows.assign(kpi="k", **{c: 0.0 for c in ("numerator",)}), "counts", kind="mean", value="seconds", denominator="calls")
+    found = measure(
+        rows.assign(kpi="k", **{c: 0.0 for c in ("numerator",)}),
+        "counts",
+        kind="mean",
+        value="seconds",
+        denominator="calls",
+    )
     assert found.loc[("A", "2026-01"), "value"] == pytest.approx(17.5)
     assert source  # the mapping is the shape's
 
@@ -158,9 +198,21 @@ def test_small_groups_are_too_few_or_withheld():
     backend = connect()
     backend.con.register("s", pa.Table.from_pandas(rows, preserve_index=False))
     for minimum, status in ((5, "withheld"), (2, "too_few")):
-        kpi = Kpi(code="k", title="K", source="s", kind="proportion", numerator="contacts = 1", direction="increase", minimum_n=10)
+        kpi = Kpi(
+            code="k",
+            title="K",
+            source="s",
+            kind="proportion",
+            numerator="contacts = 1",
+            direction="increase",
+            minimum_n=10,
+        )
         found = measure_kpis(
-            backend, [Declaration(kpi, source, COVERAGE, ("A",))], [Department(code="A", name="A")], as_of=AS_OF, disclosure_minimum=minimum
+            backend,
+            [Declaration(kpi, source, COVERAGE, ("A",))],
+            [Department(code="A", name="A")],
+            as_of=AS_OF,
+            disclosure_minimum=minimum,
         )
         assert found["status"][0] == status
 

@@ -1,0 +1,347 @@
+"""One department's period, ready to be looked at: what a notebook opens in its first cell."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from svclib.catalogue.check import default_cohort
+from svclib.catalogue.load import Catalogue, load_catalogue
+from svclib.catalogue.models import Action, Department, Event, Kpi, Source
+from svclib.collect.snapshot import Snapshot, collect, open_snapshot
+from svclib.errors import InputRefused, Problem
+from svclib.measure.engine import connect, frame
+from svclib.measure.kpi import Declaration, case_rows, coverage_of, measure_kpis
+from svclib.measure.periods import Frequency, Period
+from svclib.paths import default_params
+
+if TYPE_CHECKING:
+    from ibis.backends.sql import SQLBackend
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A catalogue, the frozen snapshot of its sources and every KPI measured on it."""
+
+    catalogue: Catalogue
+    snapshot: Snapshot
+    measures: pd.DataFrame = field(repr=False)
+    frequency: Frequency = "month"
+
+    @cached_property
+    def backend(self) -> SQLBackend:
+        return _tables(self.snapshot, self.catalogue)
+
+    @cached_property
+    def declarations(self) -> dict[str, Declaration]:
+        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.snapshot.as_of)}
+
+    def latest_complete(self) -> Period:
+        """The last period that was over at the cut-off and has a figure."""
+        measures = self.measures
+        over = measures[measures["value"].notna() & (pd.to_datetime(measures["end"]) <= self.snapshot.as_of)]
+        if over.empty:
+            raise InputRefused(Problem("sources", "hold no complete period", "collect at least one whole period"))
+        return Period.containing(over["start"].max(), self.frequency)
+
+    def check_period(self, label: str) -> Period:
+        """The period asked for; `InputRefused` where it is none, lies in the future or before the data."""
+        try:
+            period = Period.parse(label)
+        except ValueError as error:
+            raise InputRefused(Problem(f"period {label}", str(error).partition(": ")[2] or str(error))) from None
+        seen = self.measures.loc[self.measures["value"].notna(), "start"]
+        first, last = seen.min(), self.latest_complete()
+        cure = f"choose a period from {Period.containing(first, self.frequency).label} to {last.label}"
+        if period.start > self.snapshot.as_of.date():
+            raise InputRefused(Problem(f"period {label}", "lies in the future", cure))
+        if period.end <= first:
+            raise InputRefused(Problem(f"period {label}", "lies before the data", cure))
+        if period.start > seen.max():
+            raise InputRefused(Problem(f"period {label}", "lies after the data", cure))
+        return period
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is known of one department up to the end of one period.
+
+    `measures` is the measures table of all departments (for peers) up to the period; see `svclib.measure.kpi.COLUMNS`.
+    """
+
+    prepared: Prepared = field(repr=False)
+    department: Department
+    period: Period
+    out: Path | None = None
+    language: str = "en"
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.prepared.catalogue
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.prepared.snapshot
+
+    @property
+    def as_of(self) -> dt.datetime:
+        return self.snapshot.as_of
+
+    @property
+    def organisation(self) -> Any:
+        return self.catalogue.organisation
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        measures = self.prepared.measures
+        return measures[measures["start"] <= self.period.start].reset_index(drop=True)
+
+    @cached_property
+    def kpis(self) -> list[Kpi]:
+        """The KPIs that the department has figures of, in the order of kpis.yaml."""
+        own = self.measures[(self.measures["department"] == self.department.code) & self.measures["value"].notna()]
+        return [kpi for kpi in self.catalogue.kpis if kpi.code in set(own["kpi"])]
+
+    @property
+    def events(self) -> list[Event]:
+        """Declared events that concern the department."""
+        code = self.department.code
+        return [e for e in self.catalogue.events if e.departments == "all" or code in e.departments]
+
+    @property
+    def actions(self) -> list[Action]:
+        """The department's rows of the action plan."""
+        return [a for a in self.catalogue.actions if a.department == self.department.code]
+
+    @property
+    def quality(self) -> list[Any]:
+        """The data quality of each source, as the snapshot recorded it."""
+        return self.snapshot.quality
+
+    def source(self, kpi: str) -> Source:
+        return self.catalogue.source(self.catalogue.kpi(kpi).source)
+
+    def series(self, kpi: str, department: str | None = None) -> pd.DataFrame:
+        """One KPI of one department over its periods, the latest `history` of them, oldest first."""
+        self.catalogue.kpi(kpi)
+        code = department or self.department.code
+        rows = self.measures[(self.measures["kpi"] == kpi) & (self.measures["department"] == code)]
+        return rows.tail(self.catalogue.run.history).reset_index(drop=True)
+
+    def rows(self, kpi: str, periods: int = 1, department: str | None = None) -> pd.DataFrame:
+        """The single rows behind a KPI in the latest `periods`, with a column `period`; see `case_rows`."""
+        declaration = self.prepared.declarations[self.catalogue.kpi(kpi).code]
+        wanted = self.period.last(periods)
+        found = case_rows(
+            self.prepared.backend,
+            declaration,
+            department or self.department.code,
+            since=wanted[0].start,
+            until=self.period.end,
+            as_of=self.as_of,
+        )
+        days = pd.to_datetime(found["cohort_at"])
+        edges = [pd.Timestamp(wanted[0].start), *(pd.Timestamp(p.end) for p in wanted)]
+        labels = pd.cut(days, edges, right=False, labels=[p.label for p in wanted])
+        return found.assign(period=labels.astype(str))
+
+
+def prepare(
+    params: str | Path | Catalogue | None = None,
+    *,
+    as_of: dt.datetime | dt.date | str | None = None,
+    snapshot: str | Path | None = None,
+    frequency: Frequency | None = None,
+) -> Prepared:
+    """Load the catalogue, find or collect its snapshot and measure every KPI for every department, once.
+
+    Raises
+    ------
+    InputRefused
+        For faults of `params/` or of the sources, and for targets that begin before their KPI has data.
+    """
+    catalogue = params if isinstance(params, Catalogue) else load_catalogue(params or default_params())
+    if snapshot is None:
+        _generate_sample(catalogue)
+        taken = collect(catalogue, as_of=read_cutoff(as_of))
+    else:
+        taken = open_snapshot(Path(snapshot))
+    frequency = frequency or catalogue.run.frequency
+    path = _measures_path(taken, catalogue, frequency)
+    if path.exists():
+        return Prepared(catalogue, taken, _read_measures(path), frequency)
+    backend = _tables(taken, catalogue)
+    declarations = _declarations(backend, catalogue, taken.as_of)
+    if problems := _early_targets(catalogue, declarations):
+        raise InputRefused(problems)
+    measures = measure_kpis(
+        backend,
+        declarations,
+        catalogue.departments,
+        as_of=taken.as_of,
+        frequency=frequency,
+        disclosure_minimum=catalogue.organisation.disclosure_minimum,
+    )
+    _write_measures(measures, path)
+    return Prepared(catalogue, taken, measures, frequency)
+
+
+def open_study(
+    params: str | Path | None = None,
+    department: str | None = None,
+    period: str | None = None,
+    snapshot: str | Path | None = None,
+    as_of: str | None = None,
+    out: str | Path | None = None,
+    language: str | None = None,
+) -> Study:
+    """Open one department's period.
+
+    Parameters
+    ----------
+    params
+        The folder that declares the organisation; the sample organisation where left out.
+    department, period
+        The first department and the latest complete period where left out.
+    snapshot
+        A frozen snapshot to work on; collected anew where left out and the sources changed.
+    as_of
+        The cut-off, ``2026-11-05`` or ``2026-11-05T12:00``: what happened later is not seen.
+    out
+        Where results are written; nothing is written where left out.
+
+    Raises
+    ------
+    InputRefused
+        With every fault found, where it is and how to mend it.
+    """
+    frequency = None
+    if period is not None:
+        try:
+            frequency = Period.parse(period).frequency
+        except ValueError as error:
+            raise InputRefused(Problem("period", str(error))) from None
+    prepared = prepare(params, as_of=as_of, snapshot=snapshot, frequency=frequency)
+    catalogue = prepared.catalogue
+    chosen = catalogue.departments[0] if department is None else catalogue.department(department)
+    when = prepared.latest_complete() if period is None else prepared.check_period(period)
+    language = language or catalogue.organisation.language
+    from svclib.report.words import use_language
+
+    use_language(language)
+    return Study(prepared, chosen, when, Path(out) if out else None, language)
+
+
+def read_cutoff(as_of: dt.datetime | dt.date | str | None) -> dt.datetime | None:
+    """A cut-off as a naive moment; a day means its end.
+
+    >>> read_cutoff("2026-11-05")
+    datetime.datetime(2026, 11, 6, 0, 0)
+    """
+    if as_of is None or isinstance(as_of, dt.datetime):
+        return as_of
+    try:
+        if isinstance(as_of, str) and len(as_of) > 10:
+            return dt.datetime.fromisoformat(as_of).replace(tzinfo=None)
+        day = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    except ValueError:
+        raise InputRefused(Problem(f"as-of {as_of}", "is no date", "write 2026-11-05 or 2026-11-05T12:00")) from None
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time())
+
+
+def _generate_sample(catalogue: Catalogue) -> None:
+    from svclib.sample import ensure_sample
+
+    ensure_sample(catalogue.folder)
+
+
+def _tables(snapshot: Snapshot, catalogue: Catalogue) -> SQLBackend:
+    backend = connect()
+    for source in catalogue.sources:
+        path = str(snapshot.table_path(source.name)).replace("'", "''")
+        name = source.name.replace('"', '""')
+        backend.raw_sql(f"create view \"{name}\" as select * from read_parquet('{path}')")
+    return backend
+
+
+def _declarations(backend: SQLBackend, catalogue: Catalogue, as_of: dt.datetime) -> list[Declaration]:
+    coverages: dict[tuple[str, str], Any] = {}
+    departments = tuple(d.code for d in catalogue.departments)
+    found = []
+    for kpi in catalogue.kpis:
+        source = catalogue.source(kpi.source)
+        cohort = default_cohort(kpi, source)
+        key = (source.name, cohort)
+        if key not in coverages:
+            days = frame(
+                backend,
+                f'select distinct cast("{cohort}" as date) as day from "{source.name}" where "{cohort}" is not null',
+            )
+            dates = [d.date() if isinstance(d, dt.datetime) else d for d in days["day"]]
+            coverages[key] = coverage_of(dates, source, as_of)
+        schema = backend.table(source.name).schema()
+        booleans = frozenset(name.lower() for name, kind in schema.items() if kind.is_boolean())
+        served = departments
+        if kpi.kind == "availability":
+            served = _served(backend, source, departments)
+        found.append(Declaration(kpi, source, coverages[key], served, booleans))
+    return found
+
+
+def _served(backend: SQLBackend, source: Source, departments: tuple[str, ...]) -> tuple[str, ...]:
+    """Departments that an outage source speaks of; one that it never names has no service there."""
+    named = set(frame(backend, f'select distinct department from "{source.name}"')["department"])
+    return tuple(code for code in departments if code in named)
+
+
+def _early_targets(catalogue: Catalogue, declarations: list[Declaration]) -> list[Problem]:
+    return [
+        Problem(
+            catalogue.locate("kpis", d.kpi.code, "targets", index, "from"),
+            f"the target of '{d.kpi.code}' begins on {target.from_}, before its first data on {d.coverage.start}",
+            f"write 'from: {d.coverage.start}' or later",
+        )
+        for d in declarations
+        for index, target in enumerate(d.kpi.targets)
+        if target.from_ < d.coverage.start
+    ]
+
+
+def _measures_path(snapshot: Snapshot, catalogue: Catalogue, frequency: str) -> Path:
+    """Where the measures of this snapshot, these declarations and this code are kept."""
+    said = {
+        "snapshot": snapshot.digest,
+        "kpis": [kpi.model_dump(mode="json") for kpi in catalogue.kpis],
+        "departments": [d.model_dump(mode="json") for d in catalogue.departments],
+        "disclosure_minimum": catalogue.organisation.disclosure_minimum,
+        "frequency": frequency,
+        "code": _code_digest(),
+    }
+    key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    return snapshot.path.parent / "measures" / f"{key}.parquet"
+
+
+def _code_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "measure").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _write_measures(measures: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    measures.to_parquet(draft, index=False)
+    draft.replace(path)
+
+
+def _read_measures(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path)

@@ -1,0 +1,172 @@
+"""params/ is read strictly: every fault with file, line and cure, and all of them at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import PARAMS
+
+from svclib.catalogue.load import FILES, json_schemas, load_catalogue
+from svclib.errors import InputRefused
+
+
+def refused(folder: Path) -> list[str]:
+    with pytest.raises(InputRefused) as caught:
+        load_catalogue(folder)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_sound_folder_loads(write_params):
+    catalogue = load_catalogue(write_params())
+    assert [d.code for d in catalogue.departments] == ["D01", "D02"]
+    assert catalogue.kpi("fcr").targets[0].value == 0.7
+    assert catalogue.locate("kpis", "fcr", "numerator") == "params/kpis.yaml:5"
+
+
+def test_no_params_folder(tmp_path):
+    (message,) = refused(tmp_path / "nowhere")
+    assert "there is no such params folder" in message
+    assert "svclib sample" in message
+
+
+def test_a_missing_file_is_told(write_params):
+    assert any("params/kpis.yaml: is missing" in line for line in refused(write_params(kpis=None)))
+
+
+@pytest.mark.parametrize(
+    ("raw", "cure"),
+    [("010", '"010"'), ("NO", '"NO"'), ("2024-01-31", '"2024-01-31"'), ("12", '"12"'), ("1.5", '"1.5"')],
+)
+def test_codes_that_yaml_would_change_are_errors(write_params, raw, cure):
+    (message,) = refused(write_params(departments=f"- code: {raw}\n  name: Support\n"))
+    assert message.startswith("params/departments.yaml:1: ")
+    assert raw in message
+    assert message.endswith(f"put it in quotes: {cure}")
+
+
+@pytest.mark.parametrize("raw", ["1e3", "2024-01", '"010"', "'NO'", "0x", "1_0a"])
+def test_codes_that_yaml_leaves_alone_stay_as_written(write_params, raw):
+    folder = write_params(departments=f"- code: {raw}\n  name: Support\n")
+    assert load_catalogue(folder).departments[0].code == raw.strip("\"'")
+
+
+@pytest.mark.parametrize(
+    "code", ["../../x", "a/b", ".hidden", "<img src=x onerror=alert(1)>", "a\\\\b", "x.", "", " a", "a" * 70]
+)
+def test_codes_that_could_escape_or_hide_are_errors(write_params, code):
+    (message,) = refused(write_params(departments=f'- code: "{code}"\n  name: Support\n'))
+    assert "is no code" in message
+
+
+@pytest.mark.parametrize(
+    "name", ["<img src=x onerror=alert(1)>", "../../x", "N" * 300, "🏥 Emergency", "=cmd|' /C calc'!A0", "{{7*7}} $x$"]
+)
+def test_names_may_be_anything_a_person_writes(write_params, name):
+    folder = write_params(departments=f"- code: D01\n  name: {json.dumps(name, ensure_ascii=False)}\n")
+    assert load_catalogue(folder).departments[0].name == name
+
+
+def test_all_faults_of_all_files_at_once(write_params):
+    messages = refused(
+        write_params(
+            organisation="nam: X\n",
+            kpis=PARAMS["kpis.yaml"].replace("title", "titel").replace("proportion", "proprotion"),
+        )
+    )
+    assert "params/organisation.yaml:1: unknown key 'nam'. Cure: write 'name'" in messages
+    assert "params/kpis.yaml:2: unknown key 'titel' (in 'fcr'). Cure: write 'title'" in messages
+    assert any(
+        "params/kpis.yaml:4: kind: 'proprotion' is not one of" in m and m.endswith("write 'proportion'")
+        for m in messages
+    )
+    assert any("the key 'name' is missing" in m for m in messages)
+
+
+def test_a_key_said_twice(write_params):
+    (message,) = refused(write_params(organisation="name: A\nname: B\n"))
+    assert message == "params/organisation.yaml:2: the key 'name' stands here a second time. Cure: keep one of the two"
+
+
+def test_broken_yaml_names_the_line(write_params):
+    (message,) = refused(write_params(organisation="name: [A\n"))
+    assert message.startswith("params/organisation.yaml:2: is no YAML here")
+
+
+def test_not_utf8(write_params):
+    folder = write_params()
+    (folder / "organisation.yaml").write_bytes("name: Zürich\n".encode("cp1252"))
+    (message,) = refused(folder)
+    assert "is not UTF-8" in message
+
+
+def test_a_file_nobody_reads(write_params):
+    folder = write_params()
+    (folder / "kpi.yaml").write_text("[]")
+    (message,) = refused(folder)
+    assert message == "params/kpi.yaml: is read by nobody. Cure: rename it to 'kpis'"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("contacts = 1", "contcts = 1"), "params/kpis.yaml:5: numerator: no column 'contcts'. Cure: write 'contacts'"),
+        (("contacts = 1", "contacts = "), "is no SQL expression"),
+        (("contacts = 1", "sum(contacts)"), "is an aggregate"),
+        (("contacts = 1", "(select 1)"), "not allowed"),
+        (("contacts = 1", "1; drop table tickets"), "one expression is expected"),
+        (("source: tickets", "source: ticket"), "params/kpis.yaml:3: 'ticket' is no source. Cure: write 'tickets'"),
+        (("value: 0.7", "value: 70"), "can never be reached"),
+        (("  direction: increase\n", "  direction: up\n"), "'up' is not one of"),
+        (("  numerator: contacts = 1\n", ""), "a KPI of kind proportion needs numerator"),
+        (("  numerator: contacts = 1\n", "  numerator: contacts = 1\n  cohort: open_at\n"), "has no column 'open_at'"),
+        (("  numerator: contacts = 1\n", "  numerator: contacts = 1\n  dimensions: [chanel]\n"), "write 'channel'"),
+        (("  numerator: contacts = 1\n", "  numerator: contacts = 1\n  maturity: two weeks\n"), "write a duration as"),
+        (("  numerator: contacts = 1\n", "  numerator: contacts = 1\n  minimum_n: ten\n"), "minimum_n"),
+        (("from: 2026-01-01", "from: 01/02/2026"), "write a date as 2026-10-31"),
+    ],
+)
+def test_faults_of_a_kpi(write_params, change, expected):
+    messages = refused(write_params(kpis=PARAMS["kpis.yaml"].replace(*change)))
+    assert any(expected in message for message in messages), messages
+    assert all(message.startswith("params/kpis.yaml:") for message in messages)
+
+
+def test_duplicate_department_codes_name_both_lines(write_params):
+    text = '- code: "D01"\n  name: A\n- code: "D01"\n  name: B\n'
+    (message,) = refused(write_params(departments=text))
+    assert message.startswith(
+        "params/departments.yaml:1, params/departments.yaml:3: the code 'D01' is declared 2 times"
+    )
+
+
+def test_codes_that_differ_only_in_case(write_params):
+    text = '- code: "D01"\n  name: A\n- code: "d01"\n  name: B\n'
+    assert any(
+        "differs from another only in upper and lower case" in m for m in refused(write_params(departments=text))
+    )
+
+
+def test_an_unknown_peer_and_a_wrong_zone(write_params):
+    messages = refused(
+        write_params(
+            organisation="name: X\ntime_zone: Europe/Roma\n",
+            departments='- code: "D01"\n  name: A\n  peers: ["D2"]\n',
+        )
+    )
+    assert any("'Europe/Roma' is no time zone" in m for m in messages)
+    assert any("the peer 'D2' is no department" in m for m in messages)
+
+
+def test_a_misspelt_column_of_the_shape(write_params):
+    messages = refused(write_params(sources=PARAMS["sources.yaml"].replace("resolved_at:", "resolvd_at:")))
+    assert any(m.endswith("write 'resolved_at', or choose a name less like it") for m in messages)
+
+
+def test_there_is_a_schema_for_each_file_and_it_completes_keys():
+    schemas = json_schemas()
+    assert set(schemas) == set(FILES)
+    kpi = schemas["kpis"]["$defs"]["Kpi"]
+    assert {"code", "numerator", "maturity"} <= set(kpi["properties"])
+    assert kpi["additionalProperties"] is False

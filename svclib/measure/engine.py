@@ -93,11 +93,19 @@ def frame(backend: SQLBackend, query: str) -> pd.DataFrame:
 
 
 def fetch(expression: Any) -> pd.DataFrame:
-    """Fetch an ibis table expression as a pandas frame (through Arrow: ibis 12.0 warns under pandas 3)."""
+    """Fetch an ibis table expression as a pandas frame, through Arrow."""
+    import warnings
+
     import pandas as pd
     import pyarrow as pa
 
     nullable = {pa.bool_(): pd.BooleanDtype(), pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
-    table = expression.to_pyarrow()
-    kept = {f.type for f, c in zip(table.schema, table.columns, strict=True) if c.null_count and f.type in nullable}
-    return table.to_pandas(types_mapper=lambda kind: nullable[kind] if kind in kept else None)
+    with warnings.catch_warnings():
+        # ibis 12.0 asks pandas for an option that pandas 3 calls deprecated.
+        warnings.filterwarnings("ignore", message="The 'future.infer_string' option", category=DeprecationWarning)
+        table = expression.to_pyarrow()
+    result = table.to_pandas()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count and column.type in nullable:
+            result[name] = column.to_pandas(types_mapper=nullable.get)
+    return result

@@ -208,7 +208,6 @@ class Kpi(Entry):
     possible: Annotated[
         list[float] | None, Field(min_length=2, max_length=2, description="Lowest and highest possible value")
     ] = None
-    frequency: Literal["week", "month", "quarter"] | None = None
     targets: list[Target] = []
     rebase: list[Rebase] = []
     changes: Annotated[list[Change], Field(description="Dates at which the definition or the data changed")] = []

@@ -1,0 +1,38 @@
+"""JupyterLab on the project's notebooks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from svclib.catalogue.load import nearest
+from svclib.errors import InputRefused, Problem
+from svclib.paths import HOME, NOTEBOOKS
+
+
+def lab_command(notebook: str | None = None) -> list[str]:
+    """The command that opens JupyterLab, on loopback only, with this Python's kernel.
+
+    Raises
+    ------
+    InputRefused
+        For a notebook that does not exist.
+
+    Examples
+    --------
+    >>> lab_command("kpi_analysis")[-1]
+    'notebooks/kpi_analysis.ipynb'
+    """
+    path = "notebooks"
+    if notebook is not None:
+        known = sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))
+        stem = notebook.removesuffix(".ipynb").rsplit("/", 1)[-1]
+        if stem not in known:
+            raise InputRefused(Problem(f"notebook {notebook}", "does not exist", nearest(stem, known)))
+        path = f"notebooks/{stem}.ipynb"
+    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--ServerApp.root_dir={HOME}", path]
+
+
+def open_lab(notebook: str | None = None) -> int:
+    """Run JupyterLab until it is ended; its exit status."""
+    return subprocess.call(lab_command(notebook), cwd=HOME)

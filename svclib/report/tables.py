@@ -55,7 +55,10 @@ def table(
     names = [str(headers.get(column, _heading(str(column)))) for column in frame.columns]
     shown = frame if most_rows is None else frame.head(most_rows)
     right = [_is_numeric(frame[column]) for column in frame.columns]
-    cells = [[_cell(value, formats.get(column)) for value in shown[column].tolist()] for column in frame.columns]
+    cells = [
+        [_cell(value, formats.get(column) or _BY_NAME.get(str(column))) for value in shown[column].tolist()]
+        for column in frame.columns
+    ]
     rows = list(zip(*cells, strict=True))
     head = "".join(f'<th scope="col"{_side(r)}>{escape(name)}</th>' for name, r in zip(names, right, strict=True))
     body = "".join(f"<tr>{_row(row, right, row_headers)}</tr>" for row in rows)

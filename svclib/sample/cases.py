@@ -12,6 +12,7 @@ from svclib.sample.organisation import CHANNELS, CUSTOMERS, DESKS, POSITION, PRI
 from svclib.sample.plants import MIX_CATEGORY, MIX_TO, planted
 from svclib.sample.processes import random_numbers
 from svclib.sample.span import Span
+from svclib.sample.unmoved import level_counts
 
 _WEEKDAY = np.array([1.22, 1.18, 1.14, 1.12, 1.08, 0.70, 0.56])
 _HOUR = np.array([1, 1, 1, 1, 1, 2, 4, 10, 22, 30, 32, 29, 24, 26, 29, 28, 24, 18, 12, 9, 7, 5, 3, 2], float)
@@ -154,11 +155,17 @@ def _with_contacts(cases: pd.DataFrame, latent: dict[str, np.ndarray], span: Spa
     # The second contact and the escalation come within three days: of the youngest cases some are yet to come.
     second = opened + _hours(rng.uniform(1, 72, n))
     raised = opened + _hours(rng.uniform(0.5, 60, n))
-    escalated = (rng.random(n) < expit(latent["escalation"])) & (raised < span.cut)
+    chance = expit(latent["escalation"])
+    escalated = (rng.random(n) < chance).astype(int)
+    desk, month = cases["desk"].to_numpy(), cases["month"].to_numpy()
+    level_counts(escalated, chance, desk, month, "escalation", span, rng, most=1)
+    expected = np.exp(latent["handoffs"])
+    handoffs = rng.poisson(expected)
+    level_counts(handoffs, expected, desk, month, "handoffs", span, rng)
     return cases.assign(
         contacts=np.where(second < span.cut, contacts, 1),
         reopened_at=reopened_at,
         reopened=~np.isnat(reopened_at),
-        escalated=escalated,
-        handoffs=rng.poisson(np.exp(latent["handoffs"])),
+        escalated=(escalated == 1) & (raised < span.cut),
+        handoffs=handoffs,
     )

@@ -79,15 +79,23 @@ class Planned:
     rival: str | None = None
     months_before: int = 12  # months before the start without which nothing can be judged
 
+    @property
+    def process(self) -> str:
+        return next(process for process, kpis in KPIS_OF_PROCESS.items() if self.kpi in kpis)
+
+    @property
+    def does_nothing(self) -> bool:
+        return self.effect is None and self.verdict != "too_early"
+
 
 # The share of "Business applications" among the cases of the IT service desk, usual and in the mix shift.
-MIX_CATEGORY, MIX_FROM, MIX_TO = "Business applications", 0.15, 0.42
+MIX_CATEGORY, MIX_FROM, MIX_TO = "Business applications", 0.15, 0.48
 
 PLANTS: tuple[Plant, ...] = (
     Plant(
-        "F01", "local_cause", "escalation", "D01", -1, None, 2.6,
+        "F01", "local_cause", "escalation", "D01", -1, None, 2.8,
         "The chat assistant fails at logins and passes them on", {"channel": "Chat", "category": "Login and access"},
-        event="Chat assistant takes over first replies",
+        instead_of_noise=True, event="Chat assistant takes over first replies",
     ),
     Plant(
         "F02", "mix_shift", "escalation", "D04", 0, 0, MIX_TO - MIX_FROM,
@@ -104,15 +112,15 @@ PLANTS: tuple[Plant, ...] = (
           event="Wave of sickness in the repair centre"),
     Plant("F05", "special_cause", "response", "D02", -11, -7, 0.45, "Storm damage keeps the teams on the road",
           event="Winter storms"),
-    Plant("F06", "special_cause", "satisfaction", "D03", -5, None, -0.42, "The new tariff displeases",
+    Plant("F06", "special_cause", "satisfaction", "D03", -6, None, -0.50, "The new tariff displeases",
           event="New tariff"),
     Plant("F07", "special_cause", "major_outage", "D04", -6, -6, 680, "A cooling failure takes the data centre down",
           event="Cooling failure in the data centre"),
     Plant("F08", "special_cause", "outage_series", "D01", -4, -4, 12, "A faulty release drops the telephone line again and again",
           event="Telephone release rolled back"),
-    Plant("F09", "special_cause", "complaints", "D01", -3, -3, 2.0, "A delivery partner stops working overnight",
+    Plant("F09", "special_cause", "complaints", "D01", -3, -3, 2.3, "A delivery partner stops working overnight",
           event="Delivery partner insolvent"),
-    Plant("F10", "special_cause", "training", "D05", -2, None, -1.9, "The trainer has left; courses are put off",
+    Plant("F10", "special_cause", "training", "D05", -2, None, -2.2, "The trainer has left; courses are put off",
           event=None),
     Plant("F11", "common_improvement", "training", "all", -21, None, 1.1, "The e-learning platform replaces the class room",
           event="E-learning platform"),

@@ -10,6 +10,7 @@ from scipy.signal import lfilter
 from svclib.sample.organisation import CODES, POSITION
 from svclib.sample.plants import planted
 from svclib.sample.span import Span
+from svclib.sample.unmoved import level_effects
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ WOBBLES = {
     "response": Wobble(0.05, 0, 0.04, 0.05),
     "resolution": Wobble(0.04, 0, 0.03, 0.05),
     "fcr": Wobble(0.05, 5, 0.04, 0.06),
-    "escalation": Wobble(0.05, 0, 0.04, 0.06),
+    "escalation": Wobble(0.03, 0, 0.03, 0.04),
     "handoffs": Wobble(0.02, 0, 0.02, 0.03),
     "satisfaction": Wobble(0.03, 5, 0.03, 0.04),
     "audit": Wobble(0.0, 0, 0.05, 0.10),
@@ -67,6 +68,7 @@ def _one_process(name: str, span: Span, seed: int) -> np.ndarray:
                 own[rows, span.position(offset)] = 0.0
             if share and plant.segment is None:
                 added[rows, span.position(offset)] += share * plant.size
+    level_effects(own, name, span)
     season = wobble.season * np.cos(2 * np.pi * (span.calendar_months - wobble.peak) / 12)
     return season + wobble.shared * effects[0] + own + added
 

@@ -12,6 +12,7 @@ from svclib.sample.organisation import DESKS
 from svclib.sample.plants import PLANTS
 from svclib.sample.processes import random_numbers
 from svclib.sample.span import Span
+from svclib.sample.unmoved import level_draws
 
 _INVITED, _ANSWERED, _COMMENTED = 0.40, 0.31, 0.48
 _ABSENT = np.datetime64("NaT")
@@ -45,8 +46,8 @@ def make_surveys(span: Span, cases: pd.DataFrame, shifts: dict[str, np.ndarray],
         }
     )[seen].reset_index(drop=True)
     surveys["month"] = _month_of(surveys["responded_at"].fillna(surveys["invited_at"]), span)
-    satisfaction = _satisfaction(surveys, shifts["satisfaction"], rng)
     answered = surveys["responded_at"].notna().to_numpy()
+    satisfaction = _satisfaction(surveys, answered, shifts["satisfaction"], span, rng)
     surveys["score"], surveys["nps"] = _answers(satisfaction, rng)
     surveys.loc[~answered, ["score", "nps"]] = pd.NA
     wanted = answered & (rng.random(len(surveys)) < _COMMENTED)
@@ -60,10 +61,13 @@ def _month_of(stamps: pd.Series, span: Span) -> np.ndarray:
     return months.astype(int).clip(0, span.months)
 
 
-def _satisfaction(surveys: pd.DataFrame, shift: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    level = ndtri([desk.levels.csat for desk in DESKS])
-    desk = surveys["desk"].to_numpy()
-    return level[desk] + shift[desk, surveys["month"].to_numpy()] + rng.standard_normal(len(surveys))
+def _satisfaction(
+    surveys: pd.DataFrame, answered: np.ndarray, shift: np.ndarray, span: Span, rng: np.random.Generator
+) -> np.ndarray:
+    desk, month = surveys["desk"].to_numpy(), surveys["month"].to_numpy()
+    draws = rng.standard_normal(len(surveys))
+    level_draws(draws, np.where(answered, desk, -1), month, "satisfaction", span)
+    return ndtri([d.levels.csat for d in DESKS])[desk] + shift[desk, month] + draws
 
 
 def _answers(satisfaction: np.ndarray, rng: np.random.Generator) -> tuple[pd.Series, pd.Series]:

@@ -228,7 +228,7 @@ def p_limits(numerator: np.ndarray, denominator: np.ndarray, baseline: np.ndarra
     --------
     >>> lines = p_limits(np.array([12.0, 8, 6]), np.array([100.0, 80, 80]), np.array([True, True, True]))
     >>> lines.upper.round(4).tolist()
-    [0.1899, 0.2006, 0.2006]
+    [0.19, 0.2006, 0.2006]
     """
     share, usable = _rate(numerator, denominator, baseline)
     sigma = _chance_sigma(share * (1 - share), denominator, usable)
@@ -311,7 +311,13 @@ def u_prime_limits(
 
 
 def i_prime_limits(
-    values: np.ndarray, sizes: np.ndarray, baseline: np.ndarray, *, factor: float = 3.0, screen: bool = False, inflate: float = 1.0
+    values: np.ndarray,
+    sizes: np.ndarray,
+    baseline: np.ndarray,
+    *,
+    factor: float = 3.0,
+    screen: bool = False,
+    inflate: float = 1.0,
 ) -> Limits:
     """Taylor's I' chart for means of `sizes` cases: weighted mean -+ factor s / sqrt(n).
 
@@ -322,7 +328,7 @@ def i_prime_limits(
     >>> y, n = np.array([10.0, 12, 11, 13]), np.array([4.0, 4, 16, 4])
     >>> lines = i_prime_limits(y, n, np.full(4, True))
     >>> (lines.upper - lines.centre).round(2).tolist()
-    [7.91, 7.91, 3.95, 7.91]
+    [5.14, 5.14, 2.57, 5.14]
     """
     usable = np.isfinite(values) & np.isfinite(sizes) & (sizes > 0)
     used = np.flatnonzero(baseline & usable)
@@ -361,7 +367,9 @@ def t_limits(times: np.ndarray, baseline: np.ndarray, *, factor: float = 3.0, in
     >>> bool(lines.lower[0] >= 0 and lines.upper[0] > 16)
     True
     """
-    return rescaled(xmr_limits(np.power(times, 1 / 3.6), baseline, factor=factor, inflate=inflate), lambda x: _power(x, 3.6))
+    return rescaled(
+        xmr_limits(np.power(times, 1 / 3.6), baseline, factor=factor, inflate=inflate), lambda x: _power(x, 3.6)
+    )
 
 
 def _power(x: np.ndarray, exponent: float) -> np.ndarray:
@@ -376,7 +384,9 @@ def rescaled(lines: Limits, back, *, flip: bool = False) -> Limits:
     >>> rescaled(from_sigma(np.array([0.0]), np.array([1.0])), np.exp).upper.round(1).tolist()
     [20.1]
     """
-    lower, upper, near_lower, near_upper = (back(x) for x in (lines.lower, lines.upper, lines.near_lower, lines.near_upper))
+    lower, upper, near_lower, near_upper = (
+        back(x) for x in (lines.lower, lines.upper, lines.near_lower, lines.near_upper)
+    )
     if flip:
         lower, upper, near_lower, near_upper = upper, lower, near_upper, near_lower
     return Limits(back(lines.centre), lower, upper, lines.sigma, near_lower, near_upper, lines.sigma_z)

@@ -15,7 +15,9 @@ from svclib.measure.charts import Limits
 ALPHA = 0.0027
 
 
-def beta_binomial_tails(count: np.ndarray, size: np.ndarray, events: float, cases: float) -> tuple[np.ndarray, np.ndarray]:
+def beta_binomial_tails(
+    count: np.ndarray, size: np.ndarray, events: float, cases: float
+) -> tuple[np.ndarray, np.ndarray]:
     """P(X <= count) and P(X >= count) for the next `size` cases, after `events` in `cases`.
 
     Parameters
@@ -48,9 +50,9 @@ def _tails(x: float, n: float, a: float, b: float) -> tuple[float, float]:
         mean = n * a / (a + b)
         sd = np.sqrt(mean * b / (a + b) * (a + b + n) / (a + b + 1))
         return float(stats.norm.cdf((x + 0.5 - mean) / sd)), float(stats.norm.sf((x - 0.5 - mean) / sd))
-    mass = np.exp(_log_mass(np.arange(int(round(n)) + 1), round(n), a, b))
-    at = int(round(x))
-    return float(mass[: at + 1].sum()), float(mass[at:].sum())
+    mass = np.exp(_log_mass(np.arange(round(n) + 1), round(n), a, b))
+    at = int(np.clip(round(x), -1, mass.size))
+    return float(mass[: at + 1].sum()), float(mass[max(at, 0) :].sum())
 
 
 def _log_mass(k: np.ndarray, n: float, a: float, b: float) -> np.ndarray:
@@ -71,7 +73,7 @@ def p_exact_limits(
     >>> n = np.full(13, 20.0)
     >>> lines = p_exact_limits(np.full(13, 19.0), n, np.full(13, True))
     >>> lines.lower[0].item(), lines.upper[0].item()
-    (0.7, 1.0)
+    (0.75, 1.0)
     """
     events, cases = _totals(numerator, denominator, baseline)
     usable = np.isfinite(denominator) & (denominator > 0)
@@ -124,11 +126,12 @@ def beta_binomial_quantile(size: float, events: float, cases: float, q: float) -
         mean = size * a / (a + b)
         sd = np.sqrt(mean * b / (a + b) * (a + b + size) / (a + b + 1))
         return float(np.clip(np.round(stats.norm.ppf(q, mean, sd)), 0, size))
-    cdf = np.cumsum(np.exp(_log_mass(np.arange(int(round(size)) + 1), round(size), a, b)))
+    cdf = np.cumsum(np.exp(_log_mass(np.arange(round(size) + 1), round(size), a, b)))
     return float(min(np.searchsorted(cdf, q - 1e-12), round(size)))
 
 
-def _gamma_poisson(events: float, exposure: float, size: np.ndarray | float):
+def gamma_poisson(events: float, exposure: float, size: np.ndarray | float):
+    """The frozen negative binomial distribution of the next count in `size` units of exposure."""
     shape = events + 0.5
     return stats.nbinom(shape, exposure / (exposure + np.asarray(size, dtype=float)))
 
@@ -152,12 +155,59 @@ def u_exact_limits(
     def line(side: float) -> np.ndarray:
         if not exposure:
             return np.full(safe.shape, np.nan)
-        return np.where(usable, _gamma_poisson(events, exposure, safe).ppf(side) / safe, np.nan)
+        return np.where(usable, gamma_poisson(events, exposure, safe).ppf(side) / safe, np.nan)
 
     return _exact(np.where(usable, events / exposure if exposure else np.nan, np.nan), usable, line, alpha)
 
 
-def gamma_poisson_tails(count: np.ndarray, size: np.ndarray, events: float, exposure: float) -> tuple[np.ndarray, np.ndarray]:
+def middle(kind: str, numerator: np.ndarray, denominator: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+    """The predictive median of each period, given its size.
+
+    Small shares near 100 % lie above their mean most of the time; runs are counted against the median, and a point
+    on it takes no side.
+
+    Examples
+    --------
+    >>> n = np.array([6.0, 20.0, 6.0, 20.0])
+    >>> middle("p", np.array([6.0, 19.0, 5.0, 19.0]), n, np.full(4, True)).tolist()
+    [1.0, 0.95, 1.0, 0.95]
+    """
+    events, cases = _totals(numerator, denominator, baseline)
+    usable = np.isfinite(denominator) & (denominator > 0)
+    if not cases:
+        return np.full(denominator.shape, np.nan)
+    if kind == "p":
+        return _share_quantile(denominator, usable, events, cases, 0.5)
+    safe = np.where(usable, denominator, 1.0)
+    return np.where(usable, gamma_poisson(events, cases, safe).ppf(0.5) / safe, np.nan)
+
+
+def run_weights(
+    kind: str, values: np.ndarray, denominator: np.ndarray, median: np.ndarray, events: float, cases: float
+) -> np.ndarray:
+    """How much each point adds to a run on its side of the median: 1 where both sides are as likely, less where its
+    side is the likelier one.
+
+    A run's weight is then minus the logarithm (base 2) of its chance, as its length is where sides are even.
+
+    Examples
+    --------
+    >>> n, median = np.array([20.0, 20.0]), np.array([0.95, 0.95])
+    >>> run_weights("p", np.array([1.0, 0.8]), n, median, 190, 200).round(2).tolist()
+    [0.83, 1.0]
+    """
+    tails = beta_binomial_tails if kind == "p" else gamma_poisson_tails
+    counts = np.round(median * denominator)
+    below, above = tails(counts - 1, denominator, events, cases)[0], tails(counts + 1, denominator, events, cases)[1]
+    mine = np.where(values > median, above, below)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bits = -np.log2(mine / (above + below))
+    return np.where(np.isfinite(bits), np.minimum(bits, 1.0), 1.0)
+
+
+def gamma_poisson_tails(
+    count: np.ndarray, size: np.ndarray, events: float, exposure: float
+) -> tuple[np.ndarray, np.ndarray]:
     """P(X <= count) and P(X >= count) for the next `size` units of exposure, after `events` in `exposure`.
 
     Examples
@@ -167,7 +217,7 @@ def gamma_poisson_tails(count: np.ndarray, size: np.ndarray, events: float, expo
     True
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        law = _gamma_poisson(events, exposure, size)
+        law = gamma_poisson(events, exposure, size)
         return law.cdf(count), law.sf(count - 1)
 
 

@@ -136,12 +136,13 @@ def anhoej(side: np.ndarray) -> Runs:
     longest = int(np.diff(np.concatenate([[-1], turns, [n - 1]])).max())
     if n < 10:
         return Runs(n, longest, np.inf, turns.size, 0.0)
-    # Halves round to even here, as where the rule was published; n = 24 gives 8, and so does n = 45.
     return Runs(n, longest, float(round(np.log2(n)) + 3), turns.size, float(stats.binom.ppf(0.05, n - 1, 0.5)))
 
 
-def long_run_points(side: np.ndarray) -> np.ndarray:
+def long_run_points(side: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """1 or -1 on the points of every run that is longer than Anhøj's limit.
+
+    `weights` say how much each point adds to a run's length, where the two sides are not equally likely; 1 each else.
 
     Examples
     --------
@@ -154,7 +155,7 @@ def long_run_points(side: np.ndarray) -> np.ndarray:
     if not np.isfinite(limit):
         return marked
     for run in np.split(useful, np.flatnonzero(np.diff(side[useful]) != 0) + 1):
-        if run.size > limit:
+        if (run.size if weights is None else weights[run].sum()) > limit:
             marked[run] = int(side[run[0]])
     return marked
 
@@ -163,7 +164,15 @@ def _named(base: str, sign: int) -> str:
     return base + ("_high" if sign > 0 else "_low")
 
 
-def signals(values: np.ndarray, lines: Limits, rules: str, *, mute_runs: bool = False) -> list[tuple[str, ...]]:
+def signals(
+    values: np.ndarray,
+    lines: Limits,
+    rules: str,
+    *,
+    mute_runs: bool = False,
+    middle: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> list[tuple[str, ...]]:
     """The rules each point of one phase breaks, the one that names it first.
 
     Parameters
@@ -176,6 +185,10 @@ def signals(values: np.ndarray, lines: Limits, rules: str, *, mute_runs: bool = 
         ``nhs``, ``mdc2023`` or ``strict``.
     mute_runs
         Only points beyond the limits signal: for series whose neighbours depend on each other.
+    middle
+        The line whose sides Anhøj's rule counts, where it is not the centre line.
+    weights
+        As in `long_run_points`.
 
     Returns
     -------
@@ -195,7 +208,7 @@ def signals(values: np.ndarray, lines: Limits, rules: str, *, mute_runs: bool = 
     if mute_runs:
         return [tuple(codes) for codes in found]
     if rules == "strict":
-        for i, s in enumerate(long_run_points(side)):
+        for i, s in enumerate(long_run_points(side if middle is None else sides(values, middle), weights)):
             if s:
                 found[i].append(_named("run", s))
         return [tuple(codes) for codes in found]

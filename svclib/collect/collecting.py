@@ -1,0 +1,461 @@
+"""From declared sources to a frozen snapshot: all or nothing, the same input always giving the same bytes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from svclib.catalogue.load import Catalogue
+from svclib.catalogue.models import Source
+from svclib.collect import sql
+from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
+from svclib.collect.coverage import cover_source, quality_parts
+from svclib.collect.databases import without_credentials
+from svclib.collect.dates import Zones
+from svclib.collect.digests import DigestCache, FileDigest, digest_file, digest_json, files_json
+from svclib.collect.quarantine import bad_rows, write_quarantine
+from svclib.collect.read import file_name, find_files, load_raw, source_format
+from svclib.collect.snapshot import FORMAT, MANIFEST, Snapshot, _fetch, list_snapshots, open_snapshot
+from svclib.collect.stage import Declared, Staged, final_columns, last_stamp, stage_source
+from svclib.errors import InputRefused, Problem
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ROW_GROUP = 122_880  # DuckDB's own; a multiple of its vectors
+_CHECKED = 50_000  # rows that are held against the pandera schema
+_SHRUNK_CURE = "check the export; if rows were removed on purpose, collect with accept_shrunk"
+
+
+def snapshot_root(catalogue: Catalogue) -> Path:
+    """Where snapshots are kept, unless another folder is named: beside `params/`."""
+    return catalogue.folder.parent / "snapshots"
+
+
+def collect(
+    catalogue: Catalogue,
+    *,
+    as_of: dt.date | None = None,
+    root: Path | None = None,
+    today: dt.date | None = None,
+    accept_shrunk: Collection[str] = (),
+    force: bool = False,
+    memory: str = "1GB",
+    progress: Callable[[str], None] | None = None,
+) -> Snapshot:
+    """Read, check and freeze every source of a catalogue.
+
+    Parameters
+    ----------
+    as_of
+        The last day that is seen; what happened later is cut off or counts as not yet happened. None: everything is
+        seen, and stamps after `today` are faults.
+    root
+        Folder of snapshots; `params/../snapshots` where left out.
+    today
+        The organisation's local day, where it is not the clock's.
+    accept_shrunk
+        Sources that may have fewer rows than in the snapshot before.
+    force
+        Collect even if a snapshot of the same sources, declarations and cut-off is there.
+    memory
+        What DuckDB may use before it turns to the disk.
+    progress
+        Called with the name of each source as its turn comes.
+
+    Returns
+    -------
+    Snapshot
+        Under ``root/<first 16 digits of its digest>``; earlier ones are kept.
+
+    Raises
+    ------
+    InputRefused
+        With every fault of every source. Nothing is written then.
+    """
+    root = Path(root) if root else snapshot_root(catalogue)
+    today = today or dt.datetime.now(ZoneInfo(catalogue.organisation.time_zone)).date()
+    _check_as_of(as_of, today)
+    inputs = read_inputs(catalogue, root)
+    if not force and (found := find_snapshot(catalogue, as_of=as_of, root=root, today=today, inputs=inputs)):
+        return found
+    with _work_folder(root) as work:
+        reports = _collect_sources(catalogue, inputs, work, as_of, today, memory, progress)
+        _check_shrunk(catalogue, root, reports, accept_shrunk)
+        manifest = _manifest(catalogue, reports, inputs, as_of, today, work)
+        (work / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return _publish(work, root / manifest["digest"][:16])
+
+
+def find_snapshot(
+    catalogue: Catalogue,
+    *,
+    as_of: dt.date | None = None,
+    root: Path | None = None,
+    today: dt.date | None = None,
+    inputs: dict[str, list[FileDigest] | None] | None = None,
+) -> Snapshot | None:
+    """The snapshot of these very sources, declarations and cut-off, if there is one and it is whole.
+
+    Files are compared by size and time of change first, and read again only where these differ. The rows of a
+    database server cannot be compared without reading them: then there is none.
+    """
+    root = Path(root) if root else snapshot_root(catalogue)
+    inputs = inputs if inputs is not None else read_inputs(catalogue, root)
+    if any(files is None for files in inputs.values()):
+        return None
+    today = today or dt.datetime.now(ZoneInfo(catalogue.organisation.time_zone)).date()
+    wanted = _request(catalogue, inputs, as_of)
+    for path in list_snapshots(root):
+        try:
+            snapshot = open_snapshot(path)
+        except InputRefused:
+            continue  # a broken one is no obstacle: it is made anew in its place
+        if snapshot.manifest["request"] == wanted and _still_true(snapshot, today):
+            return snapshot
+    return None
+
+
+def _still_true(snapshot: Snapshot, today: dt.date) -> bool:
+    """Without a cut-off, rows of the future are faults only until their day has come."""
+    if snapshot.manifest["as_of_requested"] or snapshot.manifest["collected_on"] == today.isoformat():
+        return True
+    return not any(
+        report["later"] or any(code.startswith("future:") for code in report["bad"])
+        for report in snapshot.manifest["sources"]
+    )
+
+
+def _check_as_of(as_of: dt.date | None, today: dt.date) -> None:
+    if as_of and as_of > today:
+        cure = "name a day that has come, or leave it out"
+        raise InputRefused(Problem("--as-of", f"{as_of} lies in the future (today is {today})", cure))
+
+
+def read_inputs(catalogue: Catalogue, root: Path) -> dict[str, list[FileDigest] | None]:
+    """The files behind each source, by name; None where a database server holds it.
+
+    Raises
+    ------
+    InputRefused
+        With every source whose files are not there.
+    """
+    cache = DigestCache(root)
+    inputs: dict[str, list[FileDigest] | None] = {}
+    problems: list[Problem] = []
+    base = catalogue.folder.parent
+    for source in catalogue.sources:
+        try:
+            files = find_files(source, base, catalogue.locate("sources", source.name, "read"))
+            digests = [cache.digest(path, file_name(path, base)) for path in files]
+            inputs[source.name] = digests or None
+        except InputRefused as refused:
+            problems += refused.problems
+        except OSError as error:
+            where = catalogue.locate("sources", source.name, "read")
+            problems.append(Problem(where, f"{source.read!r} cannot be read: {error.strerror}", "check its rights"))
+    if problems:
+        raise InputRefused(problems)
+    cache.save()
+    return inputs
+
+
+def definitions(catalogue: Catalogue) -> dict[str, Any]:
+    """The declarations that shape a snapshot: sources, departments, zone, and what KPIs say about values."""
+    kpis = [[k.code, k.source, k.kind, k.value, k.scale.model_dump() if k.scale else None] for k in catalogue.kpis]
+    sources = [source.model_dump(mode="json") for source in catalogue.sources]
+    for source in sources:
+        source["read"] = without_credentials(source["read"]) if "://" in source["read"] else source["read"]
+    departments = [[d.code, d.name, d.aliases, str(d.closed)] for d in catalogue.departments]
+    zone = catalogue.organisation.time_zone
+    return {"format": FORMAT, "sources": sources, "departments": departments, "time_zone": zone, "kpis": kpis}
+
+
+def _request(catalogue: Catalogue, inputs: dict[str, list[FileDigest] | None], as_of: dt.date | None) -> str:
+    files = {name: files_json(digests) if digests else None for name, digests in inputs.items()}
+    return digest_json({"definitions": definitions(catalogue), "files": files, "as_of": str(as_of)})
+
+
+def _collect_sources(
+    catalogue: Catalogue, inputs: dict[str, list[FileDigest] | None], work: Path, as_of: dt.date | None,
+    today: dt.date, memory: str, progress: Callable[[str], None] | None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    reports: list[dict[str, Any]] = []
+    problems: list[Problem] = []
+    for folder in ("quarantine", "coverage"):
+        (work / folder).mkdir()
+    for source in catalogue.sources:
+        if progress:
+            progress(source.name)
+        try:
+            with _database(work, memory) as connection:
+                reports.append(_collect_source(connection, catalogue, source, work, as_of, today))
+        except InputRefused as refused:
+            problems += refused.problems
+    if problems:
+        raise InputRefused(problems)
+    return reports
+
+
+@contextmanager
+def _database(work: Path, memory: str) -> Iterator[DuckDBPyConnection]:
+    """A DuckDB of its own for one source, on disk so that memory stays bounded, gone afterwards."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(dir=work, prefix="stage-") as folder:
+        config = {"memory_limit": memory, "temp_directory": folder}
+        with duckdb.connect(f"{folder}/stage.duckdb", config=config) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+
+
+def _collect_source(
+    connection: DuckDBPyConnection,
+    catalogue: Catalogue,
+    source: Source,
+    work: Path,
+    as_of: dt.date | None,
+    today: dt.date,
+) -> dict[str, Any]:
+    where = catalogue.locate("sources", source.name)
+    base = catalogue.folder.parent
+    files = find_files(source, base, where)
+    raw = load_raw(connection, source, files, base, where)
+    if raw.rows + len(raw.rejects) == 0:
+        raise InputRefused(
+            Problem(where, f"source {source.name!r} is empty", "export it again; nothing can be measured on it")
+        )
+    home = catalogue.organisation.time_zone
+    declared = Declared(
+        source=source,
+        departments=catalogue.departments,
+        kpis=[kpi for kpi in catalogue.kpis if kpi.source == source.name],
+        zones=Zones(source.time_zone or home, home),
+        where=where,
+        where_column=catalogue.locate("sources", source.name, "where"),
+    )
+    staged = stage_source(connection, declared, raw, as_of=as_of, today=today)
+    _check_share(connection, declared, staged)
+    return _freeze(connection, declared, staged, work)
+
+
+def _check_share(connection: DuckDBPyConnection, declared: Declared, staged: Staged) -> None:
+    """Refuse a source of which too much is bad; full copies of rows do no harm and do not count here."""
+    source = declared.source
+    bad = _bad_rows(staged)
+    serious = bad - staged.bad.get("duplicate", 0)
+    considered = staged.fates.get("kept", 0) + bad
+    if considered == 0:
+        if staged.fates.get("later"):
+            return
+        what = f"no row of source {source.name!r} is left: {_told(staged.left_out)}"
+        raise InputRefused(Problem(declared.where, what, "check where, other_departments and the departments' codes"))
+    if serious <= source.max_bad_share * considered:
+        return
+    reasons = _told(_reasons(staged))
+    examples = "; ".join(_example(connection, staged, source))
+    what = f"{serious} of {considered} rows ({serious / considered:.1%}) are bad: {reasons}. Examples: {examples}"
+    cure = f"mend them at the source, or allow more than max_bad_share: {source.max_bad_share}"
+    raise InputRefused(Problem(declared.where, f"source {source.name!r}: {what}", cure))
+
+
+def _bad_rows(staged: Staged) -> int:
+    return sum(staged.fates.get(fate, 0) for fate in ("bad", "duplicate", "duplicate_key")) + len(staged.raw.rejects)
+
+
+def _reasons(staged: Staged) -> dict[str, int]:
+    reasons = dict(staged.bad)
+    if staged.raw.rejects:
+        reasons["malformed"] = len(staged.raw.rejects)
+    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _told(counts: dict[str, int]) -> str:
+    return ", ".join(f"{code} {count}" for code, count in counts.items()) or "nothing"
+
+
+def _example(connection: DuckDBPyConnection, staged: Staged, source: Source) -> Iterator[str]:
+    names = list(staged.raw.types)
+    for _, (file, row, codes, values) in zip(range(3), bad_rows(connection, staged, source), strict=False):
+        shown = {name: value for name, value in zip(names, values, strict=False) if any(name in code for code in codes)}
+        told = ", ".join(f"{name}={str(value)[:40]!r}" for name, value in shown.items())
+        yield f"{file} row {row}: {' and '.join(codes)}" + (f" ({told})" if told else "")
+    for reject in staged.raw.rejects[:2]:
+        yield f"{reject.file} row {reject.row}: malformed ({reject.detail}: {reject.text[:40]!r})"
+
+
+def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, work: Path) -> dict[str, Any]:
+    source = declared.source
+    table, quarantine = f"{source.name}.parquet", f"quarantine/{source.name}.csv"
+    coverage = f"coverage/{source.name}.parquet"
+    # Rows of a database come in no order of their own; then all columns together give one.
+    ties = "_id, rowid" if source_format(source) != "database" else ", ".join(map(sql.name, staged.names))
+    connection.execute(
+        f"COPY (SELECT {final_columns(staged, source)} FROM {staged.table} WHERE _fate = 'kept' "
+        f"ORDER BY department, {staged.table}.{sql.name(date_column(source))}, {ties}) TO {sql.text(str(work / table))} "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+    )
+    written = write_quarantine(work / quarantine, connection, staged, source)
+    _check_written(work / table, declared, staged)
+    bad = _bad_rows(staged)
+    departments = "SELECT count(DISTINCT department) FROM " + staged.table + " WHERE _fate = 'kept'"
+    report: dict[str, Any] = {
+        "name": source.name,
+        "shape": source.shape,
+        "table": table,
+        "quarantine": quarantine,
+        "coverage_table": coverage,
+        "key": duplicate_key(source, staged.columns),
+        "read": staged.raw.rows + len(staged.raw.rejects),
+        "rows": sum(staged.fates.values()) + len(staged.raw.rejects),
+        "kept": staged.fates.get("kept", 0),
+        "considered": staged.fates.get("kept", 0) + bad,
+        "bad_rows": bad,
+        "bad": _reasons(staged),
+        "left_out": staged.left_out,
+        "folded": staged.fates.get("folded", 0),
+        "later": staged.fates.get("later", 0),
+        "clipped": staged.clipped,
+        "exact_copies": staged.exact_copies,
+        "departments": (connection.execute(departments).fetchone() or (0,))[0],
+        "date_formats": {c.name: c.format for c in staged.columns if c.format},
+        "types": {c.name: c.kind for c in staged.columns if c.name in staged.names},
+        "coverage": cover_source(connection, staged, source, declared.departments, work / coverage),
+        "knows_until": str(last_stamp(connection, staged, source) or ""),
+        "parts_of": [[part.file, part.count] for part in staged.raw.parts],
+    }
+    assert written == bad, "every bad row stands in quarantine"
+    parts = quality_parts({**report, **report["coverage"]}, source)
+    report["parts"] = {name: round(part, 6) for name, part in parts.items()}
+    report["score"] = round(_product(parts.values()), 6)
+    return report
+
+
+def _product(values: Any) -> float:
+    product = 1.0
+    for value in values:
+        product *= value
+    return product
+
+
+def _check_written(path: Path, declared: Declared, staged: Staged) -> None:
+    """Hold the written table, or an even sample of a large one, against the pandera schema."""
+    rows = max(1, staged.fates.get("kept", 0))
+    step = -(-rows // _CHECKED)
+    query = f"SELECT * EXCLUDE (file_row_number) FROM read_parquet({sql.text(str(path))}, file_row_number=true)"
+    frame = _fetch(f"{query} WHERE file_row_number % {step} = 0", [])
+    codes = [department.code for department in declared.departments]
+    check_table(frame, table_schema(declared.source, staged.columns, codes))
+
+
+def _check_shrunk(catalogue: Catalogue, root: Path, reports: list[dict[str, Any]], accepted: Collection[str]) -> None:
+    previous = next(iter(list_snapshots(root)), None)
+    if previous is None:
+        return
+    try:
+        manifest = json.loads((previous / MANIFEST).read_text(encoding="utf-8"))
+        before = {report["name"]: report for report in manifest["sources"]}
+    except (OSError, ValueError, KeyError):
+        return
+    problems = []
+    for source, report in zip(catalogue.sources, reports, strict=True):
+        old = before.get(source.name)
+        if old is None or source.name in accepted or getattr(source, "may_shrink", False):
+            continue
+        if old.get("origin") == _origin(source) and report["read"] < old["read"]:
+            what = f"source {source.name!r} shrank: {report['read']} rows, {old['read']} in snapshot {previous.name}"
+            problems.append(Problem(catalogue.locate("sources", source.name, "read"), what, _SHRUNK_CURE))
+    if problems:
+        raise InputRefused(problems)
+
+
+def _origin(source: Source) -> str:
+    """What is read: sources of another origin cannot be compared by their number of rows."""
+    return digest_json([without_credentials(source.read), source.format, source.sheet, source.table, source.sql])
+
+
+def _manifest(
+    catalogue: Catalogue, reports: list[dict[str, Any]], inputs: dict[str, list[FileDigest] | None],
+    as_of: dt.date | None, today: dt.date, work: Path,
+) -> dict[str, Any]:  # fmt: skip
+    names = [report[key] for report in reports for key in ("table", "quarantine", "coverage_table")]
+    files = [{"name": n, "size": (work / n).stat().st_size, "sha256": digest_file(work / n)} for n in names]
+    sha256 = {file["name"]: file["sha256"] for file in files}
+    for report, source in zip(reports, catalogue.sources, strict=True):
+        digests = inputs[source.name]
+        report["origin"] = _origin(source)
+        report["files"] = (
+            files_json(digests) if digests else [{"content": sha256[report["table"]], "rows": report["read"]}]
+        )
+    known = [report["knows_until"] for report in reports if report["knows_until"]]
+    resolved = as_of.isoformat() if as_of else min(max(known, default=today.isoformat()), today.isoformat())
+    request = _request(catalogue, inputs, as_of)
+    contents = {"definitions": definitions(catalogue), "as_of": resolved, "requested": str(as_of)}
+    contents["files"] = [[report["files"], report["read"], report["kept"], report["bad"]] for report in reports]
+    return {
+        "format": FORMAT,
+        "digest": digest_json(contents),
+        "as_of": resolved,
+        "as_of_requested": as_of.isoformat() if as_of else None,
+        "request": request,
+        "definitions": digest_json(definitions(catalogue)),
+        "time_zone": catalogue.organisation.time_zone,
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "collected_on": today.isoformat(),
+        "versions": {name: version(name) for name in ("duckdb", "ibis-framework", "pandas", "pandera", "pyarrow")},
+        "sources": reports,
+        "files": files,
+    }
+
+
+@contextmanager
+def _work_folder(root: Path) -> Iterator[Path]:
+    """A hidden folder beside the snapshots; removed whatever happens, unless it became one."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".collecting-", dir=root))
+    except OSError as error:
+        cure = "name a folder that can be written"
+        raise InputRefused(Problem(str(root), f"cannot be written: {error.strerror}", cure)) from None
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _publish(work: Path, target: Path) -> Snapshot:
+    """Give the finished folder its name, in one step; an equal snapshot that is there already stays."""
+    for path in (*work.rglob("*"), work):
+        _sync(path)
+    work.chmod(0o755)
+    if target.exists():
+        try:
+            return open_snapshot(target, verify=True)
+        except InputRefused:
+            broken = work.with_name(f"{work.name}-broken")
+            target.rename(broken)
+            shutil.rmtree(broken, ignore_errors=True)
+    try:
+        work.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+    _sync(target.parent)
+    return open_snapshot(target, verify=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

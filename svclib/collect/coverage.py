@@ -1,0 +1,157 @@
+"""What a source covers: first and last day, gaps, departments that fell silent, how complete its columns are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from svclib.catalogue.models import SHAPE_COLUMNS, Department, Source
+from svclib.collect import sql
+from svclib.collect.contracts import ENDS, date_column
+from svclib.collect.stage import Staged
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SHOWN = 50  # gaps named in the snapshot; all of them are counted
+# Without `silent_after`: silent is who has been without rows twice as long as ever before, and at least a month.
+_SILENT_DAYS = 31
+_DAILY_SHARE = 0.95
+_NO_GAPS: dict[str, Any] = {"unit": "none", "expected": 0, "missing": 0, "shown": [], "days": []}
+
+
+def cover_source(
+    connection: DuckDBPyConnection, staged: Staged, source: Source, departments: Iterable[Department], table: Path
+) -> dict[str, Any]:
+    """The coverage of a staged source, ready for the snapshot's JSON; its table by department and month goes to `table`.
+
+    Returns
+    -------
+    dict
+        ``first, last`` (days), ``frequency``, ``silent`` (departments), ``gaps``, ``completeness`` (share of rows
+        with a value, by column).
+    """
+    date = sql.name(date_column(source))
+    connection.execute(
+        f"CREATE OR REPLACE TABLE _days AS SELECT department, ({date})::DATE AS day, count(*) AS n "
+        f"FROM {staged.table} WHERE _fate = 'kept' GROUP BY 1, 2"
+    )
+    first, last = connection.execute("SELECT min(day), max(day) FROM _days").fetchone() or (None, None)
+    _write_table(connection, staged, date, table)
+    return {
+        "first": _iso(first),
+        "last": _iso(last),
+        "frequency": staged.frequency,
+        # No outage for months is good news, not a gap.
+        "silent": [] if source.shape == "outages" else _silent(connection, staged, source, departments),
+        "gaps": _gaps(connection, staged) if source.shape != "outages" else _NO_GAPS,
+        "completeness": _completeness(connection, staged),
+    }
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _filled(staged: Staged) -> dict[str, str]:
+    kinds = {column.name: column.kind for column in staged.columns} | {"department": "text"}
+    return {
+        name: f"count(nullif({sql.name(name)}, ''))" if kinds[name] == "text" else f"count({sql.name(name)})"
+        for name in staged.names
+    }
+
+
+def _completeness(connection: DuckDBPyConnection, staged: Staged) -> dict[str, float]:
+    filled = _filled(staged)
+    query = f"SELECT count(*), {', '.join(filled.values())} FROM {staged.table} WHERE _fate = 'kept'"
+    total, *counts = connection.execute(query).fetchone() or (0,)
+    return {name: round(count / total, 6) if total else 0.0 for name, count in zip(filled, counts, strict=False)}
+
+
+def _write_table(connection: DuckDBPyConnection, staged: Staged, date: str, path: Path) -> None:
+    filled = ", ".join(
+        f"{value} AS {sql.name(name)}" for name, value in _filled(staged).items() if name != "department"
+    )
+    connection.execute(
+        f"COPY (SELECT department, date_trunc('month', {date})::DATE AS month, count(*) AS rows, {filled} "
+        f"FROM {staged.table} WHERE _fate = 'kept' GROUP BY ALL ORDER BY 1, 2) "
+        f"TO {sql.text(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+
+
+def _silent(
+    connection: DuckDBPyConnection, staged: Staged, source: Source, departments: Iterable[Department]
+) -> list[dict[str, Any]]:
+    """Departments whose last row is older than their habit explains, seen from the source's own last day."""
+    rows = connection.execute(
+        "WITH steps AS (SELECT department, day, day - lag(day) OVER (PARTITION BY department ORDER BY day) AS step FROM _days) "
+        "SELECT department, max(day), coalesce(max(step), 0), count(*), (SELECT max(day) FROM _days) FROM steps "
+        "GROUP BY department ORDER BY department"
+    ).fetchall()
+    closed = {department.code: department.closed for department in departments}
+    silent = []
+    for department, last, longest, days, latest in rows:
+        allowed = source.silent_after.days if source.silent_after else max(_SILENT_DAYS, 2 * longest)
+        quiet = (latest - last).days
+        # One or two days with rows are no habit from which anyone can fall silent.
+        if quiet > allowed and (source.silent_after or days > 2) and not closed.get(department):
+            silent.append(
+                {"department": department, "last": last.isoformat(), "days": quiet, "longest_before": longest}
+            )
+    return silent
+
+
+def _gaps(connection: DuckDBPyConnection, staged: Staged) -> dict[str, Any]:
+    """Periods without a row between a department's first and last, and days without any row in a daily source."""
+    unit = "month" if staged.frequency == "none" else staged.frequency
+    step = "INTERVAL 3 MONTH" if unit == "quarter" else f"INTERVAL 1 {unit.upper()}"
+    spine = (
+        f"SELECT department, unnest(generate_series(date_trunc('{unit}', min(day)), date_trunc('{unit}', max(day)), {step}))"
+        "::DATE AS period FROM _days GROUP BY department"
+    )
+    present = f"SELECT DISTINCT department, date_trunc('{unit}', day)::DATE AS period FROM _days"
+    expected = (connection.execute(f"SELECT count(*) FROM ({spine})").fetchone() or (0,))[0]
+    missing = connection.execute(f"({spine}) EXCEPT ({present}) ORDER BY 1, 2").fetchall()
+    shown = [{"department": department, "period": period.isoformat()} for department, period in missing[:_SHOWN]]
+    return {
+        "unit": unit,
+        "expected": expected,
+        "missing": len(missing),
+        "shown": shown,
+        "days": _empty_days(connection),
+    }
+
+
+def _empty_days(connection: DuckDBPyConnection) -> list[str]:
+    """Days without any row, where a source has rows on nearly every day."""
+    spine = "SELECT unnest(generate_series(min(day)::TIMESTAMP, max(day)::TIMESTAMP, INTERVAL 1 DAY))::DATE AS day FROM _days"
+    missing = connection.execute(f"({spine}) EXCEPT (SELECT DISTINCT day FROM _days) ORDER BY 1").fetchall()
+    days = (connection.execute("SELECT count(DISTINCT day) FROM _days").fetchone() or (0,))[0]
+    if days == 0 or days < _DAILY_SHARE * (days + len(missing)):
+        return []
+    return [day.isoformat() for (day,) in missing[:_SHOWN]]
+
+
+def quality_parts(report: dict[str, Any], source: Source) -> dict[str, float]:
+    """Shares that make up a source's quality score, each 0..1.
+
+    `valid`: rows that keep the contract. `unique`: rows that are no duplicate. `complete`: values that stand where the
+    shape needs them or where a dimension is declared. `gapless`: periods with rows, of those between a department's
+    first and last. `current`: departments that have not fallen silent.
+    """
+    bad = report["bad"]
+    duplicates = bad.get("duplicate", 0) + bad.get("duplicate_key", 0)
+    considered = max(1, report["considered"])
+    needed = [*SHAPE_COLUMNS[source.shape][0], *source.dimension_columns]
+    filled = [report["completeness"][name] for name in needed if name in report["completeness"] and name not in ENDS]
+    gaps = report["gaps"]
+    present = max(1, report["departments"])
+    return {
+        "valid": 1 - (report["bad_rows"] - duplicates) / considered,
+        "unique": 1 - (duplicates + report["exact_copies"]) / considered,
+        "complete": sum(filled) / len(filled) if filled else 1.0,
+        "gapless": 1 - gaps["missing"] / max(1, gaps["expected"]),
+        "current": 1 - len(report["silent"]) / present,
+    }

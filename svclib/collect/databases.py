@@ -1,0 +1,94 @@
+"""Tables and queries of a database, through ibis: the data leave it as Arrow batches, never as a frame."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from svclib.catalogue.models import Source
+from svclib.collect import sql
+from svclib.collect.parquet import column_types
+from svclib.collect.read import Part, RawTable, database_file, pick_columns, wanted_columns
+from svclib.errors import InputRefused, Problem
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def load(connection: DuckDBPyConnection, source: Source, root: Path, where: str) -> RawTable:
+    """Load a table or the rows of a query.
+
+    ``${NAME}`` in the address is filled in from the environment, so that credentials stand in no file.
+    """
+    from svclib.measure import engine
+
+    address = _address(source, root, where)
+    told = without_credentials(source.read)
+    try:
+        backend = engine.connect(address, read_only=True) if address.startswith("duckdb:") else engine.connect(address)
+    except Exception as error:  # each driver has its own kind of error
+        raise InputRefused(Problem(where, f"cannot connect to {told}: {_brief(error, address)}", "check it")) from None
+    try:
+        rows = _relation(backend, source, where, told)
+        picked = pick_columns(wanted_columns(source), rows.columns, where, told)
+        chosen = rows.select(**{own: rows[column] for own, column in picked.items()})
+        reader = chosen.to_pyarrow_batches()
+        table = sql.name(f"raw_{source.name}")
+        connection.register("batches", reader)
+        connection.execute(f"CREATE TABLE {table} AS SELECT * FROM batches")
+        connection.unregister("batches")
+    except InputRefused:
+        raise
+    except Exception as error:
+        raise InputRefused(
+            Problem(where, f"{told} cannot be read: {_brief(error, address)}", "check table or sql")
+        ) from None
+    finally:
+        backend.disconnect()
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return RawTable(table, column_types(connection, table), [Part(told, 0, row[0] if row else 0, header=0)])
+
+
+def _relation(backend: Any, source: Source, where: str, told: str) -> Any:
+    if source.sql:
+        return backend.sql(source.sql)
+    names = backend.list_tables()
+    if source.table is None:
+        cure = f"declare table: or sql:; tables: {', '.join(names[:25])}"
+        raise InputRefused(Problem(where, f"{told} is a database, and no table is named", cure))
+    if source.table not in names:
+        raise InputRefused(Problem(where, f"{told} has no table {source.table!r}", f"tables: {', '.join(names[:25])}"))
+    return backend.table(source.table)
+
+
+def _address(source: Source, root: Path, where: str) -> str:
+    missing = [name for name in _VARIABLE.findall(source.read) if name not in os.environ]
+    if missing:
+        cure = "set it before svclib runs"
+        raise InputRefused(Problem(where, f"the environment has no variable {missing[0]!r}", cure))
+    address = _VARIABLE.sub(lambda match: os.environ[match[1]], source.read)
+    file = database_file(source, root)
+    if file is None:
+        return address
+    if not file.is_file():
+        raise InputRefused(Problem(where, f"no file {source.read!r}", "check the path of the database"))
+    # Three slashes and an absolute path: ibis reads sqlite:////a/b.db so, and the engine duckdb:////a/b.db.
+    return f"{source.read.partition('://')[0]}:///{file.resolve()}"
+
+
+def without_credentials(address: str) -> str:
+    """An address that may be shown.
+
+    >>> without_credentials("postgres://anna:secret@host/db?password=x")
+    'postgres://host/db'
+    """
+    return re.sub(r"://[^/@]*@", "://", address.split("?", 1)[0])
+
+
+def _brief(error: Exception, address: str) -> str:
+    text = str(error).replace(address, without_credentials(address)).strip().split("\n")[0]
+    return re.sub(r"(password|pwd)=\S+", r"\1=...", text, flags=re.IGNORECASE)[:200]

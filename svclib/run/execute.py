@@ -84,6 +84,7 @@ class _Job:
     parameters: Mapping[str, Any]
     provisioner: Any
     deadline: float
+    stop: threading.Event | None = None
     execution: Execution = field(default_factory=lambda: Execution(None))
 
 
@@ -118,6 +119,7 @@ def execute_notebook(
     result: str | None = None,
     limits: Limits | None = None,
     provisioner: Any = None,
+    stop: threading.Event | None = None,
 ) -> Execution:
     """Execute one notebook in a kernel of its own.
 
@@ -137,6 +139,8 @@ def execute_notebook(
         Deadlines, memory and output.
     provisioner
         Class that starts the kernel; a cold start where left out.
+    stop
+        When it is set the kernel is killed and the reason is 'interrupted'.
 
     Returns
     -------
@@ -147,7 +151,7 @@ def execute_notebook(
     limits = limits or Limits()
     started = time.monotonic()
     notebook = _read(source) if isinstance(source, str | Path) else source
-    job = _Job(runtime, folder, limits, dict(parameters), provisioner, started + limits.report_seconds)
+    job = _Job(runtime, folder, limits, dict(parameters), provisioner, started + limits.report_seconds, stop)
     job.execution.notebook = copy.deepcopy(notebook)
     try:
         check_parameters(notebook, parameters)
@@ -229,13 +233,9 @@ def _engine() -> Any:
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, job: _Job, **_: Any) -> None:
             job.execution.notebook = nb_man.nb
             check_injected(nb_man.nb, job.parameters)
-            asyncio.run(_client(nb_man, job).run())
+            asyncio.run(_client_class()(nb_man, job).run())
 
     return ReportEngine
-
-
-def _client(nb_man: Any, job: _Job) -> Any:
-    return _client_class()(nb_man, job)
 
 
 @functools.cache
@@ -271,13 +271,23 @@ def _client_class() -> Any:
         async def run(self) -> None:
             self.reset_execution_trackers()
             provisioner = self.km.provisioner
+            body = asyncio.ensure_future(self.run_body())
             try:
-                if await self.started():
-                    await self.run_cells()
-                    language = {"name": "python", "version": ".".join(map(str, sys.version_info[:3]))}
-                    self.nb.metadata["language_info"] = language
+                while not (await asyncio.wait({body}, timeout=0.2))[0]:
+                    if self.job.stop is not None and self.job.stop.is_set():
+                        body.cancel()
+                if body.cancelled() or (self.job.stop is not None and self.job.stop.is_set()):
+                    self.fail("interrupted", "the run was stopped", None)
+                else:
+                    body.result()
             finally:
                 await self._async_cleanup_kernel_now(provisioner)
+
+        async def run_body(self) -> None:
+            if await self.started():
+                await self.run_cells()
+                language = {"name": "python", "version": ".".join(map(str, sys.version_info[:3]))}
+                self.nb.metadata["language_info"] = language
 
         async def started(self) -> bool:
             environment = kernel_environment(self.job.runtime, memory_mb=self.job.limits.memory_mb)

@@ -22,14 +22,30 @@ Reason = Literal[
     "no_result",  # the last cell wrote no readable result
     "render",  # the page could not be made
     "place",  # the files could not be written
+    "interrupted",  # the run was stopped
     "infrastructure",  # the machinery below failed (a cluster's worker was lost)
 ]
 # Faults of the machinery, not of the report: these alone are worth another try.
 INFRASTRUCTURE = frozenset({"start", "infrastructure"})
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|<[^>]*>")
-_NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d{2,}")
+_WORD = re.compile(r"[^\W\d][\w.]*[\w]|\w+|[^\s\w]+|\s+")
+# Words of error messages that say nothing of anybody. Any other word may come from a row, and is masked.
+_HARMLESS_WORDS = """
+a above after all allocate already an and any are argument arguments array as at attribute attributes axis bad be
+before below between bound bounds boolean by bytes call callable cannot cell character code column columns connect
+connection contains convert converted could data date datetime decode defined denied dimension directory division
+does dtype dtypes duplicate empty encode equal error exist exists expected failed file float for format found from
+frame function get given got greater has have identical import in index indices infer input int integer invalid is
+iterable key keys keyword label labels length less line list literal local longer lower match memory missing mode
+module more multiple must name named names nan negative no none not null number numeric object of on only open
+operand operands operation or out parse parser permission point positional positive query range read recursion
+reference required row rows same schema sequence series shape shapes shorter size slice specified sql str string
+such support supported table takes than that the they timeout timestamp to tuple type types unable unexpected
+unhashable unknown unpack unsupported up upper valid value values variable version was were when width with without
+write wrong you zero zip
+"""
+_HARMLESS = frozenset(_HARMLESS_WORDS.split())
 _FRAME = re.compile(r"^(?:File |Cell In)")
 _CODE = re.compile(r"^\s*(?:-+> )?\s*\d+ ")
 
@@ -73,27 +89,24 @@ class Failure:
 
 
 def mask_message(message: str, code: str, *, limit: int = 200) -> str:
-    """Hide what may be data in an exception's message: quoted text and numbers that the code itself does not hold.
+    """An exception's message with every word masked that may come from data.
+
+    Kept are words that the code itself holds and the plain words of error messages.
 
     Examples
     --------
     >>> mask_message("could not convert 'Anna Rossi' (row 1207) in 'resolved_at'", "frame['resolved_at'].astype(float)")
     "could not convert '…' (row …) in 'resolved_at'"
     """
-    first = _ANSI.sub("", message).strip().split("\n")[0]
+    first = _ANSI.sub("", message).strip().split("\n")[0][: 5 * limit]
+    known = set(_WORD.findall(code))
+    masked = "".join(part if _is_harmless(part, known) else "…" for part in _WORD.findall(first))
+    masked = re.sub(r"…(?:[\s@.:/,-]*…)+", "…", masked)
+    return masked if len(masked) <= limit else masked[: limit - 1] + "…"
 
-    def keep_code(match: re.Match[str]) -> str:
-        text = match[0]
-        inner = text[1:-1]
-        return text if inner and inner in code else f"{text[0]}…{text[-1]}"
 
-    parts = [(match.start(), match.end()) for match in _QUOTED.finditer(first)]
-    result, at = "", 0
-    for start, end in parts:
-        result += _NUMBER.sub("…", first[at:start]) + _QUOTED.sub(keep_code, first[start:end])
-        at = end
-    result += _NUMBER.sub("…", first[at:])
-    return result if len(result) <= limit else result[: limit - 1] + "…"
+def _is_harmless(part: str, known: set[str]) -> bool:
+    return not part[0].isalnum() or part in known or part.lower() in _HARMLESS
 
 
 def traceback_places(traceback: Sequence[str], *, limit: int = 8) -> tuple[str, ...]:
@@ -101,9 +114,9 @@ def traceback_places(traceback: Sequence[str], *, limit: int = 8) -> tuple[str, 
 
     Examples
     --------
-    >>> frame = "File /a/b.py:7, in load(path)\\n      6 def load(path):\\n----> 7     return int('secret')"
+    >>> frame = "File /a/b.py:7, in load(path)\\n      6 def load(path):\\n----> 7     return int(text)"
     >>> traceback_places(["ValueError", frame, "ValueError: invalid literal: 'secret'"])
-    ('File b.py:7, in load', 'return int('secret')')
+    ('File b.py:7, in load', 'return int(text)')
     """
     places: list[str] = []
     for part in traceback:

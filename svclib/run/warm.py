@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,6 +113,8 @@ class Zygote:
         What it imports; the stack of the notebooks where left out.
     timeout
         Seconds that the imports may take.
+    wait
+        Called meanwhile.
 
     Raises
     ------
@@ -120,7 +122,14 @@ class Zygote:
         Where the system cannot fork safely (Windows, macOS), or the process does not come up single-threaded.
     """
 
-    def __init__(self, folder: Path, modules: Sequence[str] = STACK, *, timeout: float = 120) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        modules: Sequence[str] = STACK,
+        *,
+        timeout: float = 120,
+        wait: Callable[[], Any] | None = None,
+    ) -> None:
         if not can_fork():
             raise ZygoteError("this system does not fork")
         self.path = str(folder / f"z-{uuid.uuid4().hex[:8]}")
@@ -135,13 +144,17 @@ class Zygote:
             cwd=folder,
             start_new_session=True,
         )
+        if wait is not None:
+            wait()
         self.ready = self._wait_until_ready(timeout)
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, folder: Path, modules: Sequence[str] = STACK) -> Iterator[Zygote]:
+    def started(
+        cls, folder: Path, modules: Sequence[str] = STACK, *, wait: Callable[[], Any] | None = None
+    ) -> Iterator[Zygote]:
         """A zygote for the length of a block; all its kernels end with it."""
-        zygote = cls(folder, modules)
+        zygote = cls(folder, modules, wait=wait)
         try:
             yield zygote
         finally:
@@ -211,16 +224,23 @@ def can_fork() -> bool:
 
 
 class SharedZygote:
-    """The zygote of this process: started on first use, replaced when it died or svclib's source changed."""
+    """A zygote that is started on first use and replaced when it died or svclib's source changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str] = STACK) -> None:
+        self.modules = modules
         self._lock = threading.Lock()
         self._zygote: Zygote | None = None
         self._failures = 0
         self._exit = contextlib.ExitStack()
 
-    def get(self) -> Zygote | None:
-        """The zygote, or None where there is none to be had; three failures in a row are believed."""
+    def get(self, *, wait: Callable[[], Any] | None = None) -> Zygote | None:
+        """The zygote, or None where there is none to be had; three failures in a row are believed.
+
+        Parameters
+        ----------
+        wait
+            Called while a new zygote imports.
+        """
         with self._lock:
             if self._zygote is not None and self._zygote.is_fresh:
                 return self._zygote
@@ -228,7 +248,7 @@ class SharedZygote:
             if self._failures < 3 and can_fork():
                 try:
                     folder = self._exit.enter_context(private_folder())
-                    self._zygote = self._exit.enter_context(Zygote.started(folder))
+                    self._zygote = self._exit.enter_context(Zygote.started(folder, self.modules, wait=wait))
                     self._failures = 0
                 except (ZygoteError, OSError):
                     self._failures += 1

@@ -30,3 +30,93 @@ def toy(*cells, name="toy", save=True):
 def write_toy(path, *cells, **options):
     path.write_text(json.dumps(toy(*cells, name=path.stem, **options)), encoding="utf-8")
     return path
+
+
+class Organisation:
+    """A small organisation of toy notebooks: what `svclib.study.prepare` gives, with real declarations."""
+
+    def __init__(self, root, codes=("D01", "D02", "D03")):
+        self.root = root
+        self.codes = list(codes)
+        self.notebooks = root / "notebooks"
+        self.out = root / "reports"
+        for name in ("notebooks", "params", "snapshots/one"):
+            (root / name).mkdir(parents=True)
+        (root / "params" / "departments.yaml").write_text("# toy")
+        self.tables = {"tickets": root / "snapshots" / "one" / "tickets.parquet"}
+        self.values = {code: 1.0 for code in self.codes}
+        self.digest = "snapshot-one"
+        self.write_table()
+
+    def write_table(self):
+        import pandas as pd
+
+        rows = [(code, number * self.values[code]) for code in self.codes for number in range(5)]
+        pd.DataFrame(rows, columns=["department", "value"]).to_parquet(self.tables["tickets"])
+
+    def write(self, name, *cells, **options):
+        return write_toy(self.notebooks / f"{name}.ipynb", *cells, **options)
+
+    def prepare(self, params=None, *, as_of=None, frequency=None):
+        import datetime as dt
+        from types import SimpleNamespace
+
+        import pandas as pd
+
+        from svclib.catalogue.models import Department
+        from svclib.errors import InputRefused, Problem
+        from svclib.measure.periods import Period
+
+        names = sorted(path.stem for path in self.notebooks.glob("*.ipynb"))
+        catalogue = SimpleNamespace(
+            folder=self.root / "params",
+            plan_path=None,
+            organisation=SimpleNamespace(name="Toys & Co", language="en"),
+            departments=[Department(code=code, name=f"Department <{code}>") for code in self.codes],
+            sources=[SimpleNamespace(name=name) for name in self.tables],
+            run=SimpleNamespace(notebooks=names, cell_seconds=20, report_seconds=60, memory_mb=None, jobs=None),
+        )
+        snapshot = SimpleNamespace(
+            path=self.root / "snapshots" / "one",
+            digest=self.digest,
+            as_of=dt.datetime(2026, 11, 1),
+            table_path=self.tables.__getitem__,
+        )
+        measures = pd.DataFrame({"start": [dt.date(2026, 10, 1)], "value": [0.5]})
+
+        def check_period(label):
+            if label > "2026-10":
+                raise InputRefused(Problem(f"period {label}", "lies in the future"))
+            return Period.parse(label)
+
+        return SimpleNamespace(
+            catalogue=catalogue,
+            snapshot=snapshot,
+            measures=measures,
+            latest_complete=lambda: Period.parse("2026-10"),
+            check_period=check_period,
+        )
+
+    def run(self, **options):
+        from svclib.run.batch import run_batch
+
+        defaults = {"prepare": self.prepare, "out": self.out, "notebook_folder": self.notebooks, "portal": write_portal}
+        return run_batch(**{**defaults, "modules": ["numpy"], **options})
+
+    def manifest(self, period="2026-10"):
+        return json.loads((self.out / period / "manifest.json").read_text(encoding="utf-8"))
+
+    def entries(self):
+        return {(entry["department"], entry["notebook"]): entry for entry in self.manifest()["reports"]}
+
+    def visible(self):
+        """Every file that a reader can see, with its bytes."""
+        files = [path for path in self.out.rglob("*") if path.is_file() and ".svclib" not in path.parts]
+        return {path.relative_to(self.out).as_posix(): path.read_bytes() for path in files}
+
+
+def write_portal(out):
+    """Stands in for the portal, which has its own tests."""
+    for period in out.glob("*/manifest.json"):
+        (period.parent / "index.html").write_text("<!doctype html><title>period</title>", encoding="utf-8")
+    (out / "index.html").write_text("<!doctype html><title>all</title>", encoding="utf-8")

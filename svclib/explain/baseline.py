@@ -1,0 +1,285 @@
+"""What each leaf should have shown: a hierarchical empirical-Bayes baseline and the swings of its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit, logit
+
+from svclib.explain.crosstab import CrossTable
+
+Family = Literal["binomial", "poisson", "gaussian"]
+MAXIMUM_COLUMNS = 400
+_LEAST, _MOST = 1e-6, 4.0
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The design of main effects and pairs: leaves x columns, and the group of every column (0 is the intercept)."""
+
+    matrix: sparse.csr_array
+    group: np.ndarray
+    depth: np.ndarray  # of every group: 0, 1 or 2 dimensions
+
+    @property
+    def groups(self) -> int:
+        return len(self.depth)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Expected level of every leaf in the current period and what is not known about it.
+
+    Attributes
+    ----------
+    eta : linear predictor of each leaf (logit, log, or the mean itself).
+    effects : the design that `error` refers to.
+    error : columns x columns covariance of the effects: uncertainty of the fit plus the swing from period to period.
+    leaf_error : variance of each leaf's own deviation, given the effects.
+    shrink : weight, 0 to 1, of the effects (not of the leaf's own history) in `eta`.
+    swing : standard deviation of the swing of each group of effects from period to period, on the scale of `eta`.
+    scale : for means, the pooled variance of single values; 1 else.
+    """
+
+    eta: np.ndarray
+    effects: Effects
+    error: np.ndarray
+    leaf_error: np.ndarray
+    shrink: np.ndarray
+    swing: np.ndarray
+    family: Family
+    scale: float
+
+
+def mean_of(eta: np.ndarray, family: Family) -> np.ndarray:
+    """The inverse link: a share, a rate, or a mean.
+
+    >>> mean_of(np.array([0.0]), "binomial")
+    array([0.5])
+    """
+    if family == "binomial":
+        return expit(eta)
+    return np.exp(np.clip(eta, -50, 50)) if family == "poisson" else np.asarray(eta)
+
+
+def information(mean: np.ndarray, exposure: np.ndarray, family: Family, scale: float = 1.0) -> np.ndarray:
+    """Variance of the total and, at once, the weight of a leaf on the scale of its linear predictor.
+
+    For means both differ by `scale`; the total is then divided by it, so that the same formula holds.
+    """
+    if family == "binomial":
+        return exposure * mean * (1 - mean)
+    return exposure * mean if family == "poisson" else exposure / scale
+
+
+def design_effects(table: CrossTable) -> Effects:
+    """Columns for the intercept, each value of a dimension and each pair of values of two dimensions.
+
+    Pairs of dimensions with the most combinations are left out first when there would be too many columns.
+    """
+    columns, group, depth = [np.zeros(table.leaves, dtype=int)], [np.zeros(1, dtype=int)], [0]
+    width = 1
+    subsets = [(d,) for d in range(len(table.dimensions))]
+    pairs = {}
+    for pair in combinations(range(len(table.dimensions)), 2):
+        pairs[pair] = np.unique(table.codes[:, pair], axis=0, return_inverse=True)[1].ravel()
+    by_size = sorted(pairs, key=lambda pair: int(pairs[pair].max(initial=0)))
+    for subset in [*subsets, *by_size]:
+        index = table.codes[:, subset[0]] if len(subset) == 1 else pairs[subset]
+        size = int(index.max(initial=-1)) + 1
+        if size == 0 or (len(subset) == 2 and (width + size > MAXIMUM_COLUMNS or size >= table.leaves)):
+            continue
+        columns.append(index + width)
+        group.append(np.full(size, len(depth)))
+        depth.append(len(subset))
+        width += size
+    rows = np.tile(np.arange(table.leaves), len(columns))
+    matrix = sparse.csr_array((np.ones(len(rows)), (rows, np.concatenate(columns))), shape=(table.leaves, width))
+    return Effects(matrix, np.concatenate(group), np.array(depth))
+
+
+def steady_periods(table: CrossTable, family: Family, *, limit: float = 3.0, fewest: int = 5) -> np.ndarray:
+    """Which earlier periods may serve as the baseline: those whose total lies within `limit` robust deviations.
+
+    A spike in the history would make every swing look usual. The deviation is 1.4826 times the median absolute one, at
+    least the sampling error. With fewer than `fewest` periods there is no telling, and all are used; never is more than
+    half of them left out.
+
+    Returns
+    -------
+    Boolean, one for each period before the current one.
+
+    Examples
+    --------
+    >>> y, n = np.array([[9.0], [11], [10], [60], [8], [12]]), np.full((6, 1), 100.0)
+    >>> table = CrossTable((), (), np.zeros((1, 0), dtype=int), tuple("123456"), y, n)
+    >>> steady_periods(table, "binomial")
+    array([ True,  True,  True, False,  True])
+    """
+    y, n = table.observed[:-1].sum(axis=1), table.exposure[:-1].sum(axis=1)
+    if np.sum(n > 0) < fewest:
+        return n > 0
+    level = np.divide(y, n, out=np.full(len(n), np.nan), where=n > 0)
+    middle = float(np.nanmedian(level))
+    away = np.abs(level - middle)
+    sampling = _sampling_error(table, middle, n, family)
+    limits = limit * np.maximum(1.4826 * float(np.nanmedian(away)), sampling)
+    steady = (n > 0) & (away <= limits)
+    if steady.sum() * 2 < np.sum(n > 0):
+        steady = (n > 0) & (away <= np.nanmedian(away))
+    return steady
+
+
+def _sampling_error(table: CrossTable, middle: float, n: np.ndarray, family: Family) -> np.ndarray:
+    if family == "gaussian":
+        variance = _scale(table, np.ones(len(n), dtype=bool))
+    else:
+        variance = middle * (1 - middle) if family == "binomial" else max(middle, 0.0)
+    return np.sqrt(variance / np.maximum(n, 1.0))
+
+
+def fit_baseline(table: CrossTable, family: Family, *, history: np.ndarray | None = None, rounds: int = 12) -> Baseline:
+    """Main effects and pairs as random effects, leaves shrunk to them; variances from the data.
+
+    Penalised quasi-likelihood (Breslow and Clayton 1993) with MacKay's update of the variance components. The same
+    effects, let loose in every period of the history, give the swing from period to period.
+
+    Parameters
+    ----------
+    table : its last period is not used for the fit.
+    history : which of the earlier periods to use (boolean); `steady_periods` where left out.
+    rounds : of the alternation between effects and variances.
+
+    Raises
+    ------
+    ValueError
+        If the history holds no case.
+    """
+    use = steady_periods(table, family) if history is None else history
+    observed, exposure = table.observed[:-1][use], table.exposure[:-1][use]
+    y, n = observed.sum(axis=0), exposure.sum(axis=0)
+    if n.sum() <= 0:
+        raise ValueError("there is no history to compare with")
+    scale = _scale(table, use) if family == "gaussian" else 1.0
+    effects = design_effects(table)
+    total = y.sum() / n.sum()
+    if family == "binomial":
+        start = float(logit(np.clip(total, 0.5 / n.sum(), 1 - 0.5 / n.sum())))
+    else:
+        start = float(np.log(max(total, 0.5 / n.sum()))) if family == "poisson" else float(total)
+    unit = scale if family == "gaussian" else 1.0
+    eta = _first_guess(y, n, total, family)
+    variance = np.full(effects.groups, 0.05) * unit
+    leaf_variance = 0.02 * unit
+    Z, own = effects.matrix, np.zeros(table.leaves)
+    for _ in range(rounds):
+        mean = mean_of(eta, family)
+        weight = np.maximum(information(mean, n, family, scale), 1e-12)
+        residual = (y - n * mean) / (scale if family == "gaussian" else 1.0)
+        working = eta - start + np.where(n > 0, residual / weight, 0.0)
+        precision = weight / (1 + weight * leaf_variance)
+        b, covariance = _solve(Z, precision, working, variance, effects)
+        fitted = Z @ b
+        shrink = 1 / (1 + weight * leaf_variance)
+        own = (1 - shrink) * (working - fitted)
+        # Small steps: from a tiny expectation a full Newton step overshoots for good.
+        longest = np.inf if family == "gaussian" else 1.5
+        eta = eta + np.clip(start + fitted + own - eta, -longest, longest)
+        variance = _update(b[None], covariance[None], variance, effects, unit)
+        used = np.sum((1 - shrink)[n > 0])
+        leaf_variance = float(np.clip(np.sum(own**2) / max(used, 1e-9), _LEAST * unit, _MOST * unit))
+    swing = _swing(effects, eta, observed, exposure, family, scale, unit, covariance, variance)
+    error = covariance + np.diag(swing[effects.group])
+    leaf_error = leaf_variance * shrink
+    return Baseline(eta, effects, error, leaf_error, shrink, np.sqrt(swing), family, scale)
+
+
+def _first_guess(y: np.ndarray, n: np.ndarray, total: float, family: Family) -> np.ndarray:
+    """Every leaf's own level, with one bad case's worth of the total mixed in."""
+    if family == "gaussian":
+        return np.full(len(y), total)
+    total = float(np.clip(total, 0.5 / n.sum(), 1 - 0.5 / n.sum())) if family == "binomial" else max(total, 0.5 / n.sum())
+    weight = 1 / total
+    level = (y + 1) / (n + weight)
+    return np.asarray(logit(np.minimum(level, 1 - 1e-6)) if family == "binomial" else np.log(level))
+
+
+def _scale(table: CrossTable, use: np.ndarray) -> float:
+    """Pooled variance of single values within leaf and period."""
+    assert table.squares is not None, "means need the sum of squares"
+    y, n, squares = table.observed[:-1][use], table.exposure[:-1][use], table.squares[:-1][use]
+    within = np.sum(squares[n > 0] - y[n > 0] ** 2 / n[n > 0])
+    return max(float(within / max(np.sum(n[n > 0] - 1), 1.0)), 1e-12)
+
+
+def _solve(
+    Z: sparse.csr_array, weight: np.ndarray, target: np.ndarray, variance: np.ndarray, effects: Effects
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ridge with one penalty a group: estimates and their covariance. The intercept is nearly free."""
+    penalty = 1 / np.maximum(variance, 1e-12)[effects.group]
+    penalty[0] = 1e-8 * penalty.max()
+    gram = (Z.T @ Z.multiply(weight[:, None]).tocsr()).toarray()
+    covariance = np.linalg.inv(gram + np.diag(penalty))
+    return covariance @ (Z.T @ (weight * target)), covariance
+
+
+def _update(b: np.ndarray, covariance: np.ndarray, variance: np.ndarray, effects: Effects, unit: float) -> np.ndarray:
+    """MacKay's fixed point: sum of squares over the number of well-determined effects, for every group."""
+    updated = variance.copy()
+    for g in range(1, effects.groups):
+        member = effects.group == g
+        spread = np.einsum("tjj->tj", covariance)[:, member]
+        determined = np.sum(1 - spread / variance[g])
+        updated[g] = np.sum(b[:, member] ** 2) / max(determined, 1e-6)
+    return np.clip(updated, _LEAST * unit, _MOST * unit)
+
+
+def _swing(
+    effects: Effects,
+    eta: np.ndarray,
+    observed: np.ndarray,
+    exposure: np.ndarray,
+    family: Family,
+    scale: float,
+    unit: float,
+    covariance: np.ndarray,
+    variance: np.ndarray,
+) -> np.ndarray:
+    """Variance of the swing of every group of effects from period to period, pooled over the groups of a depth."""
+    periods = len(observed)
+    start = np.array([0.02, 0.01, 0.005]) * unit
+    if periods < 2:
+        # One period says nothing about swings: a cautious 10 % of the odds for the whole, less for its parts.
+        return (start / 2)[effects.depth]
+    mean = mean_of(eta, family)
+    divisor = scale if family == "gaussian" else 1.0
+    score = (effects.matrix.T @ ((observed - exposure * mean) / divisor).T).T
+    grams = []
+    for t in range(periods):
+        weight = information(mean, exposure[t], family, scale)
+        if family != "gaussian":
+            # One Newton step from a tiny expectation would overshoot: half of a surplus counts as information.
+            weight = weight + np.maximum(observed[t] - exposure[t] * mean, 0) / 2
+        grams.append((effects.matrix.T @ effects.matrix.multiply(weight[:, None]).tocsr()).toarray())
+    gram = np.stack(grams)
+    # The baseline has seen these periods: what it took of their swing is put back.
+    fitted = np.array([np.mean(1 - np.diag(covariance)[effects.group == g] / max(variance[g], 1e-12)) for g in range(effects.groups)])
+    fitted[0] = 1.0
+    kept = 1 - np.clip(fitted, 0, 1) / periods
+    swing = start.copy()
+    for _ in range(15):
+        inverse = np.linalg.inv(gram + np.diag(1 / swing[effects.depth][effects.group]))
+        b = np.einsum("tij,tj->ti", inverse, score)
+        spread = np.einsum("tjj->tj", inverse)
+        for depth in range(int(effects.depth.max()) + 1):
+            member = effects.depth[effects.group] == depth
+            if not member.any():
+                continue
+            determined = np.sum(1 - spread[:, member] / swing[depth])
+            squares = np.sum(b[:, member] ** 2 / kept[effects.group[member]])
+            swing[depth] = np.clip(squares / max(determined, 1e-6), _LEAST * unit, _MOST * unit)
+    return swing[effects.depth]

@@ -1,0 +1,262 @@
+"""The scan as a whole: which segments deteriorated, by how much, how surely, and what else would fit nearly as well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from svclib.explain.baseline import Baseline, Family, fit_baseline, mean_of
+from svclib.explain.choose import Rules, choose
+from svclib.explain.crosstab import CrossTable
+from svclib.explain.scan import Field, Fit, fit_shifts, prepare, simulate_null, tail_probability
+from svclib.explain.segments import Segments, Where, list_segments
+
+ALIKE = 0.8  # Jaccard index of two segments' cases from which on they count as the same
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment that deteriorated beyond chance.
+
+    Attributes
+    ----------
+    excess : bad cases (events, or the sum over cases for a mean) above the baseline; negative: below it.
+    share : `excess` over that of all cases together; not limited to 1, since elsewhere it may have got better.
+    share_interval : 95 % interval over the resamples.
+    ratio : odds ratio (shares), rate ratio (counts, times: of the pace) or difference (means) against the baseline.
+    value, baseline, complement, complement_baseline : level now and expected, in the segment and in all other cases.
+    p_adjusted : family-wise over all segments scanned.
+    stability : share of the resamples in which the scan names it, or one with nearly the same cases.
+    alternatives : other segments that describe the data nearly as well.
+    new : the history has no case of it.
+    """
+
+    where: Where
+    cases: float
+    excess: float
+    share: float | None
+    share_interval: tuple[float, float] | None
+    ratio: float
+    ratio_interval: tuple[float, float]
+    value: float
+    baseline: float
+    complement: float | None
+    complement_baseline: float | None
+    p_adjusted: float
+    stability: float
+    alternatives: tuple[Where, ...]
+    new: bool
+
+
+@dataclass(frozen=True)
+class General:
+    """The shift of all cases together.
+
+    `ratio` is fitted beside the local segments; `established` tells whether it passed its own test.
+    """
+
+    established: bool
+    ratio: float
+    ratio_interval: tuple[float, float]
+    p: float
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """What a scan found; `dropped` were beyond chance but not stable."""
+
+    segments: tuple[Segment, ...]
+    dropped: tuple[Segment, ...]
+    general: General
+    observed: float
+    expected: float
+    exposure: float
+    candidates: int
+    folded: dict[str, int]
+    periods_used: int
+    swing: tuple[float, ...]
+
+
+def localise(
+    table: CrossTable,
+    family: Family,
+    *,
+    bad: int = 1,
+    rules: Rules | None = None,
+    history: np.ndarray | None = None,
+    cases: np.ndarray | None = None,
+    resamples: int = 40,
+    stable: float = 0.6,
+    seed: int = 1,
+) -> Localisation:
+    """Scan the current period's segments against the baseline of the earlier ones.
+
+    Parameters
+    ----------
+    table : `CrossTable` whose last period is the current one.
+    family : ``binomial`` (bad of all), ``poisson`` (events over exposure) or ``gaussian`` (sum over cases).
+    bad : 1 where more is worse, -1 where less is.
+    rules : what to keep, see `Rules`.
+    history : which earlier periods make the baseline; `steady_periods` where left out.
+    cases : cases of each leaf in the current period; the exposure where left out.
+    resamples : bootstrap repetitions for stability and intervals.
+    stable : least share of the resamples that must name a segment.
+
+    Raises
+    ------
+    ValueError
+        If the history holds no case.
+    """
+    rules, rng = rules or Rules(), np.random.default_rng(seed)
+    segments = list_segments(table, max_depth=rules.max_depth, minimum=rules.minimum, cases=cases)
+    baseline = fit_baseline(table, family, history=history)
+    field = prepare(table, segments, baseline, bad)
+    null = simulate_null(field, rules.replicates, rng)
+    observed = table.observed[-1]
+    fit = choose(field, observed, null, rules)
+    draws = _resample(field, table, fit, null, rules, resamples if fit.chosen else 0, rng)
+    found = [_describe(field, table, fit, c, null, draws) for c in fit.chosen if c]
+    keep = [segment for segment in found if segment.stability >= stable]
+    return Localisation(
+        segments=tuple(keep),
+        dropped=tuple(segment for segment in found if segment.stability < stable),
+        general=_general(field, observed, fit, null),
+        observed=float(observed.sum()),
+        expected=float(field.exposure @ mean_of(baseline.eta, family)),
+        exposure=float(field.exposure.sum()),
+        candidates=len(segments) - 1,
+        folded=table.folded,
+        periods_used=int((table.exposure[:-1].sum(axis=1) > 0).sum()) if history is None else int(history.sum()),
+        swing=tuple(float(s) for s in baseline.swing[np.unique(baseline.effects.depth, return_index=True)[1]]),
+    )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    chosen: list[tuple[int, ...]]
+    excess: np.ndarray  # resamples x segments
+    expected: np.ndarray
+
+
+def _resample(
+    field: Field, table: CrossTable, fit: Fit, null: np.ndarray, rules: Rules, resamples: int, rng: np.random.Generator
+) -> _Draws:
+    """Draw the current cases anew (with replacement within a leaf) and the baseline within its error; scan again.
+
+    What is asked is whether the same segment comes out on top, not whether it is significant a second time: a resample
+    doubles the noise, so the level is relaxed to one in two.
+    """
+    base, n = field.baseline, field.exposure
+    relaxed = replace(rules, alpha=0.5)
+    chosen, excess, expected = [], [], []
+    for _ in range(resamples):
+        drawn = _draw_cases(field, table, fit, rng)
+        shifted = _perturbed(base, rng)
+        again = replace(field, baseline=shifted)
+        chosen.append(choose(again, drawn, null, relaxed).chosen)
+        level = n * mean_of(shifted.eta, base.family)
+        excess.append(field.segments.leaves @ (drawn - level))
+        expected.append(field.segments.leaves @ level)
+    empty = np.zeros((0, len(field.segments)))
+    return _Draws(chosen, np.array(excess) if chosen else empty, np.array(expected) if chosen else empty)
+
+
+def _draw_cases(field: Field, table: CrossTable, fit: Fit, rng: np.random.Generator) -> np.ndarray:
+    base, n, observed = field.baseline, field.exposure, table.observed[-1]
+    if base.family == "binomial":
+        share = np.divide(observed, n, out=np.zeros_like(n), where=n > 0)
+        return rng.binomial(np.round(n).astype(int), np.clip(share, 0, 1)).astype(float)
+    if base.family == "poisson":
+        return rng.poisson(observed).astype(float)
+    return observed + np.sqrt(n * base.scale) * rng.standard_normal(len(n))
+
+
+def _perturbed(base: Baseline, rng: np.random.Generator) -> Baseline:
+    """The baseline moved within the error of its fit, without the swing from period to period."""
+    fit_error = base.error - np.diag(np.square(base.swing)[base.effects.group])
+    p = len(fit_error)
+    root = np.linalg.cholesky(fit_error + 1e-9 * np.trace(base.error) / p * np.eye(p))
+    noise = base.shrink * (base.effects.matrix @ (root @ rng.standard_normal(p)))
+    noise = noise + np.sqrt(base.leaf_error) * rng.standard_normal(len(base.eta))
+    return Baseline(
+        base.eta + noise, base.effects, base.error, base.leaf_error, base.shrink, base.swing, base.family, base.scale
+    )
+
+
+def _alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:
+    """Jaccard index of every segment's cases with those of one."""
+    A = segments.leaves
+    both = A.multiply(weight[None, :]) @ A[[one]].T
+    held = A @ weight
+    shared = both.toarray().ravel()
+    return np.asarray(shared / np.maximum(held + held[one] - shared, 1e-12))
+
+
+def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarray, draws: _Draws) -> Segment:
+    base, A, n, observed = field.baseline, field.segments.leaves, field.exposure, table.observed[-1]
+    rest = tuple(other for other in fit.chosen if other != c)
+    alone = fit_shifts(field, observed, rest)
+    alike = _alike(field.segments, n, c)
+    twins = set(np.flatnonzero(alike >= ALIKE))
+    named = [bool(twins & set(chosen)) for chosen in draws.chosen]
+    level = n * mean_of(base.eta, base.family)
+    held = float(field.held[c])
+    excess, total = float(A[[c]].dot(observed - level)[0]), float(np.sum(observed - level))
+    shift = float(fit.shift[fit.chosen.index(c)])
+    error = abs(shift) / max(float(alone.root[c]), 1e-9)
+    near = (alone.gain >= alone.gain[c] - max(2.0, 0.15 * alone.gain[c])) & (np.arange(len(alike)) != c)
+    near |= (alike >= ALIKE) & (field.segments.depth > 0) & (np.arange(len(alike)) != c)
+    near[0] = False
+    order = [int(i) for i in np.argsort(-alone.gain) if near[i]][:5]
+    same = [name for name, other in field.segments.same_as.items() if other == field.segments.where[c]]
+    outside, base_outside = _outside(n.sum() - held, observed.sum(), A[[c]].dot(observed)[0]), None
+    if outside is not None:
+        base_outside = float((level.sum() - A[[c]].dot(level)[0]) / (n.sum() - held))
+    worse = total * field.bad > 0
+    return Segment(
+        where=field.segments.where[c],
+        cases=held,
+        excess=excess,
+        share=excess / total if worse else None,
+        share_interval=_share_interval(draws, c) if worse else None,
+        ratio=_effect(shift, base.family),
+        ratio_interval=(_effect(shift - 1.96 * error, base.family), _effect(shift + 1.96 * error, base.family)),
+        value=float(A[[c]].dot(observed)[0] / held),
+        baseline=float(A[[c]].dot(level)[0] / held),
+        complement=outside,
+        complement_baseline=base_outside,
+        p_adjusted=float(tail_probability(alone.gain[[c]], null[0])[0]),
+        stability=float(np.mean(named)) if named else 0.0,
+        alternatives=tuple([field.segments.where[i] for i in order] + same[:2]),
+        new=bool(A[[c]].dot(table.exposure[:-1].sum(axis=0))[0] == 0),
+    )
+
+
+def _outside(held: float, total: float, inside: float) -> float | None:
+    return float((total - inside) / held) if held > 0 else None
+
+
+def _share_interval(draws: _Draws, c: int) -> tuple[float, float] | None:
+    if len(draws.excess) < 2:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = draws.excess[:, c] / draws.excess[:, 0]
+    low, high = np.nanquantile(share, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _effect(shift: float, family: Family) -> float:
+    return shift if family == "gaussian" else float(np.exp(np.clip(shift, -30, 30)))
+
+
+def _general(field: Field, observed: np.ndarray, fit: Fit, null: np.ndarray) -> General:
+    local = tuple(c for c in fit.chosen if c)
+    beside = fit_shifts(field, observed, local)
+    together = fit_shifts(field, observed, (*local, 0))
+    shift = float(together.shift[-1])
+    root = float(beside.root[0])
+    error = abs(shift) / max(abs(root), 1e-9)
+    p = float(tail_probability(beside.gain[[0]], null[1])[0]) if root > 0 else 1.0
+    interval = (_effect(shift - 1.96 * error, field.family), _effect(shift + 1.96 * error, field.family))
+    return General(0 in fit.chosen, _effect(shift, field.family), interval, p)

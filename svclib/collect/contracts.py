@@ -45,8 +45,7 @@ ORDERED: dict[str, tuple[tuple[str, str], ...]] = {
     "counts": (),
 }
 # Stamps that end something: after the cut-off they are not seen, and the thing is still open.
-ENDS = frozenset({"first_response_at", "resolved_at", "reopened_at", "ended_at"})
-MAY_BE_EMPTY = frozenset({"ended_at"})  # an outage that still lasts
+ENDS = frozenset({"first_response_at", "resolved_at", "reopened_at", "ended_at", "responded_at"})
 COUNTS = frozenset({"numerator", "denominator", "n"})
 EARLIEST = "TIMESTAMP '1900-01-01'"
 
@@ -88,7 +87,7 @@ def source_rules(source: Source, columns: list[Column], kpis: Iterable[Kpi], lat
 def _missing(source: Source, present: dict[str, Column]) -> list[Rule]:
     rules = []
     for name in SHAPE_COLUMNS[source.shape][0]:
-        if name in present and name not in MAY_BE_EMPTY:
+        if name in present and not may_be_empty(source, name):
             column = sql.name(name)
             empty = f"{column} IS NULL"
             if present[name].kind == "text":
@@ -168,8 +167,17 @@ def duplicate_key(source: Source, columns: list[Column]) -> list[str]:
 
 
 def date_column(source: Source) -> str:
-    """The column whose date puts a row of the source into a period."""
-    return SHAPE_DATE[source.shape]
+    """The column whose date orders the rows of the source: an invitation's where answers are told with theirs."""
+    return "invited_at" if _invited(source) else SHAPE_DATE[source.shape]
+
+
+def may_be_empty(source: Source, name: str) -> bool:
+    """Whether a needed column may have no value: an outage that still lasts, an invitation that nobody answered."""
+    return name == "ended_at" or (name == "responded_at" and _invited(source))
+
+
+def _invited(source: Source) -> bool:
+    return source.shape == "responses" and "invited_at" in source.columns
 
 
 def table_schema(source: Source, columns: list[Column], departments: Iterable[str]) -> Any:
@@ -188,7 +196,7 @@ def table_schema(source: Source, columns: list[Column], departments: Iterable[st
         "boolean": "boolean",
         "timestamp": "datetime64[us]",
     }
-    needed = {*SHAPE_COLUMNS[source.shape][0]} - MAY_BE_EMPTY
+    needed = {name for name in SHAPE_COLUMNS[source.shape][0] if not may_be_empty(source, name)}
     schema: dict[str, Any] = {"department": pa.Column("str", pa.Check.isin(list(departments)))}
     for column in columns:
         if column.name == "department" or column.name.startswith("_"):

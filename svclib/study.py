@@ -16,7 +16,8 @@ import pandas as pd
 from svclib.catalogue.check import default_cohort
 from svclib.catalogue.load import Catalogue, load_catalogue
 from svclib.catalogue.models import Action, Department, Event, Kpi, Source
-from svclib.collect.snapshot import Snapshot, collect, open_snapshot
+from svclib.collect.collecting import collect
+from svclib.collect.snapshot import Snapshot, open_snapshot
 from svclib.errors import InputRefused, Problem
 from svclib.measure.engine import connect, frame
 from svclib.measure.kpi import Declaration, case_rows, coverage_of, measure_kpis
@@ -42,12 +43,17 @@ class Prepared:
 
     @cached_property
     def declarations(self) -> dict[str, Declaration]:
-        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.snapshot.as_of)}
+        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.cutoff)}
+
+    @property
+    def cutoff(self) -> dt.datetime:
+        """The end of the last day that the snapshot has seen."""
+        return _end_of(self.snapshot.as_of)
 
     def latest_complete(self) -> Period:
         """The last period that was over at the cut-off and has a figure."""
         measures = self.measures
-        over = measures[measures["value"].notna() & (pd.to_datetime(measures["end"]) <= self.snapshot.as_of)]
+        over = measures[measures["value"].notna() & (pd.to_datetime(measures["end"]) <= self.cutoff)]
         if over.empty:
             raise InputRefused(Problem("sources", "hold no complete period", "collect at least one whole period"))
         return Period.containing(over["start"].max(), self.frequency)
@@ -61,7 +67,7 @@ class Prepared:
         seen = self.measures.loc[self.measures["value"].notna(), "start"]
         first, last = seen.min(), self.latest_complete()
         cure = f"choose a period from {Period.containing(first, self.frequency).label} to {last.label}"
-        if period.start > self.snapshot.as_of.date():
+        if period.start > self.snapshot.as_of:
             raise InputRefused(Problem(f"period {label}", "lies in the future", cure))
         if period.end <= first:
             raise InputRefused(Problem(f"period {label}", "lies before the data", cure))
@@ -92,8 +98,14 @@ class Study:
         return self.prepared.snapshot
 
     @property
-    def as_of(self) -> dt.datetime:
+    def as_of(self) -> dt.date:
+        """The last day that is seen."""
         return self.snapshot.as_of
+
+    @property
+    def cutoff(self) -> dt.datetime:
+        """The end of that day: open cases are censored here."""
+        return self.prepared.cutoff
 
     @property
     def organisation(self) -> Any:
@@ -146,7 +158,7 @@ class Study:
             department or self.department.code,
             since=wanted[0].start,
             until=self.period.end,
-            as_of=self.as_of,
+            as_of=self.cutoff,
         )
         days = pd.to_datetime(found["cohort_at"])
         edges = [pd.Timestamp(wanted[0].start), *(pd.Timestamp(p.end) for p in wanted)]
@@ -157,7 +169,7 @@ class Study:
 def prepare(
     params: str | Path | Catalogue | None = None,
     *,
-    as_of: dt.datetime | dt.date | str | None = None,
+    as_of: dt.date | str | None = None,
     snapshot: str | Path | None = None,
     frequency: Frequency | None = None,
 ) -> Prepared:
@@ -171,7 +183,7 @@ def prepare(
     catalogue = params if isinstance(params, Catalogue) else load_catalogue(params or default_params())
     if snapshot is None:
         _generate_sample(catalogue)
-        taken = collect(catalogue, as_of=read_cutoff(as_of))
+        taken = collect(catalogue, as_of=read_day(as_of))
     else:
         taken = open_snapshot(Path(snapshot))
     frequency = frequency or catalogue.run.frequency
@@ -179,14 +191,15 @@ def prepare(
     if path.exists():
         return Prepared(catalogue, taken, _read_measures(path), frequency)
     backend = _tables(taken, catalogue)
-    declarations = _declarations(backend, catalogue, taken.as_of)
+    cutoff = _end_of(taken.as_of)
+    declarations = _declarations(backend, catalogue, cutoff)
     if problems := _early_targets(catalogue, declarations):
         raise InputRefused(problems)
     measures = measure_kpis(
         backend,
         declarations,
         catalogue.departments,
-        as_of=taken.as_of,
+        as_of=cutoff,
         frequency=frequency,
         disclosure_minimum=catalogue.organisation.disclosure_minimum,
     )
@@ -214,7 +227,7 @@ def open_study(
     snapshot
         A frozen snapshot to work on; collected anew where left out and the sources changed.
     as_of
-        The cut-off, ``2026-11-05`` or ``2026-11-05T12:00``: what happened later is not seen.
+        The last day that is seen, ``2026-11-05``: what happened later is not known.
     out
         Where results are written; nothing is written where left out.
 
@@ -240,20 +253,21 @@ def open_study(
     return Study(prepared, chosen, when, Path(out) if out else None, language)
 
 
-def read_cutoff(as_of: dt.datetime | dt.date | str | None) -> dt.datetime | None:
-    """A cut-off as a naive moment; a day means its end.
+def read_day(as_of: dt.date | str | None) -> dt.date | None:
+    """The last day that is seen.
 
-    >>> read_cutoff("2026-11-05")
-    datetime.datetime(2026, 11, 6, 0, 0)
+    >>> read_day("2026-11-05")
+    datetime.date(2026, 11, 5)
     """
-    if as_of is None or isinstance(as_of, dt.datetime):
+    if not isinstance(as_of, str):
         return as_of
     try:
-        if isinstance(as_of, str) and len(as_of) > 10:
-            return dt.datetime.fromisoformat(as_of).replace(tzinfo=None)
-        day = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+        return dt.date.fromisoformat(as_of)
     except ValueError:
-        raise InputRefused(Problem(f"as-of {as_of}", "is no date", "write 2026-11-05 or 2026-11-05T12:00")) from None
+        raise InputRefused(Problem(f"as-of {as_of}", "is no day", "write it as 2026-11-05")) from None
+
+
+def _end_of(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time())
 
 

@@ -57,7 +57,7 @@ def choose_chart(
         Where a declared chart needs counts that the KPI does not have.
     """
     ratio = ratio_kind(kpi)
-    counts = _has_counts(values, numerator, denominator, kpi)
+    counts = has_counts(values, numerator, denominator, kpi)
     if kpi.chart != "auto":
         return _declared(kpi, counts, numerator, denominator, sizes)
     if kpi.rules != "strict":
@@ -85,7 +85,8 @@ def _skewed(values: np.ndarray) -> bool:
     return bool(stats.skew(kept) > 0 and stats.skewtest(kept).pvalue < SKEW_P)
 
 
-def _has_counts(values: np.ndarray, numerator: np.ndarray, denominator: np.ndarray, kpi: Kpi) -> bool:
+def has_counts(values: np.ndarray, numerator: np.ndarray, denominator: np.ndarray, kpi: Kpi) -> bool:
+    """Whether the KPI's values are what its numerators and denominators say, so that counts may judge them."""
     if values.size == 0 or not np.all(np.isfinite(numerator)):
         return False
     if kpi.kind == "count":

@@ -10,10 +10,10 @@ from svclib.catalogue.models import Kpi
 from svclib.measure import charts, exact, rules
 from svclib.measure.baseline import next_point_p, prediction_factor, standing
 from svclib.measure.charts import Limits
-from svclib.measure.choice import Choice
+from svclib.measure.choice import Choice, has_counts, ratio_kind
 from svclib.measure.evidence import LEVEL_PERIODS, level_p
 from svclib.measure.exact import ALPHA
-from svclib.measure.gates import Autocorrelation, autocorrelation
+from svclib.measure.gates import Autocorrelation, autocorrelation, dispersion
 from svclib.measure.predictive import Predictive
 from svclib.measure.scale import forward, lines_backward
 
@@ -120,14 +120,26 @@ def _limits(data: PhaseData, level: np.ndarray, choice: Choice, kpi: Kpi, factor
 
 def _sides(data: PhaseData, judged: np.ndarray, choice: Choice, kpi: Kpi) -> tuple[np.ndarray, np.ndarray]:
     """For charts of small counts: the medians whose sides count, and what each point adds to a run."""
-    n, events, cases = _totals(data, choice)
+    n, events, cases = _totals(data, choice.kind)
     middle = exact.middle(choice.kind, data.numerator, n, data.base)
     return middle * kpi.per, exact.run_weights(choice.kind, judged / kpi.per, n, middle, events, cases)
 
 
-def _totals(data: PhaseData, choice: Choice) -> tuple[np.ndarray, float, float]:
+def _counted_law(data: PhaseData, choice: Choice, kpi: Kpi) -> str | None:
+    """Individuals charts of counts that vary no more than chance: their outlook is that of the counts."""
+    kind = ratio_kind(kpi)
+    if choice.kind != "xmr" or kind is None or choice.reason == "season":
+        return None
+    r, n = data.numerator[data.base], (np.ones(int(data.base.sum())) if kind == "c" else data.denominator[data.base])
+    if not has_counts(data.values[data.base], r, n, kpi) or r.sum() == 0 or (kind == "p" and r.sum() == n.sum()):
+        return None
+    whole = np.allclose(r, np.round(r)) and (kind != "p" or np.allclose(n, np.round(n)))
+    return kind if whole and not dispersion(r, n, binomial=kind == "p").fired else None
+
+
+def _totals(data: PhaseData, kind: str) -> tuple[np.ndarray, float, float]:
     """Denominators, and the baseline's events and cases."""
-    n = np.ones(data.values.size) if choice.kind == "c" else data.denominator
+    n = np.ones(data.values.size) if kind == "c" else data.denominator
     used = data.base & np.isfinite(n) & np.isfinite(data.numerator)
     return n, float(data.numerator[used].sum()), float(n[used].sum())
 
@@ -152,7 +164,7 @@ def _evidence(
         z = np.where(lines.sigma > 0, z, np.where(np.abs(level - lines.centre) > 1e-12 * np.abs(level), np.inf, 0.0))
         z = np.where(np.isfinite(level) & np.isfinite(lines.sigma), z, np.nan)
         return z, next_point_p(z, points)
-    n, events, cases = _totals(data, choice)
+    n, events, cases = _totals(data, choice.kind)
     share = events / cases
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = np.sqrt(share * (1 - share if choice.kind == "p" else 1) / n)
@@ -181,7 +193,7 @@ def _next(data: PhaseData, lines: Limits, points: int, choice: Choice, kpi: Kpi)
     recent = known[-_RECENT:]
     centre = float(lines.centre[known[-1]]) + data.next_effect
     if choice.exact or choice.kind == "c":
-        n, events, cases = _totals(data, choice)
+        n, events, cases = _totals(data, choice.kind)
         size = float(np.median(n[recent]))
         if choice.kind == "p":
             return Predictive(

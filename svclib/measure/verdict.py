@@ -10,6 +10,7 @@ import pandas as pd
 
 from svclib.catalogue.models import Band, Kpi
 from svclib.measure.control import ControlChart
+from svclib.measure.exact import ALPHA
 from svclib.measure.target import meets
 
 Variation = Literal["improvement", "concern", "common_cause", "neutral_high", "neutral_low", "none"]
@@ -39,7 +40,8 @@ class Verdict:
     met
         Whether the period's value meets its target; None without one.
     p_meets_target_next
-        Chance that the next period meets the target, if the process stays as in the baseline.
+        Chance that the next period meets the target, if the process stays as in the baseline; None while the latest
+        point signals, for then it does not.
     """
 
     state: State
@@ -160,9 +162,9 @@ def _band_assurance(chart: ControlChart, band: Band) -> Assurance:
 
 
 def p_meets(chart: ControlChart, target: float | None, direction: str | Band) -> float | None:
-    """Chance that the next period meets the target, if the process stays as in the baseline; None without limits."""
-    law = chart.next
-    if law is None:
+    """Chance that the next period meets the target; None without limits, or while the process is changing."""
+    law, latest = chart.next, chart.latest
+    if law is None or latest is None or latest["signals"] or chart.level_p < ALPHA:
         return None
     if isinstance(direction, Band):
         low, high = direction.between

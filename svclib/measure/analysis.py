@@ -1,0 +1,211 @@
+"""The KPI analysis of one department and period: every KPI charted, judged, and set beside its peers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from svclib.catalogue.models import Band, Event, Kpi, Target
+from svclib.measure.choice import ratio_kind
+from svclib.measure.control import ControlChart, control_chart
+from svclib.measure.disclosure import suppressed
+from svclib.measure.evidence import combined_p
+from svclib.measure.multiplicity import SignalCount, count_signals
+from svclib.measure.peers import Funnel, funnel
+from svclib.measure.periods import Period
+from svclib.measure.rebase import RebaseSuggestion, suggest_rebase
+from svclib.measure.trend import Forecast, Trend, forecast, trend
+from svclib.measure.verdict import Verdict, verdict
+from svclib.measure.years import YearOverYear, YearToDate, year_over_year, year_to_date
+
+_SIGNALS = ("improvement", "concern", "neutral_high", "neutral_low")
+_A_YEAR = {"month": 12, "week": 52, "quarter": 4}
+# Kinds whose rows are single cases or answers of people; the others disclose nobody.
+_PERSONAL = frozenset({"proportion", "mean", "quantile", "score", "time_to_event"})
+
+
+@dataclass(frozen=True)
+class KpiFinding:
+    """Everything known of one KPI in one department and period.
+
+    Attributes
+    ----------
+    chart
+        Over the whole history, so that frozen limits do not drift; `points` is what is shown of it.
+    row
+        The period's row of the measures table.
+    p
+        Evidence that something changed, comparable across charts (`svclib.measure.evidence.combined_p`).
+    events
+        Declared events of this KPI and department within the shown periods.
+    """
+
+    kpi: Kpi
+    chart: ControlChart
+    points: pd.DataFrame
+    row: pd.Series
+    verdict: Verdict
+    target: Target | None
+    p: float
+    trend: Trend | None
+    forecast: Forecast | None
+    suggestion: RebaseSuggestion | None
+    funnel: Funnel | None
+    last_year: YearOverYear | None
+    year_to_date: YearToDate | None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def shown(self) -> bool:
+        """Whether the period's value may be shown at all."""
+        return self.verdict.state != "withheld"
+
+
+@dataclass(frozen=True)
+class KpiAnalysis:
+    """The findings of a department's period, in the order of kpis.yaml."""
+
+    department: str
+    period: Period
+    as_of: dt.datetime | dt.date
+    findings: tuple[KpiFinding, ...]
+    signals: SignalCount
+    data_quality: list[dict[str, Any]] = field(default_factory=list)
+
+    def finding(self, kpi: str) -> KpiFinding:
+        """The finding of a KPI by its code."""
+        return next(f for f in self.findings if f.kpi.code == kpi)
+
+    def to_json(self, sentence: Callable[[KpiFinding], str]) -> dict[str, Any]:
+        """The result as `kpi_analysis.json` has it; `sentence` puts a finding into words.
+
+        Missing numbers are None, times ISO 8601; what is withheld is not in it.
+        """
+        from svclib.measure.record import record_of
+
+        return {
+            "department": self.department,
+            "period": self.period.label,
+            "as_of": self.as_of.isoformat(),
+            "kpis": [record_of(f) | {"sentence": sentence(f)} for f in self.findings],
+            "signals_expected_by_chance": round(self.signals.expected_by_chance, 2),
+            "signals_found": self.signals.found,
+            "signals_after_fdr": self.signals.after_fdr,
+            "data_quality": self.data_quality,
+        }
+
+
+def analyse_kpis(
+    measures: pd.DataFrame,
+    kpis: Sequence[Kpi],
+    department: str,
+    period: Period,
+    *,
+    as_of: dt.datetime | dt.date,
+    peers: Sequence[str] | None = None,
+    events: Sequence[Event] = (),
+    history: int = 36,
+    disclosure_minimum: int = 5,
+    data_quality: list[dict[str, Any]] | None = None,
+) -> KpiAnalysis:
+    """Chart and judge every KPI of a department.
+
+    Parameters
+    ----------
+    measures
+        The measures table of all departments, up to `period`.
+    kpis
+        What the department is measured on.
+    peers
+        Departments to compare with; None for all.
+    events
+        Declared events of the department.
+    history
+        How many periods are shown; the charts know all.
+    """
+    by_kpi = dict(tuple(measures.groupby("kpi", sort=False)))
+    findings = []
+    for kpi in kpis:
+        rows = by_kpi.get(kpi.code)
+        if rows is None or not (rows["department"] == department).any():
+            continue
+        mine = [e for e in events if e.kpis == "all" or kpi.code in e.kpis]
+        findings.append(_find(rows, kpi, department, period, peers, mine, history, disclosure_minimum))
+    signals = count_signals(
+        np.array([f.p for f in findings]),
+        np.array([f.verdict.variation in _SIGNALS for f in findings], dtype=bool),
+        [f.kpi.rules for f in findings],
+    )
+    return KpiAnalysis(department, period, as_of, tuple(findings), signals, data_quality or [])
+
+
+def _find(
+    rows: pd.DataFrame,
+    kpi: Kpi,
+    department: str,
+    period: Period,
+    peers: Sequence[str] | None,
+    events: Sequence[Event],
+    history: int,
+    minimum: int,
+) -> KpiFinding:
+    series = rows[rows["department"] == department].reset_index(drop=True)
+    chart = control_chart(series, kpi)
+    judged = verdict(chart, kpi)
+    points = chart.reading().tail(history).reset_index(drop=True)
+    known = points["value"].where(points["judged"]).to_numpy(dtype=float)
+    latest = chart.latest
+    since = pd.Timestamp(points["start"].iloc[0]).date()
+    return KpiFinding(
+        kpi=kpi,
+        chart=chart,
+        points=points,
+        row=series.iloc[-1],
+        verdict=judged,
+        target=kpi.target_on(period.start),
+        p=np.nan if latest is None or chart.standing == "none" else combined_p(float(latest["p"]), chart.level_p),
+        trend=trend(known, _A_YEAR[period.frequency]),
+        forecast=forecast(chart),
+        suggestion=suggest_rebase(chart.points, kpi.direction, _event_table(events)),
+        funnel=_peers(rows, kpi, department, period, peers, minimum),
+        last_year=year_over_year(chart.points, kpi),
+        year_to_date=year_to_date(chart.points, kpi),
+        events=tuple(e for e in events if since <= e.date < period.end),
+    )
+
+
+def _event_table(events: Sequence[Event]) -> pd.DataFrame:
+    return pd.DataFrame({"date": [e.date for e in events], "title": [e.title for e in events]})
+
+
+def _peers(
+    rows: pd.DataFrame, kpi: Kpi, department: str, period: Period, peers: Sequence[str] | None, minimum: int
+) -> Funnel | None:
+    """The funnel of the period; departments whose own chart signals are shown, and marked as unstable."""
+    kind = ratio_kind(kpi)
+    now = rows[(rows["period"] == period.label) & rows["mature"] & rows["value"].notna()]
+    if kind not in ("p", "u") or department not in set(now["department"]):
+        return None
+    if peers is not None:
+        now = now[now["department"].isin([department, *peers])]
+    if kpi.kind in _PERSONAL:
+        now = now[~suppressed(now["n"].to_numpy(dtype=float), minimum)]
+    histories = dict(tuple(rows.groupby("department", sort=False)))
+    stable = [_stable(histories[code].reset_index(drop=True), kpi) for code in now["department"]]
+    table = now[["department", "numerator", "denominator"]].assign(stable=stable)
+    return funnel(table, kind, kpi.per) if department in set(table["department"]) else None
+
+
+def _stable(series: pd.DataFrame, kpi: Kpi) -> bool:
+    latest = control_chart(series, kpi).latest
+    return latest is not None and not latest["signals"]
+
+
+def band_of(kpi: Kpi) -> list[float] | None:
+    """The wanted band of a KPI that has one."""
+    return list(kpi.direction.between) if isinstance(kpi.direction, Band) else None

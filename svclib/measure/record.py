@@ -1,0 +1,186 @@
+"""A finding as plain JSON: None for missing numbers, nothing that is withheld."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from svclib.measure.analysis import KpiFinding, band_of
+
+
+def plain(x: Any) -> Any:
+    """A number as JSON can hold it.
+
+    >>> plain(float("nan")), plain(np.float64(0.5)), plain(np.int64(3)), plain(float("inf"))
+    (None, 0.5, 3, None)
+    """
+    if x is None or isinstance(x, str | bool):
+        return x
+    if isinstance(x, np.bool_):
+        return bool(x)
+    number = float(x)
+    if not np.isfinite(number):
+        return None
+    return int(x) if isinstance(x, int | np.integer) else number
+
+
+def record_of(finding: KpiFinding) -> dict[str, Any]:
+    """One entry of ``kpis`` in `kpi_analysis.json`, without its sentence."""
+    kpi, chart, judged, row = finding.kpi, finding.chart, finding.verdict, finding.row
+    shown = finding.shown
+    hidden = {"value": None, "numerator": None, "denominator": None, "interval": None, "n": None}
+    open_figures = {
+        "value": plain(row["value"]),
+        "numerator": plain(row["numerator"]),
+        "denominator": plain(row["denominator"]),
+        "interval": [plain(row["lower"]), plain(row["upper"])],
+        "n": plain(row["n"]),
+    }
+    return {
+        "code": kpi.code,
+        "title": kpi.title,
+        "unit": kpi.unit,
+        "decimals": kpi.decimals,
+        "direction": "band" if band_of(kpi) else kpi.direction,
+        "band": band_of(kpi),
+        "owner": kpi.owner,
+        **(open_figures if shown else hidden),
+        "open": plain(row.get("open", 0)) if shown else None,
+        "target": judged.target,
+        "target_source": finding.target.source if finding.target else None,
+        "met": judged.met if shown else None,
+        "state": judged.state,
+        "cause": judged.cause or None,
+        "variation": judged.variation,
+        "assurance": judged.assurance,
+        "p_meets_target_next": plain(judged.p_meets_target_next),
+        "p": plain(finding.p),
+        "chart": {
+            "kind": chart.kind,
+            "scale": chart.scale,
+            "exact": chart.exact,
+            "reason": chart.reason,
+            "rules": chart.rules,
+            "standing": chart.standing,
+            "baseline_points": chart.baseline_points,
+        },
+        "points": [_point(point) for _, point in finding.points.iterrows()],
+        "trend": _trend(finding),
+        "season": {
+            "kind": chart.season.kind,
+            "p": plain(chart.season.p),
+            "amplitude": plain(chart.season.amplitude),
+        },
+        "autocorrelation": {
+            "r1": plain(chart.autocorrelation.r1),
+            "fired": chart.autocorrelation.fired,
+            "step_explains": chart.autocorrelation.step_explains,
+        },
+        "overdispersion": {"ratio": plain(chart.dispersion.ratio), "fired": chart.dispersion.fired},
+        "peers": _peers(finding),
+        "forecast": _forecast(finding),
+        "rebase_suggestion": _suggestion(finding),
+        "last_year": _last_year(finding),
+        "year_to_date": _year_to_date(finding),
+    }
+
+
+def _point(point: pd.Series) -> dict[str, Any]:
+    withheld = point["status"] == "withheld"
+    return {
+        "period": point["period"],
+        "value": None if withheld else plain(point["value"]),
+        "n": None if withheld else plain(point["n"]),
+        "centre": plain(point["centre"]),
+        "lower": plain(point["lower"]),
+        "upper": plain(point["upper"]),
+        "signal": list(point["signals"]),
+        "mature": bool(point["mature"]),
+        "phase": int(point["phase"]),
+        "status": point["status"],
+        "target": plain(point["target"]),
+        "p": plain(point["p"]),
+    }
+
+
+def _trend(finding: KpiFinding) -> dict[str, Any] | None:
+    found = finding.trend
+    if found is None:
+        return None
+    return {
+        "slope": plain(found.slope),
+        "interval": [plain(found.lower), plain(found.upper)],
+        "p": plain(found.p),
+        "seasonal": found.seasonal,
+        "periods": found.points,
+    }
+
+
+def _forecast(finding: KpiFinding) -> list[dict[str, Any]] | None:
+    found = finding.forecast
+    if found is None:
+        return None
+    ends = zip(found.centre, found.lower, found.upper, strict=True)
+    return [{"centre": plain(c), "lower": plain(lo), "upper": plain(hi)} for c, lo, hi in ends]
+
+
+def _peers(finding: KpiFinding) -> dict[str, Any] | None:
+    found = finding.funnel
+    if found is None:
+        return None
+    mine = found.table[found.table["department"] == finding.chart.department].iloc[0]
+    return {
+        "level": plain(found.level * found.per),
+        "phi": plain(found.phi),
+        "tau2": plain(found.tau2),
+        "departments": len(found.table),
+        "band": mine["band"],
+        "shrunken": plain(mine["shrunken"]),
+        "limits_95": [plain(mine["lower95"]), plain(mine["upper95"])],
+        "limits_998": [plain(mine["lower998"]), plain(mine["upper998"])],
+    }
+
+
+def _suggestion(finding: KpiFinding) -> dict[str, Any] | None:
+    found = finding.suggestion
+    if found is None:
+        return None
+    return {
+        "date": found.date.isoformat(),
+        "period": found.period,
+        "before": plain(found.before),
+        "after": plain(found.after),
+        "p": plain(found.p),
+        "sustained": found.sustained,
+        "wanted": found.wanted,
+        "cause": list(found.cause),
+        "expected_to_last": None,
+    }
+
+
+def _last_year(finding: KpiFinding) -> dict[str, Any] | None:
+    found = finding.last_year
+    if found is None or not finding.shown:
+        return None
+    return {
+        "period": found.period,
+        "value": plain(found.value),
+        "change": plain(found.change),
+        "interval": [plain(found.lower), plain(found.upper)],
+        "comparable": found.comparable,
+    }
+
+
+def _year_to_date(finding: KpiFinding) -> dict[str, Any] | None:
+    found = finding.year_to_date
+    if found is None or not finding.shown:
+        return None
+    return {
+        "since": found.since.isoformat(),
+        "periods": found.periods,
+        "value": plain(found.value),
+        "last_year": plain(found.last_year),
+        "provisional": found.provisional,
+    }

@@ -126,6 +126,8 @@ def _with_times(cases: pd.DataFrame, latent: dict[str, np.ndarray], span: Span, 
     n = len(cases)
     response = np.exp(latent["response"] + WITHIN_SD["response"] * rng.standard_normal(n))
     resolution = np.exp(latent["resolution"] + WITHIN_SD["resolution"] * rng.standard_normal(n))
+    # A few cases get stuck for weeks, as everywhere: those are the old ones of every backlog.
+    resolution *= np.where(rng.random(n) < 0.02, rng.uniform(4, 30, n), 1)
     # A case is not resolved before somebody has answered; some minutes at least lie between.
     resolution = np.maximum(resolution, response + rng.uniform(0.03, 0.2, n))
     working = resolution * rng.beta(2.0, 5.0, n)

@@ -48,7 +48,7 @@ _PHRASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "appointment": (
         ("the technician came on time", "easy to move the appointment", "the visit was well planned"),
-        ("the technician did not show up", "the appointment was moved {times}", "took {days} off work for nothing",
+        ("the technician did not show up", "the appointment was moved {times}", "took a day off work for nothing",
          "the time window of a whole day is a joke"),
     ),
     "information": (
@@ -71,11 +71,11 @@ _USUAL = np.array(
         [0.18, 0.24, 0.20, 0.06, 0.03, 0.01, 0.02, 0.26],
     ]
 )
-_CAUSED = 0.7  # share of a planted cause's customers who write about it
+_CAUSED = {True: 0.75, False: 0.3}  # share of a planted cause's customers, unhappy or not, who write about it
 _DAYS = ("two days", "three days", "a week", "ten days", "two weeks", "far too long")
 _TIMES = ("twice", "three times", "four times", "again and again")
 _WHO = ("the agent", "the lady on the phone", "your colleague", "the man at the desk", "the team", "the technician")
-_OPENINGS = ("", "", "", "Honestly, ", "To be fair, ", "This time ", "As so often, ", "For me ", "All in all ")
+_OPENINGS = ("", "", "", "", "Honestly, ", "To be fair, ", "This time, ", "Again: ", "All in all, ", "In short: ")
 _JOINTS = {True: (", and ", ". Also ", "; "), False: (", and ", ". On top of that ", "; ")}
 _CLOSINGS = {
     True: ("", "", ".", "!", ". Thank you!", ". Keep it up.", ". Would call again.", ". Well done"),
@@ -115,15 +115,14 @@ def write_comments(answers: pd.DataFrame, causes: dict[str, np.ndarray], span: S
     answers
         Answers with `desk` (position), `score` (1 to 5) and `waited` (hours to the first response).
     causes
-        Theme to a mask of the answers that a planted cause drives to it; these are unhappy ones more often.
+        Theme to a mask of the answers that a planted cause concerns.
     """
     rng = random_numbers(seed, "comments")
     n = len(answers)
-    themes = _themes(answers, causes, rng)
-    second = (themes + rng.integers(1, len(THEMES), n)) % len(THEMES)
+    themes, caused = _themes(answers, causes, rng)
+    second, _ = _themes(answers, {}, rng)
     pleased = (answers["score"].to_numpy(int) >= 4) ^ (rng.random(n) < 0.06)
-    for theme, mask in causes.items():
-        pleased &= ~(mask & (themes == THEMES.index(theme)))
+    pleased &= ~(caused & (answers["score"].to_numpy(int) < 5))
     draws = rng.integers(0, 2**31, (n, 9))
     comments = [_comment(*row) for row in zip(themes, second, pleased, draws, strict=True)]
     # Traps stand among the youngest answers, where every report of the sample meets them.
@@ -133,14 +132,21 @@ def write_comments(answers: pd.DataFrame, causes: dict[str, np.ndarray], span: S
     return comments
 
 
-def _themes(answers: pd.DataFrame, causes: dict[str, np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _themes(
+    answers: pd.DataFrame, causes: dict[str, np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The theme of each comment, and whether a planted cause led to it; of two causes the later in the dict."""
     usual = _USUAL[answers["desk"].to_numpy()] / _USUAL[answers["desk"].to_numpy()].sum(axis=1, keepdims=True)
     usual[:, THEMES.index("waiting")] *= np.clip(answers["waited"].fillna(4).to_numpy() / 5, 0.5, 3)
     cumulative = np.cumsum(usual, axis=1)
     themes = (rng.random(len(answers))[:, None] > cumulative / cumulative[:, -1:]).sum(axis=1)
+    unhappy = answers["score"].to_numpy(int) <= 3
+    caused = np.zeros(len(answers), bool)
     for theme, mask in causes.items():
-        themes[mask & (rng.random(len(answers)) < _CAUSED)] = THEMES.index(theme)
-    return themes
+        told = mask & (rng.random(len(answers)) < np.where(unhappy, _CAUSED[True], _CAUSED[False]))
+        themes[told] = THEMES.index(theme)
+        caused |= told
+    return themes, caused
 
 
 def _comment(theme: int, second: int, pleased: bool, draws: np.ndarray) -> str:
@@ -149,7 +155,7 @@ def _comment(theme: int, second: int, pleased: bool, draws: np.ndarray) -> str:
 
     mood = 0 if pleased else 1
     text = one_of(_OPENINGS, 0) + one_of(_PHRASES[THEMES[theme]][mood], 1)
-    if draws[2] % 3 == 0:
+    if draws[2] % 3 == 0 and second != theme:
         text += one_of(_JOINTS[bool(pleased)], 3) + one_of(_PHRASES[THEMES[second]][mood], 4)
     text += one_of(_CLOSINGS[bool(pleased)], 5)
     if draws[6] % 60 == 0:

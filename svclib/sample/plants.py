@@ -57,6 +57,7 @@ class Plant:
     instead_of_noise: bool = False  # the department's own random effect is replaced, not added to
     event: str | None = None
     plan: str | None = None
+    also: tuple[str, ...] = ()  # other KPIs that it moves a little
 
     def share(self, offset: int) -> float:
         """The share of the size that acts in a month."""
@@ -96,6 +97,7 @@ PLANTS: tuple[Plant, ...] = (
         "F01", "local_cause", "escalation", "D01", -1, None, 2.8,
         "The chat assistant fails at logins and passes them on", {"channel": "Chat", "category": "Login and access"},
         instead_of_noise=True, event="Chat assistant takes over first replies",
+        also=("csat", "nps"),
     ),
     Plant(
         "F02", "mix_shift", "escalation", "D04", 0, 0, MIX_TO - MIX_FROM,
@@ -164,7 +166,7 @@ def _fact(plant: Plant, span: Span) -> dict[str, Any]:
         "kind": plant.kind,
         "department": plant.department,
         "kpi": kpi,
-        "also_moves": others,
+        "also_moves": [*others, *plant.also],
         "from": span.month(starts[0]).label,
         "full_from": span.month(max(plant.first, starts[0])).label,
         "to": None if plant.last is None else span.month(plant.last).label,

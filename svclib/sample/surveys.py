@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from svclib.sample.clock import outside_clock_changes
 from svclib.sample.comments import write_comments
-from svclib.sample.organisation import DESKS
+from svclib.sample.organisation import DESKS, POSITION
 from svclib.sample.plants import PLANTS
 from svclib.sample.processes import random_numbers
 from svclib.sample.span import Span
@@ -67,7 +67,10 @@ def _satisfaction(
     desk, month = surveys["desk"].to_numpy(), surveys["month"].to_numpy()
     draws = rng.standard_normal(len(surveys))
     level_draws(draws, np.where(answered, desk, -1), month, "satisfaction", span)
-    return ndtri([d.levels.csat for d in DESKS])[desk] + shift[desk, month] + draws
+    usual = ndtri([d.levels.csat for d in DESKS])
+    # Who is sent round in circles by the chat assistant is not pleased.
+    displeased = np.where(_concerned(surveys, "F01", span), -0.8, 0.0)
+    return usual[desk] + shift[desk, month] + displeased + draws
 
 
 def _answers(satisfaction: np.ndarray, rng: np.random.Generator) -> tuple[pd.Series, pd.Series]:
@@ -77,20 +80,19 @@ def _answers(satisfaction: np.ndarray, rng: np.random.Generator) -> tuple[pd.Ser
     return pd.Series(score, dtype="Int64"), pd.Series(np.rint(recommends).clip(0, 10), dtype="Int64")
 
 
+def _concerned(surveys: pd.DataFrame, key: str, span: Span) -> np.ndarray:
+    """The answers that come from where, and from when, a plant acts."""
+    plant = next(plant for plant in PLANTS if plant.id == key)
+    acts = np.array([plant.share(offset) > 0 for offset in range(1 - span.months, 2)])
+    concerned = acts[surveys["month"].to_numpy()] & (surveys["desk"].to_numpy() == POSITION[plant.department])
+    for dimension, value in (plant.segment or {}).items():
+        concerned &= (surveys[dimension] == value).to_numpy()
+    return concerned
+
+
+# Theme to the plant that makes people write about it; of two the later one wins.
+_THEMES_OF_PLANTS = {"staff": "F16", "delivery": "F09", "price": "F06", "waiting": "F03", "chat": "F01"}
+
+
 def _causes(surveys: pd.DataFrame, span: Span) -> dict[str, np.ndarray]:
-    """Theme to the answers that a planted cause drives to it."""
-    plants = {plant.id: plant for plant in PLANTS}
-    shares = {
-        key: np.array([plants[key].share(offset) for offset in range(1 - span.months, 2)])[surveys["month"]] > 0
-        for key in ("F01", "F03", "F06", "F09", "F16")
-    }
-    desk = surveys["desk"].to_numpy()
-    segment = plants["F01"].segment or {}
-    inside = np.logical_and.reduce([(surveys[name] == value).to_numpy() for name, value in segment.items()])
-    return {
-        "chat": shares["F01"] & (desk == 0) & inside,
-        "waiting": shares["F03"] & (desk == 5),
-        "price": shares["F06"] & (desk == 2),
-        "delivery": shares["F09"] & (desk == 0),
-        "staff": shares["F16"] & (desk == 0),
-    }
+    return {theme: _concerned(surveys, key, span) for theme, key in _THEMES_OF_PLANTS.items()}

@@ -1,0 +1,116 @@
+"""A study opens one department's period, or says at once why not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import PARAMS
+
+from svclib.errors import InputRefused
+from svclib.study import open_study, prepare
+
+
+@pytest.fixture
+def folder(write_params, tmp_path: Path) -> Path:
+    """300 tickets of two departments from January to October 2026; each takes five days, the last are open."""
+    rng = np.random.default_rng(3)
+    opened = pd.Timestamp("2026-01-02") + pd.to_timedelta(np.sort(rng.uniform(0, 300 * 24, 300)), unit="h")
+    closed = opened + pd.Timedelta(days=5)
+    frame = pd.DataFrame(
+        {
+            "number": [f"T{i:03d}" for i in range(300)],
+            "team": np.where(np.arange(300) % 3 == 0, "D02", "D01"),
+            "opened": opened.strftime("%Y-%m-%d %H:%M"),
+            "closed": closed.strftime("%Y-%m-%d %H:%M").where(closed < pd.Timestamp("2026-10-30"), ""),
+            "contacts": rng.integers(1, 3, 300),
+            "channel": rng.choice(["phone", "web"], 300),
+        }
+    )
+    (tmp_path / "data").mkdir()
+    frame.to_csv(tmp_path / "data" / "tickets.csv", index=False)
+    time = (
+        '- code: "days"\n  title: Days to close\n  source: tickets\n  kind: time_to_event\n  event: resolved_at\n'
+        "  unit: d\n  direction: decrease\n"
+    )
+    return write_params(kpis=PARAMS["kpis.yaml"].replace("2026-01-01", "2026-02-01") + time)
+
+
+def refused(**arguments) -> str:
+    with pytest.raises(InputRefused) as caught:
+        open_study(**arguments)
+    return str(caught.value)
+
+
+def test_the_first_department_and_the_latest_complete_period_are_the_default(folder):
+    study = open_study(folder)
+    assert (study.department.code, study.period.label) == ("D01", "2026-09")
+    assert [kpi.code for kpi in study.kpis] == ["fcr", "days"]
+    assert study.series("fcr")["period"].iloc[[0, -1]].tolist() == ["2026-01", "2026-09"]
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        ("2030-01", "lies in the future. Cure: choose a period from 2026-01 to 2026-09"),
+        ("2020-01", "lies before the data"),
+        ("2026-13", "is no period"),
+        ("octember", "is no period"),
+        ("2026-W54", "is no period"),
+        ("2021-W53", "has no week 53"),
+    ],
+)
+def test_periods_without_data_are_refused(folder, period, expected):
+    assert expected in refused(params=folder, period=period)
+
+
+def test_an_unknown_department_is_refused(folder):
+    assert "department D3: is not declared. Cure: known: D01, D02" in refused(params=folder, department="D3")
+
+
+def test_a_target_before_its_data_is_refused(folder):
+    path = folder / "kpis.yaml"
+    path.write_text(path.read_text().replace("2026-02-01", "2025-06-01"))
+    message = refused(params=folder)
+    assert message.startswith("params/kpis.yaml:7: the target of 'fcr' begins on 2025-06-01, before its first data on")
+
+
+def test_what_happened_after_the_cutoff_is_not_seen(folder):
+    study = open_study(folder, as_of="2026-06-10")
+    assert study.period.label == "2026-05"
+    assert study.measures["start"].max() == dt.date(2026, 5, 1)
+    rows = study.rows("days")
+    # Cases of the last days of May were still open on 10 June? No: five days are over. Of June they would be.
+    assert rows["observed"].all()
+    june = open_study(folder, as_of="2026-06-10", period="2026-06").rows("days")
+    assert (~june["observed"]).any()
+    assert june["opened_at"].max() < pd.Timestamp("2026-06-11")
+
+
+def test_measures_are_kept_and_told_apart_by_declaration(folder, tmp_path):
+    first = prepare(folder)
+    kept = list((tmp_path / "snapshots" / "measures").glob("*.parquet"))
+    pd.testing.assert_frame_equal(prepare(folder).measures, first.measures)
+    assert list((tmp_path / "snapshots" / "measures").glob("*.parquet")) == kept
+    path = folder / "kpis.yaml"
+    path.write_text(path.read_text().replace("contacts = 1", "contacts = 2"))
+    changed = prepare(folder).measures
+    assert len(list((tmp_path / "snapshots" / "measures").glob("*.parquet"))) == 2
+    assert not np.allclose(changed["value"], first.measures["value"], equal_nan=True)
+
+
+@pytest.mark.parametrize(("period", "before"), [("2026-W40", "2026-W39"), ("2026-Q3", "2026-Q2")])
+def test_weeks_and_quarters(folder, period, before):
+    study = open_study(folder, period=period)
+    assert study.series("fcr")["period"].tolist()[-2:] == [before, period]
+
+
+def test_rows_carry_what_each_contributes(folder):
+    rows = open_study(folder).rows("fcr", periods=3)
+    assert rows["period"].unique().tolist() == ["2026-07", "2026-08", "2026-09"]
+    assert set(rows["department"]) == {"D01"}
+    assert rows["num"].isin([0.0, 1.0]).all()
+    assert rows["num"].groupby(rows["period"]).mean()["2026-09"] == open_study(folder).series("fcr")["value"].iloc[-1]

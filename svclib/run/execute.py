@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import functools
 import json
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from svclib.errors import InputRefused
@@ -293,12 +295,31 @@ def _client_class() -> Any:
             environment = kernel_environment(self.job.runtime, memory_mb=self.job.limits.memory_mb)
             try:
                 await self.async_start_new_kernel(env=environment, cwd=str(self.job.folder))
-                await self.async_start_new_kernel_client()
+                await self.connect()
             except Exception as error:
                 # whatever a start raises (no reply, no process, no socket) is the machinery's fault
                 self.fail("start", f"no kernel started ({type(error).__name__})", None)
                 return False
             return True
+
+        async def connect(self) -> None:
+            """Wait until the kernel answers *and* its outputs reach us.
+
+            jupyter's own wait ends with a fifth of a second of silence; here the question is repeated until its echo
+            comes over the channel of outputs, which proves the subscription.
+            """
+            self.kc = self.km.client()
+            self.kc.start_channels()
+            self.kc.allow_stdin = False
+            deadline = time.monotonic() + self.job.limits.start_seconds
+            heard = answered = False
+            while not (heard and answered):
+                if time.monotonic() > deadline or not await self.km.is_alive():
+                    raise DeadKernelError("the kernel did not answer")
+                self.kc.kernel_info()
+                with contextlib.suppress(Empty):
+                    answered = answered or bool(await self.kc.shell_channel.get_msg(timeout=0.5))
+                    heard = heard or bool(await self.kc.iopub_channel.get_msg(timeout=0.1))
 
         async def run_cells(self) -> None:
             number = 0

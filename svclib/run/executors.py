@@ -16,7 +16,6 @@ from svclib.run.report import Bench, Maker, make_report
 from svclib.run.schedule import COLD_KERNEL_MB, KERNEL_MB, jobs_for
 from svclib.run.warm import STACK, ForkedProvisioner, SharedZygote, can_fork
 
-
 _ANSWER = "10s"  # a scheduler that is there answers at once
 
 

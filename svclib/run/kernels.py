@@ -67,6 +67,7 @@ def kernel_environment(runtime: Path, *, memory_mb: int | None = None) -> dict[s
         paths = [package_parent, environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     environment |= SINGLE_THREADED | {
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's import starts a thread otherwise
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",

@@ -16,7 +16,7 @@ def readable_seconds(seconds: float) -> str:
 
     Examples
     --------
-    >>> readable_seconds(4.26), readable_seconds(95), readable_seconds(7300)
+    >>> readable_seconds(4.26), readable_seconds(95), readable_seconds(7320)
     ('4.3 s', '1 min 35 s', '2 h 2 min')
     """
     if seconds < 60:

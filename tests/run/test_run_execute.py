@@ -5,7 +5,7 @@ import os
 import stat
 
 import pytest
-from toys import toy
+from toys import is_running, toy
 
 from svclib.run.execute import Limits, execute_notebook
 from svclib.run.kernels import ColdProvisioner, private_folder
@@ -106,14 +106,6 @@ def test_a_hang_that_ignores_signals_ends_with_its_children(run, work):
     )
     assert run(cell, cell_seconds=1.5).failure.reason == "cell_deadline"
     assert not is_running(int((work / "pid").read_text()))
-
-
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().split(")")[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_flood_of_output_is_stopped(run):

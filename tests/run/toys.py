@@ -1,7 +1,13 @@
 """Toy notebooks: each cell one behaviour."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 PARAMETERS = (
     "department = None\nperiod = None\nparams = None\nsnapshot = None\nas_of = None\nout = None\nlanguage = None"
 )
@@ -41,12 +47,13 @@ class Organisation:
         self.notebooks = root / "notebooks"
         self.out = root / "reports"
         for name in ("notebooks", "params", "snapshots/one"):
-            (root / name).mkdir(parents=True)
+            (root / name).mkdir(parents=True, exist_ok=True)
         (root / "params" / "departments.yaml").write_text("# toy")
         self.tables = {"tickets": root / "snapshots" / "one" / "tickets.parquet"}
-        self.values = {code: 1.0 for code in self.codes}
+        self.values = dict.fromkeys(self.codes, 1.0)
         self.digest = "snapshot-one"
-        self.write_table()
+        if not self.tables["tickets"].exists():
+            self.write_table()
 
     def write_table(self):
         import pandas as pd
@@ -103,6 +110,17 @@ class Organisation:
         defaults = {"prepare": self.prepare, "out": self.out, "notebook_folder": self.notebooks, "portal": write_portal}
         return run_batch(**{**defaults, "modules": ["numpy"], **options})
 
+    def start(self, **options):
+        """The run as a process of its own, to be interrupted."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])])}
+        return subprocess.Popen(
+            [sys.executable, __file__, str(self.root), json.dumps(self.codes), json.dumps(options)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
     def manifest(self, period="2026-10"):
         return json.loads((self.out / period / "manifest.json").read_text(encoding="utf-8"))
 
@@ -120,3 +138,27 @@ def write_portal(out):
     for period in out.glob("*/manifest.json"):
         (period.parent / "index.html").write_text("<!doctype html><title>period</title>", encoding="utf-8")
     (out / "index.html").write_text("<!doctype html><title>all</title>", encoding="utf-8")
+
+
+def wait_for(condition, seconds=30):
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+if __name__ == "__main__":
+    import svclib.run.plan
+
+    svclib.run.plan.digest_source = lambda: "this source"  # it may be edited while tests run
+    toys = Organisation(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    sys.exit(toys.run(**json.loads(sys.argv[3])).exit_status)

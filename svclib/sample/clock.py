@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ _HOUR = np.timedelta64(3600, "s")
 
 
 @lru_cache(4)
-def _changes(span: Span) -> list[np.datetime64]:
+def _changes(span: Span) -> Sequence[np.datetime64]:
     """The local hours that the clocks skip or show twice, by their first second."""
     zone = ZoneInfo(TIME_ZONE)
     first = dt.datetime.combine(span.first.start, dt.time(), tzinfo=dt.UTC)

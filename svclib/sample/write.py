@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -75,7 +76,7 @@ def ensure_sample(params: Path) -> bool:
         fresh = making / "data"
         _write_truth(fresh / "truth.json", span, SEED, write_data(fresh, span, SEED))
         (fresh / mark.name).write_text(version, encoding="utf-8")
-        if data.exists():
+        with contextlib.suppress(FileNotFoundError):
             os.rename(data, making / "old")
         try:
             os.rename(fresh, data)

@@ -1,0 +1,214 @@
+"""One action, asked of the data: effect, goal, checks, and what could be seen by when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svclib.evaluate.autoregression import NotEstimable
+from svclib.evaluate.checks import (
+    Check,
+    check_common_trend,
+    check_concurrent,
+    check_definition,
+    check_donut,
+    check_leave_one_peer_out,
+    check_mix,
+    check_placebo_in_peers,
+    check_placebo_in_time,
+    check_pre_trend,
+    check_second_method,
+    check_trigger,
+    not_possible,
+)
+from svclib.evaluate.effect import Effect, Panel, estimate_effect, fit_series
+from svclib.evaluate.goal import Direction, Goal, judge_goal, level_after, target_level
+from svclib.evaluate.power import PowerPlan, plan_power
+from svclib.evaluate.second_method import structural_step, synthetic_control
+from svclib.evaluate.verdict import Verdict, adjusted_p, improvement, judge
+from svclib.evaluate.window import Window
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an action promised and what happened around it.
+
+    Attributes
+    ----------
+    target_kind, target_value
+        ``"level"``, ``"change"`` or ``"relative"``; None without a target.
+    baseline
+        (periods,) mask of the declared baseline; None: all periods before.
+    due_passed
+        Whether the due date lies behind the cut-off.
+    actions, events, common_events, changes
+        Other actions on the KPI, this department's events, everybody's events and changes of definition in the window.
+    standardised
+        Dimension to the treated values at the case mix of the time before; empty where there is none.
+    """
+
+    direction: Direction
+    target_kind: str = "level"
+    target_value: float | None = None
+    baseline: NDArray[np.bool_] | None = None
+    due_passed: bool = True
+    actions: Sequence[tuple[str, dt.date]] = ()
+    events: Sequence[tuple[str, dt.date]] = ()
+    common_events: Sequence[str] = ()
+    changes: Sequence[tuple[str, dt.date]] = ()
+    standardised: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the data say of one action.
+
+    Attributes
+    ----------
+    effect
+        None where there are too few periods on either side.
+    before_after
+        Mean after minus mean before, the figure that trackers show; None where either is missing.
+    power
+        Detectable effects by periods after; None without a past.
+    needed
+        Effect that the target asks for, in the KPI's units; None without a target.
+    """
+
+    goal: Goal
+    effect: Effect | None
+    checks: tuple[Check, ...]
+    power: PowerPlan | None
+    needed: float | None
+    before_after: float | None
+    n_before: int
+    n_after: int
+
+
+def assess(panel: Panel, window: Window, question: Question) -> Assessment:
+    """Estimate the effect, judge the goal and try the rival explanations."""
+    values = panel.treated.value
+    known = window.without(np.isnan(values))
+    baseline = _mean(values, question.baseline if question.baseline is not None else known.before)
+    target = needed = None
+    if question.target_value is not None and baseline is not None:
+        target = target_level(question.target_kind, question.target_value, baseline, question.direction)
+        needed = _needed(target, _mean(values, known.before), question.direction)
+    elif question.target_value is not None and question.target_kind == "level":
+        target = question.target_value
+    try:
+        level = level_after(panel, window)
+    except NotEstimable:
+        level = None
+    goal = judge_goal(
+        level, target=target, baseline=baseline, direction=question.direction, due_passed=question.due_passed
+    )
+    try:
+        effect = estimate_effect(panel, window, slope=True)
+    except NotEstimable:
+        effect = None
+    checks = tuple(_checks(panel, known, effect, question)) if effect else ()
+    means = _mean(values, known.before), _mean(values, known.after)
+    before_after = None if None in means else means[1] - means[0]  # type: ignore[operator]
+    power = _power(panel, known, effect, needed)
+    return Assessment(goal, effect, checks, power, needed, before_after, known.n_before, known.n_after)
+
+
+def _mean(values: FloatArray, mask: NDArray[np.bool_]) -> float | None:
+    chosen = values[mask & ~np.isnan(values)]
+    return float(chosen.mean()) if len(chosen) else None
+
+
+def _needed(target: float, before: float | None, direction: Direction) -> float | None:
+    """Distance to the target on the good side; None where the process is already beyond it."""
+    if before is None or isinstance(direction, tuple):
+        return None
+    distance = target - before
+    return distance if improvement(distance, direction) > 0 else None
+
+
+def _checks(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:
+    better = -1.0 if question.direction == "decrease" else 1.0
+    checks = [
+        check_donut(panel, window, effect),
+        check_placebo_in_time(panel, window, effect),
+        check_placebo_in_peers(effect),
+        check_pre_trend(panel, window, effect),
+        check_leave_one_peer_out(panel, window, effect),
+        check_mix(panel, window, effect, question.standardised),
+        *check_concurrent(question.actions, question.events, common=question.common_events),
+        check_definition(question.changes),
+        check_trigger(panel.treated.value, window, better),
+        check_common_trend(effect, window),
+    ]
+    return checks + _second_methods(panel, window, effect)
+
+
+def _second_methods(panel: Panel, window: Window, effect: Effect) -> list[Check]:
+    values = panel.treated.value
+    checks = []
+    common = effect.comparison.common if effect.comparison else None
+    other = structural_step(values, common, window) if window.n_before >= 9 else None
+    if other is None:
+        checks.append(not_possible("structural_series", "too_few_before"))
+    else:
+        checks.append(check_second_method("structural_series", effect, other.estimate, other.sd))
+    other = synthetic_control(values, panel.peer_values(), window)
+    if other is None:
+        checks.append(not_possible("synthetic_control", "too_few_peers"))
+    else:
+        p = {"p": other.rank_p, "attainable_p": other.attainable_p}
+        checks.append(check_second_method("synthetic_control", effect, other.estimate, None, **p))
+    return checks
+
+
+def _power(panel: Panel, window: Window, effect: Effect | None, needed: float | None) -> PowerPlan | None:
+    """Detectable effects, from the effect's own noise or, before there is one, from the past."""
+    before = np.flatnonzero(window.before)
+    if len(before) < 6:
+        return None
+    inflation = 1.0
+    if effect:
+        fit = effect.fit
+        inflation = effect.comparison.inflation if effect.comparison else 1.0
+    else:
+        fit, inflation = _noise_of_the_past(panel, window)
+    return plan_power(fit, before.tolist(), ramp=int(window.ramp.sum()), needed=needed, inflation=inflation)
+
+
+def _noise_of_the_past(panel: Panel, window: Window):
+    """Pretend that the last third of the past were the time after: its noise is what a later evaluation will meet."""
+    before = np.flatnonzero(window.before)
+    split = before[len(before) - max(len(before) // 3, 2)]
+    position = np.arange(len(window.before))
+    pretended = Window(window.before & (position < split), window.ramp & False, window.before & (position >= split))
+    try:
+        effect = estimate_effect(panel, pretended)
+        return effect.fit, effect.comparison.inflation if effect.comparison else 1.0
+    except NotEstimable:
+        return fit_series(panel.treated.value, pretended, panel.per_year), 1.0
+
+
+def conclude(assessments: Sequence[Assessment], directions: Sequence[Direction]) -> list[tuple[Verdict, float | None]]:
+    """Verdicts of a plan's actions and the p of each effect after false-discovery control over the plan."""
+    adjusted = adjusted_p([a.effect.p if a.effect else None for a in assessments])
+    return [
+        (
+            judge(a.goal, a.effect, a.checks, direction=direction, p_adjusted=p, reachable=_reachable(a)),
+            p,
+        )
+        for a, direction, p in zip(assessments, directions, adjusted, strict=True)
+    ]
+
+
+def _reachable(assessment: Assessment) -> bool:
+    """Whether waiting helps: enough of a past, and the effect asked for becomes visible within the horizon."""
+    if assessment.n_before < 12 or assessment.power is None:
+        return False
+    return assessment.needed is None or assessment.power.enough is not None

@@ -1,0 +1,208 @@
+"""The verdict on an action: goal and effect together, the rival explanation, the grade, the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from svclib.evaluate.checks import Check
+from svclib.evaluate.effect import Effect
+from svclib.evaluate.goal import Direction, Goal
+
+VerdictCode = Literal[
+    "met_attributable", "met_not_attributable", "met_despite", "improved_target_missed", "not_met", "worsened",
+    "inconclusive", "too_early", "too_early_on_track", "too_early_off_track", "not_evaluable",
+]  # fmt: skip
+EffectState = Literal["attributable", "not_attributable", "contrary"]
+Grade = Literal["A", "B", "C", "D"]
+NextStep = Literal["sustain", "extend", "adjust", "stop", "wait", "sustain_and_compare", "measure_first"]
+
+ALPHA = 0.05
+FEWEST_BEFORE, FEWEST_AFTER = 12, 3
+PEERS_FOR_ATTRIBUTION = 3
+_GRADE_A = {"before": 24, "after": 6, "peers": 5}
+# Which failed check names the rival first, where several failed.
+_RIVALS = (
+    ("definition", "definition_change"),
+    ("concurrent_actions", "other_action"),
+    ("concurrent_events", "event"),
+    ("donut", "regression_to_the_mean"),
+    ("pre_trend", "earlier_trend"),
+    ("placebo_in_time", "unstable_before"),
+    ("leave_one_peer_out", "one_peer"),
+    ("mix", "mix"),
+)
+_NEXT: dict[str, NextStep] = {
+    "met_attributable": "sustain",
+    "met_not_attributable": "sustain_and_compare",
+    "met_despite": "stop",
+    "improved_target_missed": "extend",
+    "not_met": "adjust",
+    "worsened": "stop",
+    "inconclusive": "wait",
+    "too_early": "wait",
+    "too_early_on_track": "wait",
+    "too_early_off_track": "adjust",
+    "not_evaluable": "measure_first",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of an action.
+
+    Attributes
+    ----------
+    code, grade
+        The verdict and how firm the evidence is: A best, D before and after only.
+    effect_state
+        None where no effect could be estimated.
+    rival
+        The explanation that was not ruled out; None where the effect is attributable.
+    next_step
+        Proposed from the verdict.
+    """
+
+    code: VerdictCode
+    grade: Grade
+    effect_state: EffectState | None
+    rival: str | None
+    next_step: NextStep
+
+
+def improvement(value: float, direction: Direction) -> float:
+    """A change of the KPI with its sign turned so that above 0 is better.
+
+    >>> improvement(-2.0, "decrease")
+    2.0
+    """
+    return -value if direction == "decrease" else value
+
+
+def effect_state(effect: Effect, checks: Sequence[Check], direction: Direction, p_adjusted: float) -> EffectState:
+    """Whether the step may be laid to the action.
+
+    Attributable: the 95 % interval lies on the good side of 0, also after the false-discovery control of the plan,
+    at least three peers carry the comparison, and no critical check failed. Contrary: it lies on the bad side.
+    """
+    if direction == "neutral" or isinstance(direction, tuple):
+        return "not_attributable"
+    low, high = sorted((improvement(effect.lower, direction), improvement(effect.upper, direction)))
+    if high < 0 and p_adjusted <= ALPHA:
+        return "contrary"
+    peers = len(effect.comparison.weights) if effect.comparison else 0
+    sound = peers >= PEERS_FOR_ATTRIBUTION and not any(c.critical and c.passed is False for c in checks)
+    return "attributable" if low > 0 and p_adjusted <= ALPHA and sound else "not_attributable"
+
+
+def judge(
+    goal: Goal,
+    effect: Effect | None,
+    checks: Sequence[Check],
+    *,
+    direction: Direction,
+    p_adjusted: float | None,
+    reachable: bool = True,
+) -> Verdict:
+    """Put goal and effect together (the table of the reference).
+
+    Parameters
+    ----------
+    effect
+        None where the data carry none.
+    p_adjusted
+        The effect's p after the false-discovery control over the plan.
+    reachable
+        Whether waiting can make the effect that the objective asks for visible.
+    """
+    before, after = (effect.n_before, effect.n_after) if effect else (0, 0)
+    if effect is None or before < FEWEST_BEFORE or after < FEWEST_AFTER:
+        early = reachable and (effect is None or before >= FEWEST_BEFORE)
+        code: VerdictCode = "too_early" if early else "not_evaluable"
+        return Verdict(code, "D", None, "too_few_periods", _NEXT[code])
+    state = effect_state(effect, checks, direction, p_adjusted if p_adjusted is not None else effect.p)
+    code = _TABLE[(_row(goal), state)]
+    if code == "too_early" and _points(effect, goal, direction):
+        code = _points(effect, goal, direction) or code
+    rival = None if state == "attributable" else _rival(effect, checks, direction, state)
+    return Verdict(code, grade(effect, checks), state, rival, _NEXT[code])
+
+
+_TABLE: dict[tuple[str, EffectState], VerdictCode] = {
+    ("met", "attributable"): "met_attributable",
+    ("met", "not_attributable"): "met_not_attributable",
+    ("met", "contrary"): "met_despite",
+    ("not_met", "attributable"): "improved_target_missed",
+    ("not_met", "not_attributable"): "not_met",
+    ("not_met", "contrary"): "worsened",
+    ("open", "attributable"): "too_early_on_track",
+    ("open", "not_attributable"): "too_early",
+    ("open", "contrary"): "too_early_off_track",
+    ("inconclusive", "attributable"): "inconclusive",
+    ("inconclusive", "not_attributable"): "inconclusive",
+    ("inconclusive", "contrary"): "worsened",
+}
+
+
+def _row(goal: Goal) -> str:
+    return "inconclusive" if goal.verdict == "no_target" else goal.verdict
+
+
+def _points(effect: Effect, goal: Goal, direction: Direction) -> VerdictCode | None:
+    """An open goal whose level is already improbable to end beyond the target is off track."""
+    if goal.probability is not None and goal.probability <= 0.05 and improvement(effect.estimate, direction) < 0:
+        return "too_early_off_track"
+    return None
+
+
+def grade(effect: Effect, checks: Sequence[Check]) -> Grade:
+    """How firm the evidence is, whatever it says.
+
+    A: 24 periods before, 6 after, 5 peers, no check failed. B: 12, 3 and 3, no critical check failed.
+    C: no peers, or a critical check failed. D: too few periods for more than before and after.
+    """
+    peers = len(effect.comparison.weights) if effect.comparison else 0
+    if effect.n_before < FEWEST_BEFORE or effect.n_after < FEWEST_AFTER:
+        return "D"
+    if peers < PEERS_FOR_ATTRIBUTION or any(c.critical and c.passed is False for c in checks):
+        return "C"
+    long = effect.n_before >= _GRADE_A["before"] and effect.n_after >= _GRADE_A["after"]
+    whole = long and peers >= _GRADE_A["peers"] and not any(c.passed is False for c in checks)
+    return "A" if whole else "B"
+
+
+def _rival(effect: Effect, checks: Sequence[Check], direction: Direction, state: EffectState) -> str:
+    """The explanation that stands against the action, most telling first."""
+    if state == "contrary":
+        return "effect_contrary"
+    failed = {check.name for check in checks if check.passed is False and check.critical}
+    for name, rival in _RIVALS:
+        if name in failed:
+            return rival
+    peers = len(effect.comparison.weights) if effect.comparison else 0
+    if peers < PEERS_FOR_ATTRIBUTION:
+        return "no_comparison"
+    told = {check.name: check for check in checks}
+    if told.get("trigger") and told["trigger"].passed is False:
+        return "regression_to_the_mean"
+    if told.get("common_trend") and told["common_trend"].passed is False:
+        return "common_trend"
+    return "chance"
+
+
+def adjusted_p(p_values: Sequence[float | None]) -> list[float | None]:
+    """Benjamini-Hochberg over the effects of a plan; actions without an estimate stay without.
+
+    >>> adjusted_p([0.01, None, 0.04])
+    [0.02, None, 0.04]
+    """
+    known = [p for p in p_values if p is not None]
+    if not known:
+        return list(p_values)
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted = iter(np.round(multipletests(known, method="fdr_bh")[1], 12).tolist())
+    return [None if p is None else next(adjusted) for p in p_values]

@@ -130,7 +130,7 @@ class Fact:
     value: str
 
 
-def _provenance(provenance: Mapping[str, Any]) -> list[Fact]:
+def provenance_facts(provenance: Mapping[str, Any]) -> list[Fact]:
     named = []
     for key, value in provenance.items():
         name = words.say(f"provenance.{key}") if words.known(f"provenance.{key}") else str(key)
@@ -196,7 +196,7 @@ def render_notebook(
             body=Markup(body),
             contents=_contents(contents),
             notes=_notes(notebook.cells),
-            provenance=_provenance(provenance),
+            provenance=provenance_facts(provenance),
             links=all_links(links),
         )
 
@@ -268,6 +268,6 @@ def render_failure(
             message=failure.get("message", ""),
             source=failure.get("source", ""),
             lines=list(failure.get("lines") or ()),
-            provenance=_provenance(provenance or {}),
+            provenance=provenance_facts(provenance or {}),
             links=all_links(links),
         )

@@ -85,9 +85,14 @@ def _side(right: bool) -> str:
     return ' class="svc-n"' if right else ""
 
 
+def _text_side(right: bool) -> str:
+    # most cells of most tables are numbers: the sheet sets those right, and text is what carries a class
+    return "" if right else ' class="svc-t"'
+
+
 def _row(row: Sequence[Block], right: Sequence[bool], row_headers: int) -> str:
     return "".join(
-        f'<th scope="row"{_side(r)}>{cell.html}</th>' if i < row_headers else f"<td{_side(r)}>{cell.html}</td>"
+        f'<th scope="row"{_side(r)}>{cell.html}</th>' if i < row_headers else f"<td{_text_side(r)}>{cell.html}</td>"
         for i, (cell, r) in enumerate(zip(row, right, strict=True))
     )
 

@@ -85,20 +85,28 @@ def _rounded(match: re.Match[str]) -> str:
     return "0" if text == "-0" else text
 
 
+def _tight(geometry: str) -> str:
+    """Coordinates without the spaces that nobody needs: ``M 0 1 L 2 -3`` is ``M0 1L2-3``."""
+    geometry = re.sub(r"\s*([A-Za-z(),])\s*", r"\1", geometry.strip())
+    return re.sub(r"\s+", " ", geometry).replace(" -", "-")
+
+
 def _compact(svg: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r"<style type=\"text/css\">.*?</style>", "", svg, flags=re.S)
     svg = re.sub(r"xlink:href", "href", re.sub(r' (xmlns:xlink|version)="[^"]*"', "", svg))
     svg = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", svg)
-    svg = _GEOMETRY.sub(lambda m: m[1] + _NUMBER.sub(_rounded, m[2]).replace("\n", "").strip() + '"', svg)
+    svg = _GEOMETRY.sub(lambda m: m[1] + _tight(_NUMBER.sub(_rounded, m[2])) + '"', svg)
     svg = _without_idle_ids(svg)
     svg = _STYLE.sub(lambda m: f' style="{_short_style(m[1])}"', svg)
     svg = re.sub(r">\s+<", "><", svg).strip()
     svg = _unwrapped(svg)
     svg, rules = _styles_as_classes(svg)
     head_end = svg.index(">") + 1
-    return f"{svg[:head_end]}<style>{_base_rules()}{rules}</style>{svg[head_end:]}"
+    svg = f"{svg[:head_end]}<style>{_base_rules(svg + rules)}{rules}</style>{svg[head_end:]}"
+    # apostrophes need no escape in an address, quotation marks do
+    return re.sub(r'="([^"\']*)"', r"='\1'", svg)
 
 
 def _unwrapped(svg: str) -> str:
@@ -149,9 +157,11 @@ def _styles_as_classes(svg: str) -> tuple[str, str]:
     return svg, "".join(f".{name}{{{style}}}" for style, name in names.items())
 
 
-def _base_rules() -> str:
-    light = ";".join(f"{_NAMES[c]}:{c}" for c in DARK)
-    dark = ";".join(f"{_NAMES[c]}:{d}" for c, d in DARK.items())
+def _base_rules(used: str) -> str:
+    """Font and colours; only the colours that the drawing uses."""
+    colours = [c for c in DARK if c == INK or f"var({_NAMES[c]})" in used]
+    light = ";".join(f"{_NAMES[c]}:{c}" for c in colours)
+    dark = ";".join(f"{_NAMES[c]}:{DARK[c]}" for c in colours)
     return (
         f"svg{{{light};font-family:{_FONT};background:none;stroke-linejoin:round}}text{{fill:var({_NAMES[INK]})}}"
         f"@media screen and (prefers-color-scheme:dark){{svg{{{dark}}}}}"

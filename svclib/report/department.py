@@ -1,0 +1,386 @@
+"""A department's month on one page: the answer first, then what stands behind it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from svclib.report import words
+from svclib.report.figures.spark import sparkline
+from svclib.report.figures.svg import data_uri
+from svclib.report.page import write_page
+from svclib.report.render import all_links
+from svclib.report.results import NOTEBOOKS, STATE_ORDER, UNKNOWN_STATES, DepartmentMonth, KpiResult, Month
+from svclib.report.show import STATE_SIGNS, slug
+
+_SPARK_POINTS = 24
+#: Verdict codes of an action to the state whose shape they share.
+VERDICT_STATES: Mapping[str, str] = {
+    "met_attributable": "improvement",
+    "met_not_attributable": "common_cause",
+    "improved_target_missed": "neutral",
+    "not_met": "concern",
+    "worsened": "concern",
+    "inconclusive": "common_cause",
+    "too_early": "provisional",
+    "not_evaluable": "missing",
+}
+_DONE = frozenset({"done", "cancelled"})
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A state as it stands in a template: its class, its sign, its word."""
+
+    state: str
+    text: str
+
+    @property
+    def kind(self) -> str:
+        return self.state.replace("_", "-")
+
+    @property
+    def sign(self) -> str:
+        return STATE_SIGNS[self.state]
+
+
+def state_badge(state: str) -> Badge:
+    """The badge of a KPI's state; a state that this version does not know shows its code."""
+    if state not in STATE_SIGNS:
+        return Badge("missing", state.replace("_", " "))
+    return Badge(state, words.say(f"state.{state}"))
+
+
+def verdict_badge(verdict: str) -> Badge:
+    """The badge of an action's verdict."""
+    code = verdict.lower().replace(" ", "_")
+    text = words.say(f"verdict.{code}") if words.known(f"verdict.{code}") else verdict.replace("_", " ")
+    return Badge(VERDICT_STATES.get(code, "missing"), text)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of a card: what it is about, where to read more, its badge, its sentence."""
+
+    name: str
+    text: str
+    href: str | None = None
+    badge: Badge | None = None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A KPI of the strip."""
+
+    code: str
+    title: str
+    href: str | None
+    value: str
+    against: str
+    badge: Badge
+    why: str
+    spark: str
+    spark_alt: str
+
+
+@dataclass(frozen=True)
+class ActionLine:
+    """An action of the plan, due dates first."""
+
+    id: str
+    title: str
+    kpi: str
+    owner: str
+    due: str
+    overdue: bool
+    progress: str
+    verdict: Badge
+    sentence: str
+    order: tuple[Any, ...] = field(repr=False, default=())
+
+    @property
+    def anchor(self) -> str:
+        return slug(self.id)
+
+
+def department_page(
+    month: Month, department: DepartmentMonth, *, earlier: Month | None = None, later: Month | None = None
+) -> str:
+    """The page of a department's period, from its reports' results.
+
+    Parameters
+    ----------
+    earlier, later
+        The neighbouring periods, for the links.
+    """
+    with words.use_language(month.language):
+        return write_page(
+            "department.html.j2",
+            language=month.language,
+            title=department.name,
+            organisation=month.organisation,
+            department=department.name,
+            period=month.label,
+            as_of=month.as_of,
+            answer=answer(department, month.label),
+            attention=attention(department, month.label),
+            improved=improved(department),
+            unknown=unknown(department),
+            quiet=[kpi.title for kpi in department.kpis if kpi.state == "common_cause" and not _misses(kpi)],
+            tiles=[tile(department, kpi) for kpi in ranked(department.kpis)],
+            causes=causes(department),
+            actions=actions(department, month.label),
+            quality=[quality_line(entry) for entry in department.data_quality],
+            links=_links(month, department, earlier, later),
+            reports=_report_links(department),
+            contents=[],
+            provenance=[],
+        )
+
+
+def _links(
+    month: Month, department: DepartmentMonth, earlier: Month | None, later: Month | None
+) -> dict[str, str | None]:
+    links: dict[str, str | None] = {"portal": "../../index.html", "period": "../index.html"}
+    for name, other in (("previous", earlier), ("next", later)):
+        there = other.department(department.code) if other else None
+        if other and there:
+            links[name] = f"../../{other.label}/{there.folder}/index.html"
+    links["glossary"] = f"../../glossary-{month.language}.html"
+    return all_links(links)
+
+
+@dataclass(frozen=True)
+class ReportLink:
+    """A report behind the month: its page and notebook, or why there is none."""
+
+    name: str
+    href: str | None
+    notebook: str | None
+    status: str
+    reason: str
+
+
+def _report_links(department: DepartmentMonth) -> list[ReportLink]:
+    links = []
+    for name in NOTEBOOKS:
+        report = department.reports[name]
+        if report.status == "not_run":
+            continue
+        files = report.entry.get("files")
+        has_notebook = report.ok if files is None else f"{name}.ipynb" in files
+        links.append(
+            ReportLink(
+                words.say(f"notebook.{name}"),
+                f"{name}.html" if report.has_page else None,
+                f"{name}.ipynb" if has_notebook else None,
+                report.status,
+                failure_reason(report.entry) if report.status == "failed" else "",
+            )
+        )
+    return links
+
+
+def failure_reason(entry: Mapping[str, Any]) -> str:
+    """Why a report failed, in the reader's language."""
+    reason = str((entry.get("failure") or {}).get("reason") or "other")
+    return words.say(f"failure.{reason}") if words.known(f"failure.{reason}") else words.say("failure.other")
+
+
+def ranked(kpis: Sequence[KpiResult]) -> list[KpiResult]:
+    """KPIs with what matters first: by state, then by the strength of the evidence, then as declared."""
+    order = {state: place for place, state in enumerate(STATE_ORDER)}
+    return sorted(kpis, key=lambda k: (order.get(k.state, len(order)), 1.0 if k.p is None else k.p))
+
+
+def kpi_href(department: DepartmentMonth, code: str) -> str | None:
+    """Where a KPI's evidence stands."""
+    return f"kpi_analysis.html#{slug(code)}" if department.reports["kpi_analysis"].has_page else None
+
+
+def _misses(kpi: KpiResult) -> bool:
+    """Whether the process will keep missing its target, whatever this month shows."""
+    return kpi.assurance == "fail" and kpi.state not in UNKNOWN_STATES
+
+
+def attention(department: DepartmentMonth, period: str) -> list[Item]:
+    """What needs attention: signals the wrong way, targets that the process cannot meet, actions overdue."""
+    found = []
+    for kpi in ranked(department.kpis):
+        if kpi.state == "concern" or _misses(kpi):
+            mark = (
+                state_badge("concern")
+                if kpi.state == "concern"
+                else Badge(kpi.state, words.say("assurance_short.fail"))
+            )
+            found.append(Item(kpi.title, kpi.sentence, kpi_href(department, kpi.code), mark))
+    late = [line for line in actions(department, period) if line.overdue]
+    page = "outcome_evaluation.html"
+    for line in late:
+        text = words.say("department.overdue_action", title=line.title, due=line.due, owner=line.owner)
+        found.append(Item(line.id, text, f"{page}#{slug(line.id)}", Badge("concern", words.say("department.overdue"))))
+    return found
+
+
+def improved(department: DepartmentMonth) -> list[Item]:
+    """What got better: signals the wanted way, actions that worked."""
+    found = [
+        Item(kpi.title, kpi.sentence, kpi_href(department, kpi.code), state_badge("improvement"))
+        for kpi in ranked(department.kpis)
+        if kpi.state == "improvement"
+    ]
+    for action in department.actions:
+        if verdict_badge(_verdict(action)).state == "improvement":
+            found.append(_action_item(action))
+    return found
+
+
+def unknown(department: DepartmentMonth) -> list[Item]:
+    """What nobody can say yet, and since when one could."""
+    found = [
+        Item(
+            kpi.title,
+            kpi.sentence or words.say(f"state_meaning.{kpi.state}"),
+            kpi_href(department, kpi.code),
+            state_badge(kpi.state),
+        )
+        for kpi in ranked(department.kpis)
+        if kpi.state in UNKNOWN_STATES
+    ]
+    for action in department.actions:
+        if verdict_badge(_verdict(action)).state == "provisional":
+            found.append(_action_item(action))
+    for report in department.missing:
+        name = words.say(f"notebook.{report.notebook}")
+        text = (
+            failure_reason(report.entry) if report.status == "failed" else words.say(f"report_status.{report.status}")
+        )
+        href = f"{report.notebook}.html" if report.has_page else None
+        found.append(Item(name, text, href, Badge("fault", words.say(f"report_status_short.{report.status}"))))
+    return found
+
+
+def answer(department: DepartmentMonth, period: str) -> str:
+    """The month in a sentence or three: measures, overdue actions, reports that are missing."""
+    kpis = department.kpis
+    counts = {
+        "attention": sum(k.state == "concern" or _misses(k) for k in kpis),
+        "improved": sum(k.state == "improvement" for k in kpis),
+        "unknown": sum(k.state in UNKNOWN_STATES for k in kpis),
+    }
+    parts = [words.say(f"answer.{name}", count=count) for name, count in counts.items() if count]
+    if parts:
+        sentences = [words.say("answer.sentence", count=len(kpis), parts=words.list_of(parts))]
+    else:
+        sentences = [words.say("answer.quiet", count=len(kpis)) if kpis else words.say("department.no_kpis")]
+    overdue = sum(line.overdue for line in actions(department, period))
+    sentences += [words.say("answer.overdue", count=overdue)] if overdue else []
+    sentences += [words.say("answer.missing", count=len(department.missing))] if department.missing else []
+    return " ".join(sentences)
+
+
+def tile(department: DepartmentMonth, kpi: KpiResult) -> Tile:
+    """A KPI's tile: its value against its target, its state, its recent history."""
+    shown = list(kpi.points[-_SPARK_POINTS:]) if kpi.state != "withheld" else []
+    values = [point.get("value") for point in shown]
+    spark = sparkline(
+        values, state=kpi.state, target=kpi.target, final=[bool(point.get("mature", True)) for point in shown]
+    )
+
+    def write(x: float | None) -> str:
+        return words.value(x, kpi.unit, kpi.decimals)
+
+    known = [v for v in values if v is not None]
+    alt = (
+        words.say("department.spark", count=len(known), first=write(known[0]), low=write(min(known)), high=write(max(known)), last=write(known[-1]))
+        if known
+        else words.say("department.spark_none")
+    )  # fmt: skip
+    return Tile(
+        kpi.code,
+        kpi.title,
+        kpi_href(department, kpi.code),
+        write(kpi.value),
+        words.say("department.target", target=write(kpi.target)) if kpi.target is not None else words.say("department.no_target"),
+        state_badge(kpi.state),
+        words.say(f"assurance.{kpi.assurance}") if words.known(f"assurance.{kpi.assurance}") else "",
+        data_uri(spark),
+        alt,
+    )  # fmt: skip
+
+
+def causes(department: DepartmentMonth) -> list[Item]:
+    """What the root-cause analysis found, one line a gap."""
+    found = []
+    for gap in department.gaps:
+        code = str(gap.get("kpi", ""))
+        grade = gap.get("grade")
+        explained = bool(gap.get("explain"))
+        text = words.say("department.grade", grade=str(grade)) if grade else words.say("department.no_grade")
+        mark = Badge("neutral" if explained else "common_cause", text if explained else words.say("state.common_cause"))
+        title = str(gap.get("title") or department.title_of(code))
+        found.append(Item(title, str(gap.get("sentence") or ""), f"root_cause_analysis.html#{slug(code)}", mark))
+    return found
+
+
+def _verdict(action: Mapping[str, Any]) -> str:
+    return str(action.get("verdict") or "not_evaluable")
+
+
+def _title(action: Mapping[str, Any]) -> str:
+    return str(action.get("title") or action.get("objective") or action.get("id"))
+
+
+def _action_item(action: Mapping[str, Any]) -> Item:
+    href = f"outcome_evaluation.html#{slug(str(action['id']))}"
+    return Item(_title(action), str(action.get("sentence") or ""), href, verdict_badge(_verdict(action)))
+
+
+def actions(department: DepartmentMonth, period: str) -> list[ActionLine]:
+    """The plan's actions: overdue first, then by due date."""
+    from svclib.measure.periods import Period
+
+    end = Period.parse(period).end
+    lines = []
+    for action in department.actions:
+        progress = action.get("progress") or {}
+        progress = progress if isinstance(progress, Mapping) else {"share": progress}
+        due = action.get("due") or progress.get("due")
+        status = str(action.get("status") or progress.get("status") or "")
+        done = status.replace("_", " ") in _DONE
+        overdue = bool(
+            progress.get("overdue", due is not None and dt.date.fromisoformat(str(due)[:10]) < end and not done)
+        )
+        lines.append(
+            ActionLine(
+                str(action["id"]),
+                _title(action),
+                str(action.get("kpi_title") or department.title_of(str(action.get("kpi") or ""))),
+                str(action.get("owner") or action.get("responsible") or words.say("department.no_owner")),
+                words.date(due, "medium") if due else words.say("department.no_due"),
+                overdue,
+                _progress(progress, status),
+                verdict_badge(_verdict(action)),
+                str(action.get("sentence") or ""),
+                (not overdue, done, str(due or "9999"), str(action["id"])),
+            )
+        )
+    return sorted(lines, key=lambda line: line.order)
+
+
+def _progress(progress: Mapping[str, Any], status: str) -> str:
+    code = status.replace(" ", "_")
+    named = words.say(f"action_status.{code}") if words.known(f"action_status.{code}") else status
+    share = progress.get("share")
+    if isinstance(share, int | float):
+        return f"{named}, {words.percent(share, 0)}" if named else words.percent(share, 0)
+    return named or words.say("value.none")
+
+
+def quality_line(entry: Any) -> str:
+    """A remark on the data as a sentence."""
+    if isinstance(entry, Mapping):
+        return str(entry.get("sentence") or entry.get("text") or ", ".join(f"{k}: {v}" for k, v in entry.items()))
+    return str(entry)

@@ -1,0 +1,412 @@
+"""The portal: a page over all periods, one for each period, one for each department's month.
+
+It reads `manifest.json` and the reports' results, and writes the same bytes for the same files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svclib.measure.multiplicity import count_signals
+from svclib.measure.periods import Period
+from svclib.report import words
+from svclib.report.changes import Change, changes
+from svclib.report.department import Badge, answer, department_page, failure_reason, kpi_href, state_badge
+from svclib.report.glossary import write_glossary
+from svclib.report.page import write_page
+from svclib.report.render import all_links
+from svclib.report.results import (
+    STATE_ORDER,
+    UNKNOWN_STATES,
+    DepartmentMonth,
+    KpiResult,
+    Month,
+    neighbours,
+    period_labels,
+    read_month,
+)
+
+_STRONGEST = 12
+
+
+def write_period_pages(out: Path, period: str) -> list[Path]:
+    """Write a period's page and its departments' pages; returns their paths.
+
+    The periods before and after get their link to this one, where they have none yet.
+
+    Parameters
+    ----------
+    out
+        The folder of all reports.
+    period
+        Label of a folder in it that has a `manifest.json`.
+    """
+    written = _write_month(out, period)
+    for other in neighbours(out, period):
+        if other and not _links_to(out / other / "index.html", f"../{period}/index.html"):
+            _write_month(out, other)
+    return written
+
+
+def _links_to(page: Path, href: str) -> bool:
+    return page.is_file() and f'href="{href}"' in page.read_text(encoding="utf-8")
+
+
+def _write_month(out: Path, period: str) -> list[Path]:
+    before, after = neighbours(out, period)
+    month = read_month(out, period)
+    earlier = read_month(out, before) if before else None
+    later = read_month(out, after) if after else None
+    written = []
+    for department in month.departments:
+        folder = out / period / department.folder
+        if folder.is_dir():
+            text = department_page(month, department, earlier=earlier, later=later)
+            written.append(_write(folder / "index.html", text))
+    written.append(_write(out / period / "index.html", period_page(month, earlier=earlier, later=later)))
+    return written
+
+
+def write_portal(out: Path) -> Path:
+    """Write `index.html` over all periods and the glossary of each of their languages."""
+    months = [read_month(out, label) for label in period_labels(out)]
+    for language in sorted({month.language for month in months}):
+        write_glossary(out, language)
+    return _write(out / "index.html", portal_page(months))
+
+
+def _write(path: Path, text: str) -> Path:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text, encoding="utf-8", newline="\n")
+    beside.replace(path)
+    return path
+
+
+@dataclass(frozen=True)
+class Signals:
+    """How many charts signal, and how many would by chance."""
+
+    charts: int
+    expected: float
+    found: int
+    after_fdr: int
+
+    @property
+    def sentence(self) -> str:
+        return words.say(
+            "period_page.signals",
+            count=self.charts,
+            expected=words.number(self.expected, 0 if self.expected >= 1 else 1),
+            found=self.found,
+            stay=self.after_fdr,
+        )
+
+
+def signals_of(month: Month) -> Signals:
+    """The period's charts together; with every chart's p-value at hand, false discoveries are controlled over all."""
+    kpis = [kpi for department in month.departments for kpi in department.kpis]
+    judged = [kpi for kpi in kpis if kpi.p is not None]
+    if judged:
+        count = count_signals([k.p for k in judged], [k.signals for k in judged], [k.rules for k in judged])
+        return Signals(count.charts, count.expected_by_chance, count.found, count.after_fdr)
+    results = [d.reports["kpi_analysis"].content for d in month.departments]
+    expected, found, stay = (
+        sum(result.get(name) or 0 for result in results)
+        for name in ("signals_expected_by_chance", "signals_found", "signals_after_fdr")
+    )
+    return Signals(sum(k.state not in UNKNOWN_STATES for k in kpis), float(expected), int(found), int(stay))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A KPI of a department in the grid."""
+
+    title: str
+    href: str | None
+    value: str
+    badge: Badge
+    delta: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A department in the grid."""
+
+    code: str
+    name: str
+    href: str
+    cells: Sequence[Cell | None]
+    states: str
+    find: str
+    troubles: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Strong:
+    """A signal of the ranked list."""
+
+    department: str
+    title: str
+    href: str
+    badge: Badge
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A report that is not there."""
+
+    department: str
+    notebook: str
+    href: str | None
+    status: str
+    reason: str
+
+
+def period_page(month: Month, *, earlier: Month | None = None, later: Month | None = None) -> str:
+    """The page of a period: departments against KPIs, ranked by evidence, and what changed since the one before."""
+    with words.use_language(month.language):
+        titles = month.kpi_titles
+        links = {"portal": "../index.html", "glossary": f"../glossary-{month.language}.html"}
+        links |= {n: f"../{m.label}/index.html" for n, m in (("previous", earlier), ("next", later)) if m}
+        counts = tally(month)
+        return write_page(
+            "period.html.j2",
+            language=month.language,
+            with_script="find.js",
+            title=words.period_name(month.label),
+            organisation=month.organisation,
+            period=month.label,
+            as_of=month.as_of,
+            signals=signals_of(month),
+            tally=[(state_badge(state), counts[state]) for state in STATE_ORDER if counts.get(state)],
+            troubles=list(troubles(month)),
+            strongest=list(strongest(month))[:_STRONGEST],
+            titles=list(titles.values()),
+            rows=[_row(month, department, titles) for department in by_evidence(month)],
+            states=[(state, words.say(f"state.{state}")) for state in STATE_ORDER if counts.get(state)],
+            changes=_told(changes(earlier, month), month) if earlier else [],
+            earlier=earlier.label if earlier else None,
+            links=all_links(links),
+            contents=[],
+            provenance=_provenance(month),
+        )
+
+
+def tally(month: Month) -> dict[str, int]:
+    """How many KPIs are in each state."""
+    counts: dict[str, int] = {}
+    for department in month.departments:
+        for kpi in department.kpis:
+            counts[kpi.state] = counts.get(kpi.state, 0) + 1
+    return counts
+
+
+def by_evidence(month: Month) -> list[DepartmentMonth]:
+    """Departments with those first where most is to be looked at: reports that failed, concerns, strongest evidence."""
+
+    def weight(department: DepartmentMonth) -> tuple[Any, ...]:
+        concerns = [kpi for kpi in department.kpis if kpi.state == "concern"]
+        strongest = min((kpi.p for kpi in concerns if kpi.p is not None), default=1.0)
+        others = sum(kpi.state in ("improvement", "neutral") for kpi in department.kpis)
+        return (-bool(department.missing), -len(concerns), strongest, -others, department.name, department.code)
+
+    return sorted(month.departments, key=weight)
+
+
+def strongest(month: Month) -> Iterator[Strong]:
+    """All signals of the period, strongest evidence first, concerns before improvements where it is equal."""
+    found = [(kpi, d) for d in month.departments for kpi in d.kpis if kpi.signals]
+    order = {state: place for place, state in enumerate(STATE_ORDER)}
+    found.sort(key=lambda pair: (1.0 if pair[0].p is None else pair[0].p, order[pair[0].state], pair[1].name))
+    for kpi, department in found:
+        href = f"{department.folder}/{kpi_href(department, kpi.code) or 'index.html'}"
+        yield Strong(department.name, kpi.title, href, state_badge(kpi.state), kpi.sentence)
+
+
+def troubles(month: Month) -> Iterator[Trouble]:
+    """Reports that failed, are late or cannot be read."""
+    for department in month.departments:
+        for report in department.missing:
+            page = f"{department.folder}/{report.notebook}.html" if report.has_page else None
+            reason = (
+                failure_reason(report.entry)
+                if report.status == "failed"
+                else words.say(f"report_status.{report.status}")
+            )
+            short = words.say(f"report_status_short.{report.status}")
+            yield Trouble(department.name, words.say(f"notebook.{report.notebook}"), page, short, reason)
+
+
+def _row(month: Month, department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
+    cells = [_cell(department, department.kpi(code)) for code in titles]
+    states = sorted({kpi.state for kpi in department.kpis})
+    return Row(
+        department.code,
+        department.name,
+        f"{department.folder}/index.html",
+        cells,
+        " ".join(states),
+        f"{department.code} {department.name}".casefold(),
+        [
+            f"{words.say(f'notebook.{report.notebook}')}: {words.say(f'report_status_short.{report.status}')}"
+            for report in department.missing
+        ],
+    )
+
+
+def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
+    if kpi is None:
+        return None
+    delta = ""
+    if kpi.value is not None and kpi.previous is not None:
+        delta = words.change(kpi.value - kpi.previous, kpi.unit, kpi.decimals)
+    link = kpi_href(department, kpi.code)
+    return Cell(
+        kpi.title,
+        f"{department.folder}/{link}" if link else None,
+        words.value(kpi.value, kpi.unit, kpi.decimals),
+        state_badge(kpi.state),
+        delta,
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """A change since the period before, for the page."""
+
+    department: str
+    title: str
+    href: str
+    before: Badge
+    after: Badge
+    sentence: str
+
+
+def _told(found: Sequence[Change], month: Month) -> list[Told]:
+    told = []
+    for change in found:
+        department = month.department(change.department)
+        if department is None or change.before is None or change.after is None:
+            continue
+        link = kpi_href(department, change.kpi) or "index.html"
+        told.append(
+            Told(
+                department.name,
+                department.title_of(change.kpi),
+                f"{department.folder}/{link}",
+                state_badge(change.before.state),
+                state_badge(change.after.state),
+                change.after.sentence,
+            )
+        )
+    return told
+
+
+def _provenance(month: Month) -> list[Any]:
+    from svclib.report.render import provenance_facts
+
+    manifest = month.manifest
+    snapshot = manifest.get("snapshot")
+    digest = snapshot.get("digest") if isinstance(snapshot, Mapping) else snapshot
+    facts = {"snapshot": digest, "as_of": month.as_of, "code": manifest.get("code") or manifest.get("commit")}
+    return provenance_facts({name: fact for name, fact in facts.items() if fact})
+
+
+@dataclass(frozen=True)
+class PeriodLine:
+    """A period in the list of all."""
+
+    label: str
+    name: str
+    href: str
+    departments: int
+    made: int
+    troubles: int
+    concerns: int
+    improvements: int
+    unknown: int
+    after_fdr: int
+
+
+def portal_page(months: Sequence[Month]) -> str:
+    """The page over all periods, the latest first."""
+    latest = max(months, key=lambda month: Period.parse(month.label).start, default=None)
+    language = latest.language if latest else "en"
+    with words.use_language(language):
+        lines = [_period_line(month) for month in sorted(months, key=_newest_first)]
+        return write_page(
+            "portal.html.j2",
+            language=language,
+            with_script="find.js",
+            title=words.say("portal.title"),
+            organisation=latest.organisation if latest else "",
+            latest=_latest(latest) if latest and latest.departments else None,
+            years=_by_year(lines),
+            contents=[],
+            provenance=[],
+            glossary=f"glossary-{language}.html" if latest else None,
+        )
+
+
+def _newest_first(month: Month) -> tuple[int, int]:
+    period = Period.parse(month.label)
+    return (-period.start.toordinal(), -period.end.toordinal())
+
+
+def _period_line(month: Month) -> PeriodLine:
+    counts = tally(month)
+    reports = [report for department in month.departments for report in department.reports.values()]
+    return PeriodLine(
+        month.label,
+        words.period_name(month.label),
+        f"{month.label}/index.html",
+        len(month.departments),
+        sum(report.ok for report in reports),
+        sum(len(department.missing) for department in month.departments),
+        counts.get("concern", 0),
+        counts.get("improvement", 0),
+        sum(counts.get(state, 0) for state in UNKNOWN_STATES),
+        signals_of(month).after_fdr,
+    )
+
+
+def _by_year(lines: Sequence[PeriodLine]) -> list[tuple[str, list[PeriodLine]]]:
+    years: dict[str, list[PeriodLine]] = {}
+    for line in lines:
+        years.setdefault(line.label[:4], []).append(line)
+    return list(years.items())
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What the portal says of the latest period."""
+
+    name: str
+    href: str
+    signals: Signals
+    strongest: Sequence[Strong]
+    troubles: int
+    departments: Sequence[tuple[str, str, str]]
+
+
+def _latest(month: Month) -> Latest:
+    signals = [
+        Strong(s.department, s.title, f"{month.label}/{s.href}", s.badge, s.sentence)
+        for s in list(strongest(month))[:5]
+    ]
+    departments = [
+        (d.name, f"{month.label}/{d.folder}/index.html", answer(d, month.label))
+        for d in sorted(month.departments, key=lambda d: (d.name, d.code))
+    ]
+    return Latest(
+        words.period_name(month.label),
+        f"{month.label}/index.html",
+        signals_of(month),
+        signals,
+        sum(len(d.missing) for d in month.departments),
+        departments,
+    )

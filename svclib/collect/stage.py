@@ -4,9 +4,10 @@ The fates of a row, in the order in which they are asked: folded (an older line 
 cut-off), left out (`where`, or a department that is nobody's here), bad (breaks a rule), duplicate, kept.
 
 An end that is a date without a time of day (a case closed "on the 5th") is put in the middle of what is possible: at
-noon, or halfway between the start and midnight where both fall on one day. Its error is at most half a day and its
-expectation none; midnight would shorten every time by half a day on average and make same-day cases negative. Where
-the start is a date without a time as well, both stay at midnight, so that the time is the difference of the dates.
+noon, or halfway between the start and midnight where both fall on one day. It is off by half a day at most, and not at
+all on average as far as ends are spread evenly over the day; midnight would shorten every time by half a day and make
+same-day cases negative, the end of the day would lengthen it as much. Where the start is a date without a time as well,
+both stay at midnight, so that the time is the difference of the dates.
 """
 
 from __future__ import annotations
@@ -151,7 +152,8 @@ def _explode(connection: DuckDBPyConnection, source: Source, raw: RawTable) -> s
     else:
         values = f"{column}::VARCHAR[]"
     # An empty list still is a row, of no element; what becomes of it is for the contract to say.
-    elements = f"unnest(CASE WHEN coalesce(len({values}), 0) = 0 THEN [NULL] ELSE list_distinct({values}) END)"
+    distinct = f"list_distinct({values})"  # drops NULLs: a list of nothing else is empty, too
+    elements = f"unnest(CASE WHEN coalesce(len({distinct}), 0) = 0 THEN [NULL] ELSE {distinct} END)"
     others = ", ".join(sql.name(name) for name in raw.types if name != source.explode)
     return f"(SELECT rowid AS _id, {others}, {elements} AS {column} FROM {raw.name})"
 

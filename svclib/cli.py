@@ -39,21 +39,25 @@ def check(params: Params = None) -> None:
 
     catalogue = load_catalogue(params or default_params())
 
-    from svclib.collect.snapshot import check_sources
-    from svclib.sample import ensure_sample
+    from svclib.study import prepare
 
-    ensure_sample(catalogue.folder)
-    check_sources(catalogue)
+    snapshot = prepare(catalogue).snapshot
     counts = f"{len(catalogue.departments)} departments, {len(catalogue.sources)} sources, {len(catalogue.kpis)} KPIs"
-    typer.echo(f"{catalogue.folder}: sound ({counts}, {len(catalogue.actions)} actions)")
+    typer.echo(f"{catalogue.folder}: sound ({counts}, {len(catalogue.actions)} actions; data up to {snapshot.as_of})")
 
 
 @app.command()
-def collect(params: Params = None, as_of: AsOf = None) -> None:
+def collect(
+    params: Params = None,
+    as_of: AsOf = None,
+    accept_shrunk: Annotated[
+        list[str] | None, typer.Option(metavar="SOURCE", help="This source may have fewer rows than before (repeatable)")
+    ] = None,
+) -> None:
     """Freeze the sources in a snapshot and report on the quality of the data."""
     from svclib.study import prepare
 
-    snapshot = prepare(params, as_of=as_of).snapshot
+    snapshot = prepare(params, as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
     for quality in snapshot.quality:
         typer.echo(str(quality), err=True)
     typer.echo(snapshot.path)

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -172,8 +173,11 @@ def prepare(
     as_of: dt.date | str | None = None,
     snapshot: str | Path | None = None,
     frequency: Frequency | None = None,
+    accept_shrunk: Collection[str] = (),
 ) -> Prepared:
     """Load the catalogue, find or collect its snapshot and measure every KPI for every department, once.
+
+    `accept_shrunk` names sources that may have fewer rows than in the snapshot before.
 
     Raises
     ------
@@ -182,8 +186,9 @@ def prepare(
     """
     catalogue = params if isinstance(params, Catalogue) else load_catalogue(params or default_params())
     if snapshot is None:
-        _generate_sample(catalogue)
-        taken = collect(catalogue, as_of=read_day(as_of))
+        if _generate_sample(catalogue):  # made anew by a newer version: its old snapshots say nothing about it
+            accept_shrunk = [source.name for source in catalogue.sources]
+        taken = collect(catalogue, as_of=read_day(as_of), accept_shrunk=accept_shrunk)
     else:
         taken = open_snapshot(Path(snapshot))
     frequency = frequency or catalogue.run.frequency
@@ -271,10 +276,10 @@ def _end_of(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time())
 
 
-def _generate_sample(catalogue: Catalogue) -> None:
+def _generate_sample(catalogue: Catalogue) -> bool:
     from svclib.sample import ensure_sample
 
-    ensure_sample(catalogue.folder)
+    return ensure_sample(catalogue.folder)
 
 
 def _tables(snapshot: Snapshot, catalogue: Catalogue) -> SQLBackend:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from svclib.catalogue.load import json_schemas
+
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -60,6 +62,12 @@ def test_notebooks_are_clean(path):
             assert not cell["outputs"]
             assert cell["execution_count"] is None
             assert not re.search(r"^\s*(def|class|lambda)\b", "".join(cell["source"]), re.M)
+
+
+def test_the_schemas_of_params_are_those_of_the_models():
+    for stem, schema in json_schemas().items():
+        written = json.loads((ROOT / "params" / "schemas" / f"{stem}.json").read_text(encoding="utf-8"))
+        assert written == schema, "run `svclib schemas`"
 
 
 def imports_of(path: Path) -> set[str]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _ROW_GROUP = 122_880  # DuckDB's own; a multiple of its vectors
 _CHECKED = 50_000  # rows that are held against the pandera schema
-_SHRUNK_CURE = "check the export; if rows were removed on purpose, collect with accept_shrunk"
+_SHRUNK_CURE = "check the export; if rows were removed on purpose: svclib collect --accept-shrunk SOURCE"
 
 
 def snapshot_root(catalogue: Catalogue) -> Path:
@@ -409,7 +409,7 @@ def _manifest(
         "request": request,
         "definitions": digest_json(definitions(catalogue)),
         "time_zone": catalogue.organisation.time_zone,
-        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds"),
         "collected_on": today.isoformat(),
         "versions": {name: version(name) for name in ("duckdb", "ibis-framework", "pandas", "pandera", "pyarrow")},
         "sources": reports,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svclib.catalogue.models import Source
 from svclib.collect import sql
 from svclib.collect.parquet import column_types
-from svclib.collect.read import Part, RawTable, database_file, pick_columns, wanted_columns
+from svclib.collect.read import Part, RawTable, database_address, database_file, pick_columns, wanted_columns
 from svclib.errors import InputRefused, Problem
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def load(connection: DuckDBPyConnection, source: Source, root: Path, where: str) -> RawTable:
@@ -36,8 +34,11 @@ def load(connection: DuckDBPyConnection, source: Source, root: Path, where: str)
         rows = _relation(backend, source, where, told)
         picked = pick_columns(wanted_columns(source), rows.columns, where, told)
         chosen = rows.select(**{own: rows[column] for own, column in picked.items()})
-        reader = chosen.to_pyarrow_batches()
         table = sql.name(f"raw_{source.name}")
+        with warnings.catch_warnings():
+            # ibis 12.0 asks pandas for an option that pandas 3 calls deprecated.
+            warnings.filterwarnings("ignore", message="The 'future.infer_string' option", category=DeprecationWarning)
+            reader = chosen.to_pyarrow_batches()
         connection.register("batches", reader)
         connection.execute(f"CREATE TABLE {table} AS SELECT * FROM batches")
         connection.unregister("batches")
@@ -66,16 +67,9 @@ def _relation(backend: Any, source: Source, where: str, told: str) -> Any:
 
 
 def _address(source: Source, root: Path, where: str) -> str:
-    missing = [name for name in _VARIABLE.findall(source.read) if name not in os.environ]
-    if missing:
-        cure = "set it before svclib runs"
-        raise InputRefused(Problem(where, f"the environment has no variable {missing[0]!r}", cure))
-    address = _VARIABLE.sub(lambda match: os.environ[match[1]], source.read)
-    file = database_file(source, root)
+    file = database_file(source, root, where)
     if file is None:
-        return address
-    if not file.is_file():
-        raise InputRefused(Problem(where, f"no file {source.read!r}", "check the path of the database"))
+        return database_address(source, where)
     # Three slashes and an absolute path: ibis reads sqlite:////a/b.db so, and the engine duckdb:////a/b.db.
     return f"{source.read.partition('://')[0]}:///{file.resolve()}"
 

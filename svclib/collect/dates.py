@@ -108,11 +108,12 @@ class Stamp:
 def _iso(value: str, zones: Zones) -> Stamp:
     # Three lengths cover nearly every value of an export and cannot hold an offset; regular expressions are for the rest.
     plain = f"(strlen({value}) = 16 OR strlen({value}) = 19 AND {value}[17] = ':') AND {value}[14] = ':'"
+    tight = f"regexp_replace({value}, ' ([Zz+-]|UTC)', '\\1')"
     parsed = (
-        f"CASE WHEN strlen({value}) = 10 THEN try_cast({value} AS TIMESTAMP) "
+        f"CASE WHEN {value}[5] <> '-' THEN NULL WHEN strlen({value}) = 10 THEN try_cast({value} AS TIMESTAMP) "
         f"WHEN {plain} THEN {zones.naive(f'try_cast({value} AS TIMESTAMP)')} "
         f"WHEN regexp_full_match({value}, {sql.text(_ISO + _OFFSET)}) "
-        f"THEN {zones.exact(f'try_cast({value} AS TIMESTAMPTZ)')} "
+        f"THEN {zones.exact(f'try_cast({tight} AS TIMESTAMPTZ)')} "
         f"WHEN regexp_full_match({value}, {sql.text(_ISO)}) THEN {zones.naive(f'try_cast({value} AS TIMESTAMP)')} END"
     )
     return Stamp(parsed, f"(strlen({value}) <= 10)", "iso")
@@ -228,16 +229,16 @@ def decide_format(
     examples = _Examples(connection, table, quoted, parsed)
     if fits[best] == 0:
         raise _refuse(where, told, declare, f"holds no date that svclib knows, e.g. {examples.any()}", "%d/%m/%Y %H:%M")
-    rivals = [format for format in formats if format != best and fits[format] == fits[best]]
-    if rivals:
-        what = f"can be read as {best} and as {rivals[0]}, e.g. {examples.fitting(best)}; svclib does not guess"
-        raise _refuse(where, told, declare, what, best)
     other = _other_format(examples, fits, best)
     if other:
         what = (
             f"mixes formats: {fits[best]} values read as {best}, e.g. {examples.fitting(best, but=other)}, "
             f"others as {other}, e.g. {examples.fitting(other, but=best)}"
         )
+        raise _refuse(where, told, declare, what, best)
+    rivals = [format for format in formats if format != best and fits[format] == fits[best]]
+    if rivals:
+        what = f"can be read as {best} and as {rivals[0]}, e.g. {examples.fitting(best)}; svclib does not guess"
         raise _refuse(where, told, declare, what, best)
     return best
 

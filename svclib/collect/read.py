@@ -6,6 +6,8 @@ Nothing is judged here. Text stays text (CSV, Excel, JSON lines); Parquet and da
 from __future__ import annotations
 
 import glob
+import os
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ _FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".dat": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".xlsx": "xlsx", ".xlsm": "xlsx", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
 }  # fmt: skip
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 ROW = "#row"  # a "column" for sources that number nothing: the file and the place of the row in it
 ORDER = "_order"  # the column of `keep: last by ...`, where no svclib name is mapped to it
 
@@ -113,7 +116,8 @@ def find_files(source: Source, root: Path, where: str) -> list[Path]:
         If there is none.
     """
     if source_format(source) == "database":
-        return [path for path in [database_file(source, root)] if path is not None]
+        file = database_file(source, root, where)
+        return [file] if file else []
     pattern = str(root / source.read)
     paths = sorted(Path(path) for path in glob.glob(pattern, recursive=True) if Path(path).is_file())
     if not paths and Path(pattern).is_file():  # a name that holds [ or *
@@ -124,15 +128,39 @@ def find_files(source: Source, root: Path, where: str) -> list[Path]:
     return paths
 
 
-def database_file(source: Source, root: Path) -> Path | None:
-    """The file behind a SQLite or DuckDB address, None for a server."""
-    scheme, _, rest = source.read.partition("://")
+def database_address(source: Source, where: str) -> str:
+    """The address of a database, ``${NAME}`` filled in from the environment: credentials stand in no file.
+
+    Raises
+    ------
+    InputRefused
+        If the environment has no such variable.
+    """
+    missing = [name for name in _VARIABLE.findall(source.read) if name not in os.environ]
+    if missing:
+        what = f"the environment has no variable {missing[0]!r}"
+        raise InputRefused(Problem(where, what, "set it before svclib runs"))
+    return _VARIABLE.sub(lambda match: os.environ[match[1]], source.read)
+
+
+def database_file(source: Source, root: Path, where: str) -> Path | None:
+    """The file behind a SQLite or DuckDB address, None for a server.
+
+    ``sqlite:///data/x.db`` starts from the folder that holds `params/`, ``sqlite:////srv/x.db`` from the root.
+
+    Raises
+    ------
+    InputRefused
+        If the file is not there.
+    """
+    scheme, _, rest = database_address(source, where).partition("://")
     if scheme not in ("sqlite", "duckdb"):
         return None
-    rest = rest.split("?", 1)[0]
-    path = Path(rest[1:] if rest.startswith("//") else rest.removeprefix("/"))
-    absolute = path if path.is_absolute() else root / path
-    return absolute if absolute.is_file() or not Path(rest).is_file() else Path(rest)
+    path = Path(rest.split("?", 1)[0].removeprefix("/"))
+    for candidate in (path if path.is_absolute() else root / path, Path("/") / path):
+        if candidate.is_file():
+            return candidate
+    raise InputRefused(Problem(where, f"no file {source.read!r}", "check the path of the database"))
 
 
 def load_raw(connection: DuckDBPyConnection, source: Source, files: list[Path], root: Path, where: str) -> RawTable:

@@ -152,8 +152,7 @@ def _explode(connection: DuckDBPyConnection, source: Source, raw: RawTable) -> s
     else:
         values = f"{column}::VARCHAR[]"
     # An empty list still is a row, of no element; what becomes of it is for the contract to say.
-    distinct = f"list_distinct({values})"  # drops NULLs: a list of nothing else is empty, too
-    elements = f"unnest(CASE WHEN coalesce(len({distinct}), 0) = 0 THEN [NULL] ELSE {distinct} END)"
+    elements = f"unnest(coalesce(nullif(list_distinct({values}), []), [NULL]))"
     others = ", ".join(sql.name(name) for name in raw.types if name != source.explode)
     return f"(SELECT rowid AS _id, {others}, {elements} AS {column} FROM {raw.name})"
 

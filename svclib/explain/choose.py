@@ -12,7 +12,8 @@ from svclib.explain.segments import Segments
 
 FINALISTS = 6
 WIDEN = 0.35  # how far the rest of a value must have moved, relative to the part, for the value to be named
-CLEAR = 2.0
+CLEAR = 2.5
+MINOR = 0.4
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Rules:
     alpha: float = 0.05
     alpha_general: float = 0.01
     most: int = 3
-    least_share: float = 0.10
+    least_share: float = 0.07
     minimum: float = 20
     max_depth: int = 2
     replicates: int = 300
@@ -68,7 +69,10 @@ def choose(field: Field, observed: np.ndarray, null: np.ndarray, rules: Rules) -
         pruned = _prune(field, observed, (*fit.chosen, picked), threshold)
         if picked not in pruned:
             break
-        fit = fit_shifts(field, observed, pruned)
+        refit = fit_shifts(field, observed, pruned)
+        if _minor(field, refit, picked):
+            break
+        fit = refit
     return fit
 
 
@@ -94,6 +98,13 @@ def _widen(field: Field, observed: np.ndarray, chosen: tuple[int, ...], picked: 
         if z >= CLEAR and common >= WIDEN * (extra + common) and z > furthest:
             best, furthest = parent, z
     return best
+
+
+def _minor(field: Field, fit: Fit, picked: int) -> bool:
+    """Whether a segment's shift is small beside the greatest one chosen: unevenness of that one, no cause of its own."""
+    if picked == 0:
+        return False
+    return bool(field.bad * fit.shift[fit.chosen.index(picked)] < MINOR * np.max(field.bad * fit.shift))
 
 
 def _information_of_rest(field: Field, expected: np.ndarray, parent: int, part: int) -> float:

@@ -389,7 +389,10 @@ def _client_class() -> Any:
                 await asyncio.wait_for(provisioner.wait(), 10)
             if self.kc is not None:
                 self.kc.stop_channels()
-            await self.km._async_cleanup_resources() if self.km is not None else None
+            connection = Path(self.km.connection_file)
+            await self.km._async_cleanup_resources()
+            for socket in connection.parent.glob(f"{connection.stem}*"):  # a killed kernel leaves some
+                socket.unlink(missing_ok=True)
             execution.kernel, execution.peak_mb = provisioner.kind, provisioner.peak_mb
             execution.cpu_seconds = provisioner.cpu_seconds
             if died and execution.failure is not None:

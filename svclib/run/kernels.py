@@ -86,7 +86,7 @@ class ReportKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The command that starts a cold kernel; a forked one takes its arguments from it."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [sys.executable, "-m", "svclib.run.kernelapp", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="svclib", language="python")
 
     @classmethod

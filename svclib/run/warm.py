@@ -33,7 +33,7 @@ STACK = (
     "seaborn", "statsmodels.regression.linear_model", "statsmodels.genmod.generalized_linear_model", "babel.dates",
     "babel.numbers", "svclib.study", "svclib.measure.analysis", "svclib.explain.analysis", "svclib.evaluate.analysis",
     "svclib.report.views.kpi", "svclib.report.views.root_cause", "svclib.report.views.outcome", "svclib.report.show",
-    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "IPython.core.magics", "IPython.core.display",
+    "svclib.run.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "IPython.core.magics", "IPython.core.display",
     "IPython.core.pylabtools", "jupyter_client.session", "comm", "psutil",
 )  # fmt: skip
 
@@ -329,7 +329,7 @@ def _kernel_arguments(cmd: Sequence[str]) -> list[str] | None:
     >>> _kernel_arguments(["python", "-m", "ipykernel_launcher", "-f", "k.json"])
     ['-f', 'k.json']
     """
-    for name in ("ipykernel_launcher", "ipykernel"):
+    for name in ("svclib.run.kernelapp", "ipykernel_launcher", "ipykernel"):
         if name in cmd:
             return list(cmd[list(cmd).index(name) + 1 :])
     return None

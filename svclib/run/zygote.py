@@ -259,10 +259,10 @@ def _reseed() -> None:
 
 
 def _run_kernel(arguments: list[str]) -> None:
-    from ipykernel.kernelapp import IPKernelApp
+    from svclib.run.kernelapp import ReportKernelApp
 
     sys.argv = ["ipykernel_launcher", *arguments]
-    app: Any = IPKernelApp.instance(parent_handle=os.getppid())
+    app: Any = ReportKernelApp.instance(parent_handle=os.getppid())
     app.initialize(arguments)
     if app.shell is not None and "matplotlib" in sys.modules:
         # pyplot was imported before IPython could choose the backend; without this figures vanish without an error

@@ -191,3 +191,32 @@ def _state(chart: ControlChart, row: pd.Series, variation: Variation) -> tuple[S
     if variation == "none":
         return "too_few", "few_periods"
     return ("neutral" if variation.startswith("neutral") else variation), ""  # type: ignore[return-value]
+
+
+def point_states(points: pd.DataFrame, direction: str | Band) -> list[str]:
+    """The state of every point: what its marker shows. Empty text where there is nothing to show.
+
+    A withheld period has no marker; a provisional one, or one of too few cases, is shown and not judged.
+    """
+    states = []
+    for value, status, mature, judged, codes, centre in zip(
+        points["value"],
+        points["status"],
+        points["mature"],
+        points["judged"],
+        points["signals"],
+        points["centre"],
+        strict=True,
+    ):
+        if not np.isfinite(value) or status == "withheld":
+            states.append("")
+        elif not mature:
+            states.append("provisional")
+        elif not judged:
+            states.append("too_few")
+        elif not codes:
+            states.append("common_cause")
+        else:
+            said = reading(codes[0], direction, value, centre)
+            states.append("neutral" if said.startswith("neutral") else said)
+    return states

@@ -1,0 +1,359 @@
+"""The KPI analysis as its reader meets it: the month at a glance, each KPI over time, peers, chance, data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from svclib.measure import analysis as compute
+from svclib.measure.analysis import KpiAnalysis, KpiFinding
+from svclib.measure.verdict import point_states
+from svclib.report import words
+from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
+from svclib.report.show import Block, Chart, badge, bullets, facts, fold, note, section, sentence, show, slug
+from svclib.report.tables import table, write_csv
+from svclib.report.words import kpi as kpi_words
+from svclib.report.words import say
+
+if TYPE_CHECKING:
+    from svclib.study import Study
+
+_POINT_COLUMNS = (
+    "period", "value", "numerator", "denominator", "n", "mature", "status", "target", "centre", "lower", "upper",
+    "phase", "baseline", "signals", "p", "state",
+)  # fmt: skip
+
+
+def analyse_kpis(study: Study) -> KpiReport:
+    """The KPI analysis of a study: shows the month at a glance; its methods show the rest."""
+    department = study.department
+    analysis = compute.analyse_kpis(
+        study.measures,
+        study.kpis,
+        department.code,
+        study.period,
+        as_of=study.as_of,
+        peers=None if department.peers == "auto" else department.peers,
+        events=study.events,
+        history=study.catalogue.run.history,
+        disclosure_minimum=study.organisation.disclosure_minimum,
+    )
+    return KpiReport(study, analysis)
+
+
+@dataclass(frozen=True, eq=False)
+class KpiReport:
+    """A department's KPI analysis.
+
+    `frame` is its overview as a table, `chart(code)` one control chart, `explain()` every KPI with its sentences;
+    `save()` writes what scripts rely on.
+    """
+
+    study: Study
+    analysis: KpiAnalysis
+    _drawn: dict[str, Chart] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row a KPI: plain values and codes; what is withheld is missing."""
+        records = self.to_json()["kpis"]
+        keep = ["code", "title", "value", "unit", "n", "open", "target", "met", "state", "variation", "assurance"]
+        table = pd.DataFrame([{k: r[k] for k in [*keep, "p_meets_target_next", "p"]} for r in records])
+        ends = [r["interval"] or [None, None] for r in records]
+        table.insert(4, "lower", [e[0] for e in ends])
+        table.insert(5, "upper", [e[1] for e in ends])
+        return table
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as `kpi_analysis.json` has it."""
+        return self.analysis.to_json(kpi_words.sentence)
+
+    # What the notebook shows, cell by cell
+
+    def overview(self) -> Block:
+        """The month at a glance: one row a KPI, then all of them in small."""
+        rows = [self._overview_row(f) for f in self.analysis.findings]
+        caption = say("kpi.table.overview", department=self.study.department.name, period=self._period)
+        whole = table(pd.DataFrame(rows), caption=caption)
+        return section(say("kpi.title.overview"), self._answer(), whole, *self._multiples())
+
+    def explain(self) -> Block:
+        """Every KPI: its sentence, its chart, what else is known of it."""
+        return section(say("kpi.title.charts"), *(self._kpi(f) for f in self.analysis.findings))
+
+    def chart(self, kpi: str) -> Chart:
+        """The control chart of one KPI, by its code."""
+        finding = self.analysis.finding(kpi)
+        return self._once(f"kpi-{self._slugs[kpi]}", lambda name: self._control_chart(finding, name))
+
+    @cached_property
+    def _slugs(self) -> dict[str, str]:
+        """A file name for each KPI; codes that differ only in signs (``A.1``, ``A 1``) get a number."""
+        found: dict[str, str] = {}
+        for f in self.analysis.findings:
+            plain = slug(f.kpi.code)
+            found[f.kpi.code] = f"{plain}-{len(found)}" if plain in found.values() else plain
+        return found
+
+    def _once(self, name: str, make: Callable[[str], Chart]) -> Chart:
+        """A figure is drawn once, however often it is shown or saved."""
+        if name not in self._drawn:
+            self._drawn[name] = make(name)
+        return self._drawn[name]
+
+    def _control_chart(self, finding: KpiFinding, name: str) -> Chart:
+        points = self._points(finding)
+        first, last = (words.period_name(str(p)) for p in points["period"].iloc[[0, -1]])
+        names = {"title": finding.kpi.title, "first": first, "last": last}
+        write = lambda x: kpi_words.value_of(finding.kpi, x)  # noqa: E731
+        return show(
+            control_chart_figure(finding),
+            name=name,
+            alt=self._alt(finding, names),
+            caption=say("kpi.figure.control", **names),
+            data=points,
+            formats=dict.fromkeys(("value", "target", "centre", "lower", "upper"), write)
+            | {"signals": kpi_words.signal_list},
+        )
+
+    def chance(self) -> Block:
+        """How many charts signal, how many would by chance, and the strength of each one's evidence."""
+        order = np.argsort([1.1 if np.isnan(f.p) else f.p for f in self.analysis.findings], kind="stable")
+        rows = []
+        for i in order:
+            f, q = self.analysis.findings[i], self.analysis.signals.q[i]
+            rows.append(
+                {
+                    say("kpi.table.kpi"): f.kpi.title,
+                    say("kpi.table.variation"): self._variation(f),
+                    say("kpi.table.signals"): kpi_words.signal_list(f.verdict.signals) or "–",
+                    say("kpi.table.p"): words.p_value(f.p),
+                    say("kpi.table.q"): words.p_value(q),
+                }
+            )
+        text = sentence(kpi_words.chance_text(self.analysis))
+        return section(say("kpi.title.chance"), text, table(pd.DataFrame(rows), caption=say("kpi.table.chance")))
+
+    def peers(self) -> Block:
+        """The department among the others, where their figures can be compared: funnels, never a league table."""
+        blocks = [self._funnel(f) for f in self.analysis.findings if f.funnel is not None]
+        return section(say("kpi.title.peers"), *(blocks or [note("unknown", say("kpi.peers.nothing"))]))
+
+    def method(self) -> Block:
+        """Which chart, why, by which rules, on how many periods."""
+        rows = [
+            {
+                say("kpi.table.kpi"): f.kpi.title,
+                say("kpi.table.chart"): say(f"kpi.kind.{f.chart.kind}"),
+                say("kpi.table.reason"): say(f"kpi.reason.{f.chart.reason}"),
+                say("kpi.table.rules"): say(f"kpi.rules.{f.chart.rules}"),
+                say("kpi.table.baseline"): kpi_words.method_text(f),
+            }
+            for f in self.analysis.findings
+        ]
+        text = table(pd.DataFrame(rows), caption=say("kpi.table.methods"))
+        return section(
+            say("kpi.title.method"), text, fold(say("kpi.method.deviations"), bullets(kpi_words.deviations()))
+        )
+
+    def save(self) -> None:
+        """Write ``kpi_analysis.json`` and the table behind every figure; nothing where the notebook has no `out`."""
+        out = self.study.out
+        if out is None:
+            return
+        (out / "data").mkdir(parents=True, exist_ok=True)
+        for chart in self.charts:
+            if chart.data is not None:
+                write_csv(chart.data, out / "data" / f"{chart.name}.csv")
+        write_csv(self.frame, out / "data" / "kpis.csv")
+        text = json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, indent=1, default=str)
+        beside = out / ".kpi_analysis.json.part"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(out / "kpi_analysis.json")
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        """Every figure of the report."""
+        charts = [self.chart(f.kpi.code) for f in self.analysis.findings]
+        return [*charts, *(self._funnel_chart(f) for f in self.analysis.findings if f.funnel is not None)]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.overview()._repr_mimebundle_(include, exclude)
+
+    # Pieces
+
+    @property
+    def _period(self) -> str:
+        return words.period_name(self.analysis.period)
+
+    def _answer(self) -> Block:
+        states = [f.verdict.state for f in self.analysis.findings]
+        counts = {
+            "concern": states.count("concern"),
+            "improvement": states.count("improvement"),
+            "unknown": sum(s in ("provisional", "too_few", "withheld", "fault") for s in states),
+            "fail": sum(f.verdict.assurance == "fail" for f in self.analysis.findings),
+        }
+        parts = [say(f"kpi.answer.{name}", count=count) for name, count in counts.items() if count]
+        if not parts:
+            return sentence(say("kpi.answer.quiet", count=len(states)))
+        return sentence(say("kpi.answer.sentence", count=len(states), parts=words.list_of(parts)))
+
+    def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
+        kpi, row, judged = finding.kpi, finding.row, finding.verdict
+        hidden = say("kpi.value.hidden")
+        chance = judged.p_meets_target_next
+        return {
+            say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{_escaped(kpi.title)}</a>', kpi.title),
+            say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
+            say("kpi.table.target"): kpi_words.target_of(finding) or "–",
+            say("kpi.table.variation"): badge(judged.state),
+            say("kpi.table.assurance"): say(f"kpi.assurance.{judged.assurance}"),
+            say("kpi.table.next"): "–" if chance is None else words.percent(chance, 0),
+            say("kpi.table.n"): self._cases(finding) if finding.shown else hidden,
+        }
+
+    def _cases(self, finding: KpiFinding) -> str:
+        """Cases behind the value; a count or a share of time has none."""
+        n = finding.row["n"]
+        return "–" if finding.kpi.kind in ("count", "availability") or pd.isna(n) else words.number(round(n), 0)
+
+    def _multiples(self) -> list[Chart]:
+        findings = self.analysis.findings
+        if len(findings) < 2:
+            return []
+        first, last = (
+            words.period_name(str(p))
+            for p in findings[0].points["period"].iloc[[-min(24, len(findings[0].points)), -1]]
+        )
+        states = "; ".join(f"{f.kpi.title}: {say(f'state.{f.verdict.state}')}" for f in findings)
+        alt = say("kpi.figure.multiples_alt", count=str(len(findings)), states=states)
+        caption = say("kpi.figure.multiples", first=first, last=last)
+        return [show(multiples_figure(findings), name="all-kpis", alt=alt, caption=caption)]
+
+    def _kpi(self, finding: KpiFinding) -> Block:
+        kpi = finding.kpi
+        parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
+        if remarks := kpi_words.remarks(finding):
+            parts.append(bullets(remarks))
+        if suggestion := kpi_words.suggestion_text(finding):
+            parts.append(fold(say("kpi.suggest.title"), note("info", suggestion)))
+        about = [(say(f"kpi.about.{name}"), text) for name, text in self._about(finding) if text]
+        parts.append(fold(say("kpi.about.title"), facts(about)))
+        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=finding.verdict.state)
+
+    def _about(self, finding: KpiFinding) -> Sequence[tuple[str, str]]:
+        kpi, target = finding.kpi, finding.target
+        agreed = ""
+        if target is not None:
+            agreed = say(
+                f"kpi.about.target_{target.source}",
+                value=kpi_words.target_of(finding),
+                by=target.agreed_by or "–",
+                date=words.date(target.from_),
+            )
+        return [
+            ("question", kpi.question or ""),
+            ("objective", kpi.objective or ""),
+            ("owner", kpi.owner or ""),
+            ("target", agreed),
+            ("chart", f"{say(f'kpi.kind.{finding.chart.kind}')}: {say(f'kpi.reason.{finding.chart.reason}')}"),
+            ("rules", say(f"kpi.rules.{finding.chart.rules}")),
+            ("baseline", kpi_words.method_text(finding)),
+            ("rebases", "; ".join(f"{words.date(r.date)}: {r.reason} ({r.approved_by})" for r in kpi.rebase)),
+        ]
+
+    def _points(self, finding: KpiFinding) -> pd.DataFrame:
+        points = finding.points.assign(state=point_states(finding.points, finding.kpi.direction))
+        withheld = points["status"] == "withheld"
+        points.loc[withheld, ["value", "numerator", "denominator", "n", "p"]] = np.nan
+        return points[[c for c in _POINT_COLUMNS if c in points]]
+
+    def _alt(self, finding: KpiFinding, names: dict[str, str]) -> str:
+        kpi, last = finding.kpi, finding.points.iloc[-1]
+        latest = kpi_words.value_of(kpi, last["value"]) if finding.shown else say("kpi.value.hidden")
+        said = {**names, "count": str(len(finding.points)), "latest": latest}
+        if not np.isfinite(last["centre"]):
+            return say("kpi.figure.control_alt_none", **said)
+        limits = words.interval(last["lower"], last["upper"], kpi.unit, kpi.decimals)
+        marked = finding.points[finding.points["signals"].map(bool)]
+        listed = words.list_of(words.period_short(str(p)) for p in marked["period"].tail(12))
+        signals = (
+            say("kpi.figure.signals_some", count=len(marked), list=listed)
+            if len(marked)
+            else say("kpi.figure.signals_none")
+        )
+        return say(
+            "kpi.figure.control_alt",
+            centre=kpi_words.value_of(kpi, last["centre"]),
+            limits=limits,
+            signals=signals,
+            **said,
+        )
+
+    def _variation(self, finding: KpiFinding) -> Block | str:
+        variation = finding.verdict.variation
+        if variation == "none":
+            return badge("too_few")
+        return badge("neutral" if variation.startswith("neutral") else variation)
+
+    def _funnel(self, finding: KpiFinding) -> Block:
+        found = finding.funnel
+        assert found is not None
+        mine = found.table[found.table["department"] == self.study.department.code].iloc[0]
+        band = str(mine["band"]).removesuffix("_high").removesuffix("_low")
+        parts = [sentence(say(f"kpi.peers.{band}", department=self.study.department.name))]
+        remarks = [say("kpi.peers.shrunken", value=kpi_words.value_of(finding.kpi, mine["shrunken"]))]
+        if found.tau2 > 0:
+            remarks.append(say("kpi.peers.dispersion", phi=words.number(found.phi, 1)))
+        return section(
+            finding.kpi.title,
+            *parts,
+            self._funnel_chart(finding),
+            bullets(remarks),
+            level=3,
+            anchor=f"peers-{finding.kpi.code}",
+        )
+
+    def _funnel_chart(self, finding: KpiFinding) -> Chart:
+        return self._once(f"peers-{self._slugs[finding.kpi.code]}", lambda name: self._draw_funnel(finding, name))
+
+    def _draw_funnel(self, finding: KpiFinding, name: str) -> Chart:
+        found, code = finding.funnel, self.study.department.code
+        assert found is not None
+        names = {d.code: d.name for d in self.study.catalogue.departments}
+        outside = found.table.loc[found.table["band"].str.startswith("beyond_998"), "department"]
+        mine = found.table[found.table["department"] == code].iloc[0]
+        write = lambda x: kpi_words.value_of(finding.kpi, x)  # noqa: E731
+        values = ("value", "lower95", "upper95", "lower998", "upper998", "shrunken")
+        return show(
+            funnel_figure(found, code, finding, names),
+            name=name,
+            alt=say(
+                "kpi.figure.funnel_alt",
+                title=finding.kpi.title,
+                count=str(len(found.table)),
+                level=write(found.level * found.per),
+                outside=words.list_of(names.get(c, c) for c in outside) or say("kpi.figure.none"),
+                department=names.get(code, code),
+                mine=write(mine["value"]),
+            ),
+            caption=say("kpi.figure.funnel", title=finding.kpi.title, period=self._period),
+            data=found.table.assign(department=found.table["department"].map(lambda c: names.get(c, c))),
+            formats=dict.fromkeys(values, write),
+        )
+
+
+def _escaped(text: str) -> str:
+    from svclib.report.show import escape
+
+    return escape(text)
+
+
+__all__ = ["KpiReport", "analyse_kpis"]

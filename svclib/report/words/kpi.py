@@ -1,0 +1,278 @@
+"""Sentences of the KPI analysis: the same finding always gives the same words, with the numbers in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import pandas as pd
+
+from svclib.catalogue.models import Kpi
+from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
+from svclib.report import words
+from svclib.report.words import say
+
+#: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
+_ALMOST = 0.995
+_WEAK_BELOW, _WEAK_P = 24, 0.0027
+
+
+def value_of(kpi: Kpi, x: float | None) -> str:
+    """A value of the KPI as its reader writes it."""
+    return words.value(x, kpi.unit, kpi.decimals)
+
+
+def target_of(finding: KpiFinding) -> str:
+    """The target, or the wanted band; empty where there is none."""
+    band = band_of(finding.kpi)
+    if band is not None:
+        return words.interval(band[0], band[1], finding.kpi.unit, finding.kpi.decimals)
+    return "" if finding.verdict.target is None else value_of(finding.kpi, finding.verdict.target)
+
+
+def signal_list(codes: tuple[str, ...] | list[str]) -> str:
+    """Codes of rules as words."""
+    return words.list_of(say(f"kpi.signal.{code}") for code in codes)
+
+
+def sentence(finding: KpiFinding) -> str:
+    """The finding in a few plain sentences: the value, what the chart says, what to make of it.
+
+    It follows stability x target: a stable process that misses its target needs another process, an unstable one
+    needs its special cause found. What cannot be said yet is said to be unknown.
+    """
+    state = finding.verdict.state
+    if state in ("fault", "withheld", "too_few", "provisional"):
+        return _unknown(finding)
+    parts = [_value(finding), *_against(finding)]
+    if state == "common_cause":
+        parts += [say(f"kpi.stable.{finding.verdict.assurance}"), *_next(finding)]
+    else:
+        parts += _unstable(finding)
+    return " ".join([*parts, *cautions(finding)[:1]])
+
+
+def _period(finding: KpiFinding) -> str:
+    return words.period_name(str(finding.row["period"]))
+
+
+def _cases(count: float) -> str:
+    return say("kpi.value.cases", count=round(count), shown=words.number(round(count), 0))
+
+
+def _value(finding: KpiFinding) -> str:
+    kpi, row = finding.kpi, finding.row
+    said = {"title": kpi.title, "value": value_of(kpi, row["value"]), "period": _period(finding)}
+    if pd.isna(row["lower"]) or pd.isna(row["upper"]) or kpi.kind in ("count", "availability"):
+        return say("kpi.value.no_interval", **said)
+    interval = words.interval(row["lower"], row["upper"], kpi.unit, kpi.decimals)
+    return say("kpi.value.plain", **said, interval=interval, cases=_cases(row["n"]))
+
+
+def _against(finding: KpiFinding) -> list[str]:
+    judged = finding.verdict
+    if judged.met is None:
+        return []
+    kind = "band" if band_of(finding.kpi) else "against"
+    parts = [say(f"kpi.value.{kind}_{'met' if judged.met else 'missed'}", target=target_of(finding))]
+    if finding.target is not None and finding.target.source == "placeholder":
+        parts.append(say("kpi.value.placeholder"))
+    return parts
+
+
+def _next(finding: KpiFinding) -> list[str]:
+    p = finding.verdict.p_meets_target_next
+    if p is None or finding.verdict.assurance == "none":
+        return []
+    if p >= _ALMOST:
+        return [say("kpi.next.almost_sure")]
+    if p <= 1 - _ALMOST:
+        return [say("kpi.next.almost_never")]
+    return [say("kpi.next.chance", p=words.percent(p, 0))]
+
+
+def _unstable(finding: KpiFinding) -> list[str]:
+    judged = finding.verdict
+    signals = signal_list(judged.signals)
+    parts = [say(f"kpi.unstable.{judged.state}", period=_period(finding), signals=signals)]
+    parts.append(say(f"kpi.unstable.ask_{judged.state}"))
+    if judged.target is not None:
+        parts.append(say("kpi.unstable.target"))
+    return parts
+
+
+def _unknown(finding: KpiFinding) -> str:
+    kpi, row, judged = finding.kpi, finding.row, finding.verdict
+    said = {"title": kpi.title, "period": _period(finding)}
+    if judged.cause == "immature":
+        return " ".join([_provisional(finding), *_open(finding), _latest(finding)])
+    if judged.cause == "few_periods":
+        known = int(finding.chart.points["judged"].sum())
+        parts = [say("kpi.unknown.few_periods", count=known, value=value_of(kpi, row["value"]), **said)]
+        return " ".join([*parts, *_against(finding)])
+    if judged.cause == "few_cases":
+        cases = _cases(row["n"])
+        return say("kpi.unknown.few_cases", cases=cases, minimum=words.number(kpi.minimum_n, 0), **said)
+    key = {"small": "withheld", "missing": "missing"}.get(judged.cause)
+    return (
+        say(f"kpi.unknown.{key}", **said)
+        if key
+        else say("kpi.unknown.impossible", value=value_of(kpi, row["value"]), **said)
+    )
+
+
+def _provisional(finding: KpiFinding) -> str:
+    kpi, row = finding.kpi, finding.row
+    final = pd.Timestamp(row["end"]) + kpi.maturity
+    day = final.date() + (dt.timedelta(days=1) if final.time() != dt.time() else dt.timedelta())
+    return say(
+        "kpi.unknown.provisional",
+        title=kpi.title,
+        period=_period(finding),
+        value=value_of(kpi, row["value"]),
+        date=words.date(day),
+    )
+
+
+def _open(finding: KpiFinding) -> list[str]:
+    still = finding.row.get("open", 0)
+    if pd.isna(still) or still < 1:
+        return []
+    return [say("kpi.value.open", count=round(still))]
+
+
+def _latest(finding: KpiFinding) -> str:
+    latest = finding.chart.latest
+    if latest is None:
+        return say("kpi.unknown.few_periods", count=0, title=finding.kpi.title, value="", period=_period(finding))
+    reading = say(f"kpi.unknown.reading_{finding.verdict.variation}")
+    return say("kpi.unknown.latest", period=words.period_name(str(latest["period"])), reading=reading)
+
+
+def cautions(finding: KpiFinding) -> list[str]:
+    """What makes the chart's answer weaker than it looks, most important first."""
+    chart, found = finding.chart, []
+    strict = chart.rules == "strict"
+    signalling = bool(finding.verdict.signals)
+    correlation = chart.autocorrelation
+    if correlation.fired and (signalling or strict):
+        key = "autocorrelation_widened" if strict else "autocorrelation"
+        found.append(say(f"kpi.caution.{key}", r1=words.number(correlation.r1, 2)))
+    if chart.season.kind in ("harmonic", "months") and (signalling or strict):
+        found.append(say(f"kpi.caution.season{'' if strict else '_nhs'}", p=words.p_value(chart.season.p)))
+    if chart.standing == "trial":
+        found.append(say("kpi.caution.trial", count=words.number(chart.baseline_points, 0)))
+    elif signalling and _weak(finding):
+        count = words.number(chart.baseline_points, 0)
+        found.append(say("kpi.caution.weak", count=count, p=words.p_value(finding.p)))
+    for change in finding.kpi.changes:
+        if (
+            pd.Timestamp(finding.points["start"].iloc[0]).date()
+            <= change.date
+            <= pd.Timestamp(finding.row["start"]).date()
+        ):
+            found.append(say("kpi.caution.changed", date=words.date(change.date), note=change.note))
+    return found
+
+
+def _weak(finding: KpiFinding) -> bool:
+    return not math.isnan(finding.p) and finding.p > _WEAK_P
+
+
+def remarks(finding: KpiFinding) -> list[str]:
+    """Further findings of a KPI that can be shown: open cases, year, trend, outlook."""
+    if finding.verdict.state in ("withheld", "fault"):
+        return []
+    parts = [] if finding.verdict.state == "provisional" else _open(finding)
+    parts += cautions(finding)[1:] if finding.verdict.state != "provisional" else cautions(finding)
+    return [*parts, *_year(finding), *_trend(finding), *_forecast(finding)]
+
+
+def _year(finding: KpiFinding) -> list[str]:
+    kpi, parts = finding.kpi, []
+    year, total = finding.last_year, finding.year_to_date
+    if year is not None:
+        said = {"period": words.period_name(year.period), "value": value_of(kpi, year.value)}
+        change = words.change(year.change, kpi.unit, kpi.decimals)
+        if not year.comparable:
+            parts.append(say("kpi.year.broken", **said))
+        elif math.isnan(year.lower):
+            parts.append(say("kpi.year.over", change=change, **said))
+        else:
+            ends = [words.change(x, kpi.unit, kpi.decimals) for x in (year.lower, year.upper)]
+            interval = say("value.interval", low=ends[0], high=ends[1])
+            parts.append(say("kpi.year.over_interval", change=change, interval=interval, **said))
+    if total is not None and math.isnan(total.last_year):
+        parts.append(say("kpi.year.to_date", value=value_of(kpi, total.value)))
+    elif total is not None:
+        last = value_of(kpi, total.last_year)
+        parts.append(say("kpi.year.to_date_last", value=value_of(kpi, total.value), last=last))
+    return parts
+
+
+def _trend(finding: KpiFinding) -> list[str]:
+    from svclib.measure.trend import TREND_P
+
+    found, kpi = finding.trend, finding.kpi
+    # A step looks like a drift; where the assistant sees one, it is not told twice.
+    if found is None or found.p >= TREND_P or found.slope == 0 or finding.suggestion is not None:
+        return []
+    decimals = None if kpi.unit != "%" else 2
+    sign = 1 if found.slope > 0 else -1
+    ends = [words.change(x, kpi.unit, decimals) for x in sorted((found.lower, found.upper))]
+    return [
+        say(
+            f"kpi.trend.{'up' if found.slope > 0 else 'down'}",
+            periods=words.number(found.points, 0),
+            slope=words.change(found.slope * sign, kpi.unit, decimals).lstrip("+"),
+            interval=say("value.interval", low=ends[0], high=ends[1]),
+            p=words.p_value(found.p),
+        )
+    ]
+
+
+def _forecast(finding: KpiFinding) -> list[str]:
+    found, kpi = finding.forecast, finding.kpi
+    if found is None or finding.verdict.state == "provisional":
+        return []
+    low, high = (value_of(kpi, x) for x in (found.lower[0], found.upper[0]))
+    return [say("kpi.forecast.text", low=low, high=high)]
+
+
+def suggestion_text(finding: KpiFinding) -> str:
+    """The rebase assistant's suggestion; empty where it has none."""
+    found, kpi = finding.suggestion, finding.kpi
+    if found is None or finding.verdict.state == "withheld":
+        return ""
+    text = say(
+        "kpi.suggest.text",
+        period=words.period_name(found.period),
+        before=value_of(kpi, found.before),
+        after=value_of(kpi, found.after),
+        p=words.p_value(found.p),
+    )
+    lasts = say(f"kpi.suggest.{'sustained' if found.sustained else 'not_sustained'}")
+    cause = say("kpi.suggest.causes", causes=words.list_of(found.cause)) if found.cause else say("kpi.suggest.no_cause")
+    return " ".join([text, lasts, cause, say("kpi.suggest.ask")])
+
+
+def chance_text(analysis: KpiAnalysis) -> str:
+    """How many charts signal, how many would by chance, how many remain."""
+    signals = analysis.signals
+    expected = words.number(signals.expected_by_chance, 1)
+    line = say("kpi.chance.line", count=signals.charts, expected=expected)
+    if not signals.found:
+        return f"{line} {say('kpi.chance.found_none')}"
+    after = words.number(signals.after_fdr, 0)
+    return f"{line} {say('kpi.chance.found', count=signals.found, after=after)}"
+
+
+def method_text(finding: KpiFinding) -> str:
+    """What the limits rest on."""
+    return say(f"kpi.standing.{finding.chart.standing}", count=words.number(finding.chart.baseline_points, 0))
+
+
+def deviations() -> list[str]:
+    """Every way in which the charts differ from NHSRplotthedots, with its reason."""
+    names = ("baseline", "provisional", "gaps", "constant", "screening", "few", "rebase", "strict")
+    return [say(f"kpi.method.{name}") for name in names]

@@ -147,7 +147,7 @@ PLANS: tuple[Planned, ...] = (
     Planned("A-2025-05", "D01", "csat", "did harm", "worsened", -10, "F16"),
     Planned("A-2025-06", "D06", "handoffs", "no effect: every department improved", "met_not_attributable", -9,
             rival="common_trend"),
-    Planned("A-2026-01", "D03", "csat", "steps blocked and late", "too_early", 1),
+    Planned("A-2026-01", "D05", "first_contact_resolution", "steps blocked and late", "too_early", 1),
     Planned("A-2026-02", "D01", "escalation_rate", "just begun", "too_early", 1),
 )  # fmt: skip
 

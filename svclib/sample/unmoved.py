@@ -2,7 +2,8 @@
 
 A made-up plan that did nothing would look as if it had worked in one sample of twenty or so, and then teach the wrong
 lesson. So in the departments of such plans the random parts of the process add up to nothing over the months before,
-over a planted bad quarter, and over the months after; within these spans they come as they come.
+over a planted bad quarter, and over the months after; within these spans they come as they come. So they do in the
+months of a planted mix shift or local cause, which is to be the only thing that moved.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from itertools import pairwise
 import numpy as np
 
 from svclib.sample.organisation import POSITION
-from svclib.sample.plants import PLANS, planted
+from svclib.sample.plants import PLANS, Plant, planted
 from svclib.sample.span import Span
 
 
 def spans_to_level(process: str, span: Span) -> Iterator[tuple[int, int, int]]:
-    """Department, first month and the month after the last, for each span of each plan that did nothing.
+    """Department, first month and the month after the last, of each span over which chance adds up to nothing.
 
     Examples
     --------
@@ -26,16 +27,24 @@ def spans_to_level(process: str, span: Span) -> Iterator[tuple[int, int, int]]:
     >>> list(spans_to_level("satisfaction", Span(36, Period.parse("2026-10"))))
     [(3, 0, 23), (3, 23, 37)]
     """
+    alone = [plant for plant in planted(span) if plant.instead_of_noise and plant.process == process]
     for plan in PLANS:
         if plan.process != process or not plan.does_nothing:
             continue
         edges = {0, span.months + 1, span.position(plan.full_effect)}
-        for plant in planted(span):
-            if plant.kind == "chance_run" and (plant.department, plant.process) == (plan.department, process):
-                edges |= {span.position(plant.first), span.position((plant.last or 0) + 1)}
+        for plant in alone:
+            if plant.department == plan.department:
+                edges |= set(_months_of(plant, span))
         inside = sorted(edge for edge in edges if 0 <= edge <= span.months + 1)
         for first, end in pairwise(inside):
             yield POSITION[plan.department], first, end
+    for plant in alone:
+        first, end = _months_of(plant, span)
+        yield POSITION[plant.department], max(first, 0), end
+
+
+def _months_of(plant: Plant, span: Span) -> tuple[int, int]:
+    return span.position(plant.first), span.months if plant.last is None else span.position(plant.last + 1)
 
 
 def level_effects(own: np.ndarray, process: str, span: Span) -> None:

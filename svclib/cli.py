@@ -51,7 +51,8 @@ def collect(
     params: Params = None,
     as_of: AsOf = None,
     accept_shrunk: Annotated[
-        list[str] | None, typer.Option(metavar="SOURCE", help="This source may have fewer rows than before (repeatable)")
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="This source may have fewer rows than before (repeatable)"),
     ] = None,
 ) -> None:
     """Freeze the sources in a snapshot and report on the quality of the data."""
@@ -59,7 +60,12 @@ def collect(
 
     snapshot = prepare(params, as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
     for quality in snapshot.quality:
-        typer.echo(str(quality), err=True)
+        bad = ", ".join(f"{count} {reason}" for reason, count in quality.bad.items())
+        typer.echo(
+            f"{quality.source}: {quality.kept} of {quality.read} rows kept, {quality.bad_rows} bad{f' ({bad})' if bad else ''}, "
+            f"{quality.folded} folded, {quality.later} after the cut-off; quality {quality.score:.3f}",
+            err=True,
+        )
     typer.echo(snapshot.path)
 
 

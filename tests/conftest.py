@@ -41,6 +41,12 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def texts() -> dict[str, str]:
+    """The texts of the small params folder, by file name."""
+    return dict(PARAMS)
+
+
 @pytest.fixture
 def write_params(tmp_path: Path) -> Callable[..., Path]:
     """Write a small params folder; keyword arguments replace files (``kpis="..."``) or drop them (None)."""

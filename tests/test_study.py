@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PARAMS
 
 from svclib.errors import InputRefused
 from svclib.study import open_study, prepare
 
 
 @pytest.fixture
-def folder(write_params, tmp_path: Path) -> Path:
+def folder(write_params, tmp_path: Path, texts) -> Path:
     """300 tickets of two departments from January to October 2026; each takes five days, the last are open."""
     rng = np.random.default_rng(3)
     opened = pd.Timestamp("2026-01-02") + pd.to_timedelta(np.sort(rng.uniform(0, 300 * 24, 300)), unit="h")
@@ -36,7 +35,7 @@ def folder(write_params, tmp_path: Path) -> Path:
         '- code: "days"\n  title: Days to close\n  source: tickets\n  kind: time_to_event\n  event: resolved_at\n'
         "  unit: d\n  direction: decrease\n"
     )
-    return write_params(kpis=PARAMS["kpis.yaml"].replace("2026-01-01", "2026-02-01") + time)
+    return write_params(kpis=texts["kpis.yaml"].replace("2026-01-01", "2026-02-01") + time)
 
 
 def refused(**arguments) -> str:

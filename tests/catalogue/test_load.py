@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import PARAMS
 
 from svclib.catalogue.load import FILES, json_schemas, load_catalogue
 from svclib.errors import InputRefused
@@ -68,11 +67,11 @@ def test_names_may_be_anything_a_person_writes(write_params, name):
     assert load_catalogue(folder).departments[0].name == name
 
 
-def test_all_faults_of_all_files_at_once(write_params):
+def test_all_faults_of_all_files_at_once(write_params, texts):
     messages = refused(
         write_params(
             organisation="nam: X\n",
-            kpis=PARAMS["kpis.yaml"].replace("title", "titel").replace("proportion", "proprotion"),
+            kpis=texts["kpis.yaml"].replace("title", "titel").replace("proportion", "proprotion"),
         )
     )
     assert "params/organisation.yaml:1: unknown key 'nam'. Cure: write 'name'" in messages
@@ -127,8 +126,8 @@ def test_a_file_nobody_reads(write_params):
         (("from: 2026-01-01", "from: 01/02/2026"), "write a date as 2026-10-31"),
     ],
 )
-def test_faults_of_a_kpi(write_params, change, expected):
-    messages = refused(write_params(kpis=PARAMS["kpis.yaml"].replace(*change)))
+def test_faults_of_a_kpi(write_params, change, expected, texts):
+    messages = refused(write_params(kpis=texts["kpis.yaml"].replace(*change)))
     assert any(expected in message for message in messages), messages
     assert all(message.startswith("params/kpis.yaml:") for message in messages)
 
@@ -159,8 +158,8 @@ def test_an_unknown_peer_and_a_wrong_zone(write_params):
     assert any("the peer 'D2' is no department" in m for m in messages)
 
 
-def test_a_misspelt_column_of_the_shape(write_params):
-    messages = refused(write_params(sources=PARAMS["sources.yaml"].replace("resolved_at:", "resolvd_at:")))
+def test_a_misspelt_column_of_the_shape(write_params, texts):
+    messages = refused(write_params(sources=texts["sources.yaml"].replace("resolved_at:", "resolvd_at:")))
     assert any(m.endswith("write 'resolved_at', or choose a name less like it") for m in messages)
 
 

@@ -66,7 +66,7 @@ def table(
     if len(shown) < len(frame):
         more = words.say("show.first_rows", shown=len(shown), total=len(frame))
     html = (
-        f'<div class="svc-scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table class="svc-table">'
+        f'<div class="svc-scroll" role="group" tabindex="0" aria-label="{escape(caption)}"><table class="svc-table">'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         + (f'<p class="svc-more">{escape(more)}</p>' if more else "")
     )

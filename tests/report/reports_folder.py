@@ -36,7 +36,7 @@ def write_reports(
     language: str = "en",
     failed: bool = True,
     names: dict[str, str] | None = None,
-    pages: bool = True,
+    pages: bool | tuple[str, ...] = True,
 ) -> Path:
     """Write periods of results for a few departments; in the last period one report failed and one is late."""
     names = names or DEPARTMENTS
@@ -55,7 +55,7 @@ def write_reports(
                 if not broken:
                     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
                     (folder / f"{notebook}.json").write_text(text, encoding="utf-8")
-                if pages:
+                if pages is True or (pages and code in pages):
                     page = (
                         _failed_page(entry, name, period, language)
                         if broken

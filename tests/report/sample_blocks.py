@@ -11,7 +11,7 @@ from svclib.report.tables import table
 def blocks_of(notebook, content):
     """Sections as the notebooks make them."""
     if notebook == "kpi_analysis":
-        return [glance(content["kpis"]), *(kpi_section(kpi) for kpi in content["kpis"])]
+        return [glance(content["kpis"]), *(kpi_section(kpi) for kpi in content["kpis"][:3])]
     entries = content.get("gaps") or content.get("actions") or []
     if not entries:
         return [sentence("Nothing to explain in this period.", state="common_cause")]

@@ -83,6 +83,8 @@ def run_batch(
     portal: Callable[[Path], Any] | None = None,
     modules: Sequence[str] = STACK,
     limits: Limits | None = None,
+    beside: Path | None = None,
+    shown: bool = True,
 ) -> BatchResult:
     """Make a period's reports: every notebook for every department, each made again only if something changed.
 
@@ -112,6 +114,10 @@ def run_batch(
         'text', or 'json' for one JSON object a line.
     notebook_folder, pages, portal, modules, limits
         Replace the project's notebooks, its pages, its portal, what warm kernels import and run.yaml's limits.
+    beside
+        Reports folder whose earlier periods the pages link to, `out` where left out.
+    shown
+        Print where the reports lie.
 
     Returns
     -------
@@ -139,7 +145,7 @@ def run_batch(
             out=folder.path,
             manifest=manifest,
             limits=limits or run_limits(catalogue.run),
-            pages=pages or _pages(inputs, folder.path),
+            pages=pages or _pages(inputs, beside or folder.path),
             provenance=page_provenance(inputs),
             past=past_seconds(folder.path, label),
             force=force,
@@ -149,7 +155,10 @@ def run_batch(
             print(describe_plan(tasks, good))
             return BatchResult(0, len(good), 0, 0, folder.path / label / "index.html")
         run = _Run(inputs, folder, manifest, Progress(log), portal, executor, jobs, modules, started)
-        return run.make(tasks, good)
+        result = run.make(tasks, good)
+        if shown:
+            print(_shown(result.index if result.index.exists() else folder.path))
+        return result
 
 
 def run_limits(run: Any) -> Limits:
@@ -253,7 +262,6 @@ class _Run:
         status = 128 + interrupted if interrupted else int(bool(facts["failed"]) or not sound)
         index = self.folder.path / self.inputs.period / "index.html"
         self.progress.end(**facts, seconds=round(seconds, 3), interrupted=bool(interrupted), exit_status=status)
-        print(_shown(index if index.exists() else self.folder.path))
         return BatchResult(**facts, exit_status=status, index=index, seconds=seconds)
 
     def _make_all(self, tasks: list[ReportTask], good: int) -> None:
@@ -333,8 +341,9 @@ class _Run:
         if self.portal is not None:
             self.portal(self.folder.path)
         else:
-            from svclib.report.portal import write_portal
+            from svclib.report.portal import write_period_pages, write_portal
 
+            write_period_pages(self.folder.path, self.inputs.period)
             write_portal(self.folder.path)
 
     def _header(self, interrupted: int) -> dict[str, Any]:
@@ -342,6 +351,7 @@ class _Run:
         as_of = prepared.snapshot.as_of
         return {
             "organisation": catalogue.organisation.name,
+            "departments": [{"code": d.code, "name": d.name} for d in catalogue.departments],
             "as_of": as_of.isoformat() if isinstance(as_of, dt.datetime) else str(as_of),
             "language": self.inputs.language,
             "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

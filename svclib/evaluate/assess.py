@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,18 @@ from svclib.evaluate.checks import (
     check_pre_trend,
     check_second_method,
     check_trigger,
+    is_step,
     not_possible,
 )
 from svclib.evaluate.effect import Effect, Panel, estimate_effect, fit_series
 from svclib.evaluate.goal import Direction, Goal, judge_goal, level_after, target_level
 from svclib.evaluate.power import PowerPlan, plan_power
 from svclib.evaluate.second_method import structural_step, synthetic_control
-from svclib.evaluate.verdict import Verdict, adjusted_p, improvement, judge
+from svclib.evaluate.verdict import FEWEST_BEFORE, Verdict, adjusted_p, improvement, judge
 from svclib.evaluate.window import Window
 
 FloatArray = NDArray[np.float64]
+_OF_A_STEP = ("donut", "placebo_in_time", "placebo_in_peers", "pre_trend", "leave_one_peer_out", "mix")
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,11 @@ class Question:
         (periods,) mask of the declared baseline; None: all periods before.
     due_passed
         Whether the due date lies behind the cut-off.
-    actions, events, common_events, changes
-        Other actions on the KPI, this department's events, everybody's events and changes of definition in the window.
+    actions, events, later_events, common_events, changes
+        Other actions on the KPI; this department's events around the start and later on; everybody's events; changes
+        of definition in the window.
     standardised
-        Dimension to the treated values at the case mix of the time before; empty where there is none.
+        Gives dimension to the treated values at the case mix of the time before; asked only where there is a step.
     """
 
     direction: Direction
@@ -60,9 +63,10 @@ class Question:
     due_passed: bool = True
     actions: Sequence[tuple[str, dt.date]] = ()
     events: Sequence[tuple[str, dt.date]] = ()
+    later_events: Sequence[tuple[str, dt.date]] = ()
     common_events: Sequence[str] = ()
     changes: Sequence[tuple[str, dt.date]] = ()
-    standardised: Mapping[str, FloatArray] = field(default_factory=dict)
+    standardised: Callable[[], Mapping[str, FloatArray]] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,18 +140,29 @@ def _needed(target: float, before: float | None, direction: Direction) -> float 
 def _checks(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:
     better = -1.0 if question.direction == "decrease" else 1.0
     checks = [
+        *_checks_of_a_step(panel, window, effect, question),
+        *check_concurrent(
+            question.actions, question.events, later=question.later_events, common=question.common_events
+        ),
+        check_definition(question.changes),
+        check_trigger(panel.treated.value, window, better),
+        check_common_trend(effect, window),
+    ]
+    return checks + (_second_methods(panel, window, effect) if is_step(effect) else [])
+
+
+def _checks_of_a_step(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:
+    """The checks that ask whether a step stays; without a step there is nothing that could."""
+    if not is_step(effect):
+        return [not_possible(name, "no_step", critical=name != "placebo_in_peers") for name in _OF_A_STEP]
+    return [
         check_donut(panel, window, effect),
         check_placebo_in_time(panel, window, effect),
         check_placebo_in_peers(effect),
         check_pre_trend(panel, window, effect),
         check_leave_one_peer_out(panel, window, effect),
-        check_mix(panel, window, effect, question.standardised),
-        *check_concurrent(question.actions, question.events, common=question.common_events),
-        check_definition(question.changes),
-        check_trigger(panel.treated.value, window, better),
-        check_common_trend(effect, window),
+        check_mix(panel, window, effect, question.standardised() if question.standardised else {}),
     ]
-    return checks + _second_methods(panel, window, effect)
 
 
 def _second_methods(panel: Panel, window: Window, effect: Effect) -> list[Check]:
@@ -208,7 +223,5 @@ def conclude(assessments: Sequence[Assessment], directions: Sequence[Direction])
 
 
 def _reachable(assessment: Assessment) -> bool:
-    """Whether waiting helps: enough of a past, and the effect asked for becomes visible within the horizon."""
-    if assessment.n_before < 12 or assessment.power is None:
-        return False
-    return assessment.needed is None or assessment.power.enough is not None
+    """Whether waiting helps: it brings periods after, never periods before."""
+    return assessment.n_before >= FEWEST_BEFORE

@@ -46,6 +46,11 @@ def not_possible(name: str, reason: str, *, critical: bool = False, **detail: An
     return Check(name, None, critical, {"reason": reason, **detail})
 
 
+def is_step(effect: Effect) -> bool:
+    """Whether there is a step that a rival could explain: without one, half of nothing proves nothing."""
+    return effect.p < 0.05
+
+
 def _keeps(effect: float, other: float, share: float = MATTERS) -> bool:
     return other * effect > 0 and abs(other) >= share * abs(effect)
 
@@ -163,14 +168,20 @@ def check_mix(panel: Panel, window: Window, effect: Effect, standardised: Mappin
 
 
 def check_concurrent(
-    actions: Sequence[tuple[str, dt.date]], events: Sequence[tuple[str, dt.date]], *, common: Sequence[str] = ()
+    actions: Sequence[tuple[str, dt.date]],
+    events: Sequence[tuple[str, dt.date]],
+    *,
+    later: Sequence[tuple[str, dt.date]] = (),
+    common: Sequence[str] = (),
 ) -> list[Check]:
     """Nothing else happened to the department at that time.
 
     Parameters
     ----------
     actions, events
-        Other actions on the same KPI, events of this department: title and day, already cut to the window.
+        Other actions on the same KPI, events of this department around the start: title and day.
+    later
+        Events of this department that came too late to make the step; they are only told.
     common
         Titles of events that hit every department: the peers carry these, they are only told.
     """
@@ -180,7 +191,11 @@ def check_concurrent(
             "concurrent_events",
             not events,
             True,
-            {"events": [[name, str(day)] for name, day in events], "common": list(common)},
+            {
+                "events": [[name, str(day)] for name, day in events],
+                "later": [[name, str(day)] for name, day in later],
+                "common": list(common),
+            },
         ),
     ]
 

@@ -25,9 +25,8 @@ FEWEST_BEFORE, FEWEST_AFTER = 12, 3
 PEERS_FOR_ATTRIBUTION = 3
 _GRADE_A = {"before": 24, "after": 6, "peers": 5}
 # Which failed check names the rival first, where several failed.
+_ALWAYS_RIVALS = (("definition", "definition_change"), ("concurrent_actions", "other_action"))
 _RIVALS = (
-    ("definition", "definition_change"),
-    ("concurrent_actions", "other_action"),
     ("concurrent_events", "event"),
     ("donut", "regression_to_the_mean"),
     ("pre_trend", "earlier_trend"),
@@ -116,18 +115,17 @@ def judge(
     p_adjusted
         The effect's p after the false-discovery control over the plan.
     reachable
-        Whether waiting can make the effect that the objective asks for visible.
+        Whether waiting helps: there are enough periods before.
     """
     before, after = (effect.n_before, effect.n_after) if effect else (0, 0)
     if effect is None or before < FEWEST_BEFORE or after < FEWEST_AFTER:
-        early = reachable and (effect is None or before >= FEWEST_BEFORE)
-        code: VerdictCode = "too_early" if early else "not_evaluable"
+        code: VerdictCode = "too_early" if reachable and after < FEWEST_AFTER else "not_evaluable"
         return Verdict(code, "D", None, "too_few_periods", _NEXT[code])
     state = effect_state(effect, checks, direction, p_adjusted if p_adjusted is not None else effect.p)
     code = _TABLE[(_row(goal), state)]
     if code == "too_early" and _points(effect, goal, direction):
         code = _points(effect, goal, direction) or code
-    rival = None if state == "attributable" else _rival(effect, checks, direction, state)
+    rival = None if state == "attributable" or code == "not_met" else _rival(effect, checks)
     return Verdict(code, grade(effect, checks), state, rival, _NEXT[code])
 
 
@@ -174,23 +172,26 @@ def grade(effect: Effect, checks: Sequence[Check]) -> Grade:
     return "A" if whole else "B"
 
 
-def _rival(effect: Effect, checks: Sequence[Check], direction: Direction, state: EffectState) -> str:
-    """The explanation that stands against the action, most telling first."""
-    if state == "contrary":
-        return "effect_contrary"
-    failed = {check.name for check in checks if check.passed is False and check.critical}
-    for name, rival in _RIVALS:
+def _rival(effect: Effect, checks: Sequence[Check]) -> str:
+    """The explanation that stands against the action, most telling first.
+
+    Where the step differs from 0, it is what a failed critical check names. Where it does not, the level moved (if it
+    did) with a bad spell before the plan or with everybody else.
+    """
+    failed = {check.name for check in checks if check.passed is False}
+    for name, rival in _ALWAYS_RIVALS:
         if name in failed:
             return rival
+    if effect.p <= ALPHA:
+        for name, rival in _RIVALS:
+            if name in failed:
+                return rival
+    if "trigger" in failed:
+        return "regression_to_the_mean"
     peers = len(effect.comparison.weights) if effect.comparison else 0
     if peers < PEERS_FOR_ATTRIBUTION:
         return "no_comparison"
-    told = {check.name: check for check in checks}
-    if told.get("trigger") and told["trigger"].passed is False:
-        return "regression_to_the_mean"
-    if told.get("common_trend") and told["common_trend"].passed is False:
-        return "common_trend"
-    return "chance"
+    return "common_trend" if "common_trend" in failed else "chance"
 
 
 def adjusted_p(p_values: Sequence[float | None]) -> list[float | None]:

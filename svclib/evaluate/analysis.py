@@ -1,0 +1,286 @@
+"""The outcome evaluation of a department's action plan: did it work, and how sure are we?"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from svclib.catalogue.models import Action, Band, Department, Event, Kpi
+from svclib.evaluate.assess import Assessment, Question, assess, conclude
+from svclib.evaluate.autoregression import NotEstimable
+from svclib.evaluate.effect import Effect, Panel, estimate_effect
+from svclib.evaluate.goal import Direction
+from svclib.evaluate.mix import standardise
+from svclib.evaluate.outcome import ActionOutcome, Avoided, OutcomeEvaluation, Persistence
+from svclib.evaluate.panel import Spine, build_panel, choose_peers
+from svclib.evaluate.pooling import PooledEffect, pool_effects
+from svclib.evaluate.power import FEWEST_AFTER, date_of
+from svclib.evaluate.progress import measure_progress
+from svclib.evaluate.smart import check_smart
+from svclib.evaluate.surroundings import Surroundings, survey_surroundings
+from svclib.evaluate.verdict import Verdict, improvement
+from svclib.evaluate.window import Window
+from svclib.measure.periods import Frequency, Period
+
+DAYS = {"week": 7.0, "month": 30.437, "quarter": 91.31}
+# Verdicts that more periods could still decide.
+_UNDECIDED = frozenset(
+    {"too_early", "too_early_on_track", "too_early_off_track", "inconclusive", "met_not_attributable"}
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an evaluation works on.
+
+    Attributes
+    ----------
+    measures
+        The measures table of all departments up to the period.
+    actions, events
+        Of the whole organisation: peers with an action of their own are no peers.
+    case_rows
+        KPI and number of periods to the department's case slice, for the mix; None without cases.
+    segment_measures
+        KPI and segment to the measures table of that part of the cases, all departments; None without cases.
+    """
+
+    measures: pd.DataFrame
+    kpis: Mapping[str, Kpi]
+    departments: Sequence[Department]
+    actions: Sequence[Action]
+    events: Sequence[Event]
+    period: Period
+    as_of: dt.date
+    dimensions: Mapping[str, Sequence[str]]
+    case_rows: Callable[[Kpi, int], pd.DataFrame] | None = None
+    segment_measures: Callable[[Kpi, Mapping[str, str]], pd.DataFrame] | None = None
+
+    @property
+    def frequency(self) -> Frequency:
+        return self.period.frequency
+
+    def department(self, code: str) -> Department:
+        return next(d for d in self.departments if d.code == code)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """One action, ready to be assessed."""
+
+    action: Action
+    kpi: Kpi
+    panel: Panel
+    spine: Spine
+    surroundings: Surroundings
+    left_out: dict[str, str]
+    question: Question
+
+
+def evaluate_plan(plan: Plan, department: str) -> OutcomeEvaluation:
+    """Evaluate every action of a department; an empty plan gives an evaluation without outcomes."""
+    prepared = [_prepare(plan, action) for action in plan.actions if action.department == department]
+    assessments = [assess(p.panel, p.surroundings.window, p.question) for p in prepared]
+    verdicts = conclude(assessments, [p.question.direction for p in prepared])
+    outcomes = [
+        _outcome(plan, p, assessment, verdict, p_adjusted)
+        for p, assessment, (verdict, p_adjusted) in zip(prepared, assessments, verdicts, strict=True)
+    ]
+    return OutcomeEvaluation(department, plan.period, plan.as_of, tuple(outcomes))
+
+
+def direction_of(kpi: Kpi) -> Direction:
+    """The KPI's good side."""
+    if isinstance(kpi.direction, Band):
+        return (kpi.direction.between[0], kpi.direction.between[1])
+    return kpi.direction
+
+
+def _prepare(plan: Plan, action: Action) -> _Prepared:
+    kpi, own = plan.kpis[action.kpi], plan.department(action.department)
+    peers, left_out = choose_peers(own.peers, own.code, [d.code for d in plan.departments], action, plan.actions)
+    measures = plan.measures
+    if action.segment and plan.segment_measures:
+        measures = plan.segment_measures(kpi, action.segment)
+    panel, spine = build_panel(measures, kpi, own.code, peers, plan.frequency)
+    surroundings = survey_surroundings(spine, action, kpi, plan.actions, plan.events)
+    target = kpi.target_on(action.due)
+    question = Question(
+        direction=direction_of(kpi),
+        target_kind=action.target_type,
+        target_value=action.target_value if action.target_value is not None else (target.value if target else None),
+        baseline=_declared_baseline(spine, action),
+        due_passed=action.due < plan.period.end,
+        actions=surroundings.joint,
+        events=surroundings.events,
+        later_events=surroundings.later_events,
+        common_events=surroundings.common_events,
+        changes=surroundings.changes,
+        standardised=lambda: _standardised(plan, kpi, action, spine, surroundings.window),
+    )
+    if action.target_value is None:
+        question = replace(question, target_kind="level")
+    return _Prepared(action, kpi, panel, spine, surroundings, left_out, question)
+
+
+def _declared_baseline(spine: Spine, action: Action) -> np.ndarray | None:
+    if action.baseline_from is None and action.baseline_to is None:
+        return None
+    first, last = action.baseline_from or dt.date.min, action.baseline_to or action.start
+    pairs = zip(spine.starts, spine.ends, strict=True)
+    mask = np.array([start >= first and end - dt.timedelta(days=1) <= last for start, end in pairs], dtype=bool)
+    return mask if mask.any() else None
+
+
+def _standardised(plan: Plan, kpi: Kpi, action: Action, spine: Spine, window: Window) -> dict[str, np.ndarray]:
+    dimensions = [d for d in plan.dimensions.get(kpi.code, ()) if d not in (action.segment or {})]
+    if (
+        not dimensions
+        or plan.case_rows is None
+        or action.segment
+        or not window.n_after
+        or window.n_before < FEWEST_AFTER
+    ):
+        return {}
+    if kpi.kind not in ("proportion", "rate", "mean", "score"):
+        return {}
+    rows = plan.case_rows(kpi, len(spine.labels))
+    found = {name: standardise(rows, name, spine.labels, window) for name in dimensions}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def _outcome(
+    plan: Plan, p: _Prepared, assessment: Assessment, verdict: Verdict, p_adjusted: float | None
+) -> ActionOutcome:
+    effect, window = assessment.effect, p.surroundings.window
+    comparison = effect.comparison if effect else None
+    closed = plan.department(p.action.department).closed
+    verdict = _settled(verdict, p.action, closed, plan.period)
+    share = effect.estimate / assessment.needed if effect and assessment.needed else None
+    values = p.panel.treated.value
+    return ActionOutcome(
+        action=p.action,
+        kpi=p.kpi,
+        spine=p.spine,
+        surroundings=p.surroundings,
+        assessment=assessment,
+        verdict=verdict,
+        p_adjusted=p_adjusted,
+        peers_left_out=p.left_out | (comparison.left_out if comparison else {}),
+        too_early_until=_until(plan, p, assessment, verdict),
+        progress=measure_progress(p.action, min(plan.as_of, plan.period.next().end - dt.timedelta(days=1))),
+        smart=_smart(plan, p, assessment),
+        share_of_target=share,
+        avoided=_avoided(p, effect),
+        persistence=_persistence(values, effect, window),
+        pooled=_pooled(plan, p, effect),
+        values=values,
+        expected=_expected(values, effect, window),
+        peer_values={code: series.value for code, series in p.panel.peers.items()},
+    )
+
+
+def _settled(verdict: Verdict, action: Action, closed: dt.date | None, period: Period) -> Verdict:
+    """What the calendar decides, whatever the numbers say."""
+    if action.status == "cancelled":
+        return Verdict("not_evaluable", "D", None, "cancelled", "measure_first")
+    if verdict.code == "too_early" and closed and closed < period.end:
+        return Verdict("not_evaluable", "D", None, "department_closed", "measure_first")
+    return verdict
+
+
+def _until(plan: Plan, p: _Prepared, assessment: Assessment, verdict: Verdict) -> dt.date | None:
+    if verdict.code not in _UNDECIDED or assessment.power is None:
+        return None
+    enough = assessment.power.enough
+    if assessment.needed is None:
+        enough = FEWEST_AFTER
+    action = p.action
+    whole = max(action.full_effect or action.start, action.start)
+    first = Period.containing(whole, plan.frequency)
+    begins = first.start if first.start >= whole else first.end
+    until = date_of(enough, begins, DAYS[plan.frequency], p.kpi.maturity)
+    return until if until and until > plan.as_of else None
+
+
+def _smart(plan: Plan, p: _Prepared, assessment: Assessment):
+    target = p.kpi.target_on(p.action.start)
+    whole, due = max(p.action.full_effect or p.action.start, p.action.start), p.action.due
+    periods = 0
+    period = Period.containing(whole, plan.frequency)
+    period = period if period.start >= whole else period.next()
+    while period.end - dt.timedelta(days=1) <= due:
+        periods, period = periods + 1, period.next()
+    return check_smart(
+        p.panel,
+        p.surroundings.window,
+        assessment,
+        direction=p.question.direction,
+        kpi_target=target.value if target else None,
+        responsible=p.action.responsible,
+        segment=bool(p.action.segment),
+        periods_to_judge=periods,
+    )
+
+
+def _avoided(p: _Prepared, effect: Effect | None) -> Avoided | None:
+    """Cases (or events) that the effect moved to the good side over the periods after."""
+    treated, kind = p.panel.treated, p.panel.kind
+    if effect is None or treated.numerator is None or kind not in ("proportion", "rate", "count"):
+        return None
+    after = p.surroundings.window.after & ~np.isnan(treated.value)
+    if kind == "count":
+        cases = float(after.sum())
+    elif treated.denominator is not None:
+        cases = float(treated.denominator[after].sum()) / (p.panel.per if kind == "rate" else 1.0)
+    else:
+        return None
+    bounds = sorted(improvement(x, p.question.direction) * cases for x in (effect.lower, effect.upper))
+    return Avoided(improvement(effect.estimate, p.question.direction) * cases, *bounds)
+
+
+def _persistence(values: np.ndarray, effect: Effect | None, window: Window) -> Persistence | None:
+    """First against last three periods after; None with fewer than six."""
+    if effect is None:
+        return None
+    gap = effect.comparison.gap if effect.comparison else values - np.nanmean(values[window.before])
+    after = gap[window.after & ~np.isnan(gap)]
+    if len(after) < 6:
+        return None
+    level = float(np.nanmean(gap[window.before]))
+    first, last = float(after[:3].mean()) - level, float(after[-3:].mean()) - level
+    return Persistence(first, last, last * effect.estimate > 0 and abs(last) >= 0.5 * abs(effect.estimate))
+
+
+def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.ndarray:
+    """What would be expected without the action: the peers' level, else the level of the time before."""
+    if effect is not None and effect.comparison is not None:
+        return effect.comparison.counterfactual
+    before = values[window.before & ~np.isnan(values)]
+    return np.full(len(values), before.mean() if len(before) else np.nan)
+
+
+def _pooled(plan: Plan, p: _Prepared, effect: Effect | None) -> PooledEffect | None:
+    """The same action in other departments - the same KPI and objective - pooled with this one."""
+    same = [
+        a
+        for a in plan.actions
+        if a.kpi == p.action.kpi and a.objective.strip() == p.action.objective.strip() and a.id != p.action.id
+    ]
+    same = [a for a in same if a.department != p.action.department]
+    if effect is None or not same:
+        return None
+    effects = [effect]
+    for action in same:
+        other = _prepare(replace(plan, case_rows=None), action)
+        try:
+            effects.append(estimate_effect(other.panel, other.surroundings.window))
+        except NotEstimable:
+            continue
+    if len(effects) < 2:
+        return None
+    return pool_effects([e.estimate for e in effects], [e.sd for e in effects])

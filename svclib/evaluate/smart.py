@@ -1,0 +1,143 @@
+"""Is an objective SMART? Each criterion with its reason, before anybody's time is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svclib.evaluate.assess import Assessment
+from svclib.evaluate.effect import Panel
+from svclib.evaluate.goal import Direction
+from svclib.evaluate.verdict import FEWEST_AFTER, FEWEST_BEFORE, improvement
+from svclib.evaluate.window import Window
+
+Criterion = Literal["specific", "measurable", "achievable", "relevant", "time_bound"]
+FEWEST_BASELINE = 6
+# A level counts as reached where it was kept this long.
+KEPT = 3
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SmartCheck:
+    """One criterion: `passed` is None where it cannot be judged; `reason` is a code, `detail` its numbers."""
+
+    criterion: Criterion
+    passed: bool | None
+    reason: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def check_smart(
+    panel: Panel,
+    window: Window,
+    assessment: Assessment,
+    *,
+    direction: Direction,
+    kpi_target: float | None,
+    responsible: str | None,
+    segment: bool,
+    periods_to_judge: int,
+) -> tuple[SmartCheck, ...]:
+    """Check the five criteria.
+
+    Parameters
+    ----------
+    kpi_target
+        The KPI's own target when the action was set up; None without one.
+    responsible
+        Who answers for the action.
+    segment
+        Whether the objective speaks of a part of the cases only.
+    periods_to_judge
+        Whole periods between the full effect and the due date.
+    """
+    goal = assessment.goal
+    return (
+        SmartCheck("specific", responsible is not None, "named" if responsible else "nobody_responsible"),
+        _measurable(assessment),
+        _achievable(panel, window, goal.target, direction),
+        _relevant(goal.target, goal.baseline, direction, kpi_target, segment),
+        _time_bound(assessment, periods_to_judge),
+    )
+
+
+def _measurable(assessment: Assessment) -> SmartCheck:
+    detail = {"periods": assessment.n_before, "needed": FEWEST_BEFORE}
+    if assessment.goal.verdict == "no_target":
+        return SmartCheck("measurable", False, "no_target", detail)
+    if assessment.n_before < FEWEST_BASELINE:
+        return SmartCheck("measurable", False, "no_baseline", detail)
+    return SmartCheck("measurable", True, "baseline", detail)
+
+
+def best_kept(values: FloatArray, direction: Direction) -> float | None:
+    """The best mean of three periods in a row; None with fewer.
+
+    >>> best_kept(np.array([5.0, 4.0, 3.0, 2.0, 9.0]), "decrease")
+    3.0
+    """
+    known = values[~np.isnan(values)]
+    if len(known) < KEPT:
+        return None
+    means = np.convolve(known, np.full(KEPT, 1 / KEPT), mode="valid")
+    return float(means.min() if direction == "decrease" else means.max())
+
+
+def _achievable(panel: Panel, window: Window, target: float | None, direction: Direction) -> SmartCheck:
+    if target is None or isinstance(direction, tuple) or direction == "neutral":
+        return SmartCheck("achievable", None, "no_target")
+    before = window.before
+    own = best_kept(panel.treated.value[before], direction)
+    others = {code: best_kept(series.value[before], direction) for code, series in panel.peers.items()}
+    known = {code: value for code, value in others.items() if value is not None}
+    best = max(known, key=lambda code: improvement(known[code], direction), default=None)
+    detail = {"target": target, "own_best": own, "peer": best, "peer_best": known.get(best or "")}
+    if own is not None and improvement(own - target, direction) >= 0:
+        return SmartCheck("achievable", True, "reached_before", detail)
+    if best is not None and improvement(known[best] - target, direction) >= 0:
+        return SmartCheck("achievable", True, "reached_by_peer", detail)
+    if own is None:
+        return SmartCheck("achievable", None, "no_baseline", detail)
+    return SmartCheck("achievable", False, "never_reached", detail)
+
+
+def _relevant(
+    target: float | None, baseline: float | None, direction: Direction, kpi_target: float | None, segment: bool
+) -> SmartCheck:
+    detail = {"baseline": baseline, "target": target, "kpi_target": kpi_target}
+    if baseline is None or direction == "neutral" or isinstance(direction, tuple):
+        return SmartCheck("relevant", None, "no_baseline", detail)
+    if target is not None and improvement(baseline - target, direction) >= 0:
+        return SmartCheck("relevant", False, "already_reached", detail)
+    if kpi_target is None or segment:
+        return SmartCheck("relevant", True, "improves", detail)
+    off = improvement(baseline - kpi_target, direction) < 0
+    return SmartCheck("relevant", True if off else None, "off_target" if off else "on_target", detail)
+
+
+def _time_bound(assessment: Assessment, periods_to_judge: int) -> SmartCheck:
+    power = assessment.power
+    needed_periods = power.enough if power else None
+    detail = {"periods": periods_to_judge, "fewest": FEWEST_AFTER, "enough": needed_periods}
+    if periods_to_judge < FEWEST_AFTER:
+        return SmartCheck("time_bound", False, "too_few_periods", detail)
+    if power is None:
+        return SmartCheck("time_bound", None, "no_baseline", detail)
+    if power.needed is None:
+        return SmartCheck("time_bound", True, "in_order", detail)
+    if needed_periods is None:
+        return SmartCheck("time_bound", False, "cannot_be_seen", detail)
+    if needed_periods > periods_to_judge:
+        return SmartCheck("time_bound", False, "seen_after_due", detail)
+    return SmartCheck("time_bound", True, "in_order", detail)
+
+
+def passed_all(checks: Sequence[SmartCheck]) -> bool:
+    """Whether no criterion failed."""
+    return not any(check.passed is False for check in checks)

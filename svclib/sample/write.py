@@ -124,13 +124,18 @@ def write_data(folder: Path, span: Span, seed: int) -> dict[str, Any]:
 
 
 def write_params(folder: Path, span: Span) -> None:
-    """Write the eight YAML files and the action plan."""
+    """Write the eight YAML files, their schemas for editors, and the action plan."""
+    from svclib.catalogue.load import json_schemas
     from svclib.sample.plan import write_plan
 
     folder.mkdir(parents=True, exist_ok=True)
     for name in TEMPLATES:
         template = files("svclib.sample").joinpath("params", f"{name}.yaml").read_text(encoding="utf-8")
         (folder / f"{name}.yaml").write_text(fill(template, span), encoding="utf-8", newline="\n")
+    (folder / "schemas").mkdir(exist_ok=True)
+    for name, schema in json_schemas().items():
+        text = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+        (folder / "schemas" / f"{name}.json").write_text(text, encoding="utf-8", newline="\n")
     write_plan(folder / "action_plan.xlsx", span)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from svclib.catalogue.load import Catalogue, load_catalogue
+from svclib.catalogue.catalogue import Catalogue
+from svclib.catalogue.load import load_catalogue
 from svclib.sample import write_sample
 
 STAMPS = ["opened_at", "first_response_at", "resolved_at", "reopened_at"]

@@ -44,15 +44,17 @@ def beta_binomial_tails(
 
 
 def _tails(x: float, n: float, a: float, b: float) -> tuple[float, float]:
-    """Sums over the shorter side of the support, so that a million cases near 0 or 100 % cost little."""
-    if n > 20_000:
-        # The discreteness no longer shows: a beta-normal approximation with the exact mean and variance.
-        mean = n * a / (a + b)
-        sd = np.sqrt(mean * b / (a + b) * (a + b + n) / (a + b + 1))
-        return float(stats.norm.cdf((x + 0.5 - mean) / sd)), float(stats.norm.sf((x - 0.5 - mean) / sd))
-    mass = np.exp(_log_mass(np.arange(round(n) + 1), round(n), a, b))
-    at = int(np.clip(round(x), -1, mass.size))
+    first, mass = _support(n, a, b)
+    at = int(np.clip(round(x) - first, -1, mass.size))
     return float(mass[: at + 1].sum()), float(mass[max(at, 0) :].sum())
+
+
+def _support(n: float, a: float, b: float) -> tuple[int, np.ndarray]:
+    """Probabilities of the counts that matter, and the first of them; what lies 12 sigma away is nothing."""
+    mean = n * a / (a + b)
+    reach = 12 * np.sqrt(mean * b / (a + b) * (a + b + n) / (a + b + 1)) + 30
+    first, last = max(0, int(mean - reach)), min(round(n), int(mean + reach) + 1)
+    return first, np.exp(_log_mass(np.arange(first, last + 1), round(n), a, b))
 
 
 def _log_mass(k: np.ndarray, n: float, a: float, b: float) -> np.ndarray:
@@ -121,13 +123,8 @@ def beta_binomial_quantile(size: float, events: float, cases: float, q: float) -
     >>> beta_binomial_quantile(10, 500, 1000, 0.5)
     5.0
     """
-    a, b = events + 0.5, cases - events + 0.5
-    if size > 20_000:
-        mean = size * a / (a + b)
-        sd = np.sqrt(mean * b / (a + b) * (a + b + size) / (a + b + 1))
-        return float(np.clip(np.round(stats.norm.ppf(q, mean, sd)), 0, size))
-    cdf = np.cumsum(np.exp(_log_mass(np.arange(round(size) + 1), round(size), a, b)))
-    return float(min(np.searchsorted(cdf, q - 1e-12), round(size)))
+    first, mass = _support(size, events + 0.5, cases - events + 0.5)
+    return float(min(first + np.searchsorted(np.cumsum(mass), q - 1e-12), round(size)))
 
 
 def gamma_poisson(events: float, exposure: float, size: np.ndarray | float):

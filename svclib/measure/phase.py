@@ -87,7 +87,7 @@ def chart_phase(data: PhaseData, choice: Choice, kpi: Kpi) -> PhaseChart:
     if strict and not dependent:
         marks = _with_level(marks, step, judged, shown.centre)
     runs = rules.anhoej(rules.sides(judged, middle))
-    law = _next(data, lines, points, choice, kpi)
+    law = _next(data, level, lines, points, choice, kpi, gate)
     return PhaseChart(choice, points, shown, z, p, marks, runs, gate, step, law)
 
 
@@ -186,7 +186,15 @@ def _with_level(
     return [(*codes, code) if i in later else codes for i, codes in enumerate(marks)]
 
 
-def _next(data: PhaseData, lines: Limits, points: int, choice: Choice, kpi: Kpi) -> Predictive | None:
+def _next(
+    data: PhaseData,
+    level: np.ndarray,
+    lines: Limits,
+    points: int,
+    choice: Choice,
+    kpi: Kpi,
+    gate: Autocorrelation,
+) -> Predictive | None:
     known = np.flatnonzero(data.usable)
     if choice.kind in ("run", "g") or not known.size:
         return None
@@ -211,7 +219,13 @@ def _next(data: PhaseData, lines: Limits, points: int, choice: Choice, kpi: Kpi)
     if not np.isfinite(sigma[-1]):
         return None
     # Charts of unequal sizes: the next period is taken to be as large as the recent ones.
-    return _law(centre, float(np.median(lines.sigma[recent])), points, choice)
+    law = _law(centre, float(np.median(lines.sigma[recent])), points, choice)
+    if not gate.fired or law.law != "t":
+        return law
+    away = float(level[known[-1]] - lines.centre[known[-1]])
+    # The rule sets that do not widen their limits still foresee the spread of a dependent process.
+    widen = 1.0 if kpi.rules == "strict" else gate.inflate
+    return replace(law, sigma=law.sigma * widen, phi=min(gate.r1, 0.95), away=away)
 
 
 def _law(centre: float, sigma: float, points: int, choice: Choice) -> Predictive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,9 @@ class Predictive:
         For the count laws: totals of the baseline, and the next period's expected cases (or exposure).
     per
         A rate is shown per this many.
+    phi, away
+        For ``t``: lag-one correlation of neighbouring periods where it is beyond chance (else 0), and how far the
+        latest period lies from the centre. `centre` and `sigma` are those of the process; `ahead` tells the rest.
     """
 
     law: Literal["t", "beta_binomial", "gamma_poisson", "constant"]
@@ -43,6 +46,25 @@ class Predictive:
     cases: float = np.nan
     size: float = np.nan
     per: float = 1.0
+    phi: float = 0.0
+    away: float = 0.0
+
+    def ahead(self, periods: int = 1, season: float = 0.0) -> Predictive:
+        """The distribution so many periods ahead: a dependent process comes back to its centre little by little.
+
+        `season` is added on the judging scale (its difference from the next period's).
+
+        Examples
+        --------
+        >>> law = Predictive("t", 24, centre=0.9, sigma=0.02, phi=0.5, away=0.04)
+        >>> [round(law.ahead(h).centre, 3) for h in (1, 2, 3)], round(law.ahead(1).sigma, 4)
+        ([0.92, 0.91, 0.905], 0.0173)
+        """
+        if self.law != "t":
+            return self
+        pull = self.phi**periods
+        spread = self.sigma * np.sqrt(1 - pull**2)
+        return replace(self, centre=self.centre + season + pull * self.away, sigma=float(spread), phi=0.0, away=0.0)
 
     def at_least(self, target: float) -> float:
         """P(next value >= target).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -114,6 +114,6 @@ def _middle(law: Predictive) -> float:
 
 def _with_season(chart: ControlChart, law: Predictive, ahead: int) -> Predictive:
     """`next` already holds the season of the first period ahead; move on along last year's effects."""
-    if not chart.season_ahead or law.law != "t":
-        return law
-    return replace(law, centre=law.centre + chart.season_ahead[ahead - 1] - chart.season_ahead[0])
+    if not chart.season_ahead:
+        return law.ahead(ahead)
+    return law.ahead(ahead, chart.season_ahead[ahead - 1] - chart.season_ahead[0])

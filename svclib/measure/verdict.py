@@ -166,6 +166,7 @@ def p_meets(chart: ControlChart, target: float | None, direction: str | Band) ->
     law, latest = chart.next, chart.latest
     if law is None or latest is None or latest["signals"] or chart.level_p < ALPHA:
         return None
+    law = law.ahead()
     if isinstance(direction, Band):
         low, high = direction.between
         return float(np.clip(law.at_least(low) + law.at_most(high) - 1, 0, 1))

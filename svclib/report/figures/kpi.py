@@ -45,7 +45,7 @@ def control_chart_figure(finding: KpiFinding) -> Figure:
     Provisional periods are hollow and their line is dotted; missing periods leave a gap; what signals has its own
     shape. Lines are named at their right end.
     """
-    points, kpi = finding.points, finding.kpi
+    points, kpi = _readable(finding), finding.kpi
     figure, axes = new_chart(8.2, 3.5)
     x = np.arange(len(points))
     with drawing():
@@ -59,11 +59,18 @@ def control_chart_figure(finding: KpiFinding) -> Figure:
     period_axis(axes, [*points["period"], *ahead])
     _limit_range(axes, finding, states)
     value_axis(axes, kpi.unit, _tick_decimals(axes, kpi))
-    label_ends(axes, _end_labels(finding, states))
+    label_ends(axes, _end_labels(axes, finding, states))
     mark_events(axes, _events(finding), width=44)
     if not shown:
         note_inside(axes, words.say("state.withheld"))
     return figure
+
+
+def _readable(finding: KpiFinding) -> pd.DataFrame:
+    """The points with limits kept within what is possible; the tables keep what the rule set says."""
+    low, high = finding.chart.possible
+    lines = ["lower", "upper"]
+    return finding.points.assign(**{c: finding.points[c].clip(lower=low, upper=high) for c in lines})
 
 
 def _draw_lines(axes: Axes, x: np.ndarray, points: pd.DataFrame) -> None:
@@ -153,8 +160,8 @@ def _tick_decimals(axes: Axes, kpi: Kpi) -> int | None:
     return kpi.decimals
 
 
-def _end_labels(finding: KpiFinding, states: Sequence[str]) -> list[Label]:
-    points, kpi = finding.points, finding.kpi
+def _end_labels(axes: Axes, finding: KpiFinding, states: Sequence[str]) -> list[Label]:
+    points, kpi = _readable(finding), finding.kpi
     last = points.iloc[-1]
     labels = []
     for column, colour in (("upper", LIMIT), ("centre", INK), ("lower", LIMIT)):
@@ -163,8 +170,10 @@ def _end_labels(finding: KpiFinding, states: Sequence[str]) -> list[Label]:
             labels.append(
                 Label(float(last[column]), words.say(f"kpi.figure.{key}", value=value_of(kpi, last[column])), colour)
             )
-    if finding.chart.constant:
-        labels = labels[1:2]
+    # Lines that lie on each other are named once: by the centre, which says most.
+    bottom, top = axes.get_ylim()
+    middle = last["centre"]
+    labels = [lb for lb in labels if lb.colour == INK or abs(lb.y - middle) > 0.035 * (top - bottom)]
     if np.isfinite(last["target"]):
         source = finding.target.source if finding.target else "agreed"
         key = "target_placeholder" if source == "placeholder" else "target"
@@ -219,7 +228,7 @@ def multiples_figure(findings: Sequence[KpiFinding]) -> Figure:
 
 
 def _small(axes: Axes, finding: KpiFinding) -> None:
-    points, kpi = finding.points.tail(24).reset_index(drop=True), finding.kpi
+    points, kpi = _readable(finding).tail(24).reset_index(drop=True), finding.kpi
     x = np.arange(len(points))
     states = point_states(points, kpi.direction)
     with drawing():

@@ -14,6 +14,7 @@ from svclib.report.words import say
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
+_RARELY = 0.05
 _WEAK_BELOW, _WEAK_P = 24, 0.0027
 
 
@@ -46,7 +47,7 @@ def sentence(finding: KpiFinding) -> str:
         return _unknown(finding)
     parts = [_value(finding), *_against(finding)]
     if state == "common_cause":
-        parts += [say(f"kpi.stable.{finding.verdict.assurance}"), *_next(finding)]
+        parts += [_stable(finding), *_next(finding)]
     else:
         parts += _unstable(finding)
     return " ".join([*parts, *cautions(finding)[:1]])
@@ -78,6 +79,14 @@ def _against(finding: KpiFinding) -> list[str]:
     if finding.target is not None and finding.target.source == "placeholder":
         parts.append(say("kpi.value.placeholder"))
     return parts
+
+
+def _stable(finding: KpiFinding) -> str:
+    judged = finding.verdict
+    p = judged.p_meets_target_next
+    if judged.assurance == "hit_or_miss" and p is not None and not _RARELY < p < 1 - _RARELY:
+        return say(f"kpi.stable.{'mostly_met' if p > 0.5 else 'mostly_missed'}")
+    return say(f"kpi.stable.{judged.assurance}")
 
 
 def _next(finding: KpiFinding) -> list[str]:
@@ -236,7 +245,7 @@ def _forecast(finding: KpiFinding) -> list[str]:
     if found is None or finding.verdict.state == "provisional":
         return []
     low, high = (value_of(kpi, x) for x in (found.lower[0], found.upper[0]))
-    return [say("kpi.forecast.text", low=low, high=high)]
+    return [] if low == high else [say("kpi.forecast.text", low=low, high=high)]
 
 
 def suggestion_text(finding: KpiFinding) -> str:

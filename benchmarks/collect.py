@@ -46,7 +46,7 @@ def by_svclib(folder: Path, file: str) -> int:
     """Collect as an analyst would."""
     import datetime as dt
 
-    from svclib.catalogue.load import Catalogue
+    from svclib.catalogue.catalogue import Catalogue
     from svclib.catalogue.models import Department, Organisation, Source
     from svclib.collect import collect
 

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.check import default_cohort
-from svclib.catalogue.load import Catalogue, load_catalogue
+from svclib.catalogue.load import load_catalogue
 from svclib.catalogue.models import Action, Department, Event, Kpi, Source
 from svclib.collect.collecting import collect
 from svclib.collect.snapshot import Snapshot, open_snapshot
 from svclib.errors import InputRefused, Problem
+from svclib.measure.declaration import Declaration, coverage_of
 from svclib.measure.engine import connect, frame
-from svclib.measure.kpi import Declaration, case_rows, coverage_of, measure_kpis
+from svclib.measure.kpi import case_rows, measure_kpis
 from svclib.measure.periods import Frequency, Period
 from svclib.paths import default_params
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from svclib.catalogue.load import nearest
 from svclib.catalogue.models import SHAPE_COLUMNS, SHAPE_DATE, TIMESTAMPS, Kpi, Source
+from svclib.catalogue.names import nearest
 from svclib.errors import Problem
 
 if TYPE_CHECKING:
-    from svclib.catalogue.load import Catalogue
+    from svclib.catalogue.catalogue import Catalogue
 
 
 def check_catalogue(catalogue: Catalogue) -> list[Problem]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from svclib.catalogue.load import Catalogue
+from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Source
 from svclib.collect import sql
 from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
@@ -208,14 +208,15 @@ def _collect_sources(
 
 @contextmanager
 def _database(work: Path, memory: str) -> Iterator[DuckDBPyConnection]:
-    """A DuckDB of its own for one source, on disk so that memory stays bounded, gone afterwards."""
+    """A DuckDB of its own for one source: in memory up to the limit, then in a folder that is gone afterwards."""
     import duckdb
 
-    with tempfile.TemporaryDirectory(dir=work, prefix="stage-") as folder:
-        config = {"memory_limit": memory, "temp_directory": folder}
-        with duckdb.connect(f"{folder}/stage.duckdb", config=config) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            yield connection
+    with (
+        tempfile.TemporaryDirectory(dir=work, prefix="stage-") as folder,
+        duckdb.connect(config={"memory_limit": memory, "temp_directory": folder}) as connection,
+    ):
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
 
 
 def _collect_source(
@@ -298,7 +299,9 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
     table, quarantine = f"{source.name}.parquet", f"quarantine/{source.name}.csv"
     coverage = f"coverage/{source.name}.parquet"
     # Rows of a database come in no order of their own; then all columns together give one.
-    ties = "_id, rowid" if source_format(source) != "database" else ", ".join(map(sql.name, staged.names))
+    ties = "_id, rowid" if source.explode else "_id"
+    if source_format(source) == "database":
+        ties = ", ".join(map(sql.name, staged.names))
     connection.execute(
         f"COPY (SELECT {final_columns(staged, source)} FROM {staged.table} WHERE _fate = 'kept' "
         f"ORDER BY department, {staged.table}.{sql.name(date_column(source))}, {ties}) TO {sql.text(str(work / table))} "

@@ -72,6 +72,7 @@ class RawTable:
     types: dict[str, str]
     parts: list[Part]
     rejects: list[Reject] = field(default_factory=list)
+    rowid: str = "rowid"  # the column that numbers the rows from 0, through all files
 
     @property
     def rows(self) -> int:
@@ -197,7 +198,14 @@ def load_raw(connection: DuckDBPyConnection, source: Source, files: list[Path], 
 
 def _number_rows(connection: DuckDBPyConnection, source: Source, raw: RawTable) -> RawTable:
     """Fill the columns that are mapped to ``#row``."""
-    for own in (own for own, column in source.columns.items() if column == ROW):
+    numbered = [own for own, column in source.columns.items() if column == ROW]
+    if numbered and raw.rowid != "rowid":  # a view cannot take a column more
+        table = sql.name(f"numbered_{source.name}")
+        connection.execute(
+            f"CREATE TABLE {table} AS SELECT * EXCLUDE ({raw.rowid}) FROM {raw.name} ORDER BY {raw.rowid}"
+        )
+        raw = RawTable(table, raw.types, raw.parts, raw.rejects)
+    for own in numbered:
         connection.execute(f"ALTER TABLE {raw.name} ADD COLUMN {sql.name(own)} VARCHAR")
         for part in raw.parts:
             value = f"{sql.text(Path(part.file).stem + ':')} || (rowid - {part.first} + 1)"
@@ -232,7 +240,7 @@ def pick_columns(wanted: dict[str, str], present: Iterable[str], where: str, fil
     >>> pick_columns({"case_id": "Nr"}, [" Nr "], "sources.yaml:1", "a.csv")
     {'case_id': ' Nr '}
     """
-    from svclib.catalogue.load import nearest
+    from svclib.catalogue.names import nearest
 
     by_name: dict[str, list[str]] = {}
     for column in present:

@@ -18,7 +18,7 @@ from svclib.measure.periods import Frequency, Period
 if TYPE_CHECKING:
     from ibis.backends.sql import SQLBackend
 
-    from svclib.measure.kpi import Declaration
+    from svclib.measure.declaration import Declaration
 
 _UNIT_SECONDS = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _EMPTY = ["value", "numerator", "denominator", "n", "sd", "lower", "upper", "open"]
@@ -184,7 +184,6 @@ def _ratio(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, fr
 
 
 def _count(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
-    kpi, source = declaration.kpi, declaration.source
     groups = _groups(backend, declaration, frequency, "sum(num) as numerator", f"{_numerator(declaration)} as num")
     groups["value"] = groups["n"] = groups["numerator"]
     groups["lower"], groups["upper"] = intervals.poisson_interval(groups["value"])
@@ -214,12 +213,16 @@ def _mean(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, fre
 
 
 def _quantile(backend: SQLBackend, declaration: Declaration, as_of: dt.datetime, frequency: Frequency) -> pd.DataFrame:
-    kpi, source = declaration.kpi, declaration.source
     single = _single(backend, declaration, frequency, f"{_value(declaration)} as value", "value is not null")
 
     def summary(values: np.ndarray) -> dict[str, float]:
-        lower, upper = intervals.quantile_interval(values, kpi.quantile)
-        return {"value": float(np.quantile(values, kpi.quantile)), "n": len(values), "lower": lower, "upper": upper}
+        lower, upper = intervals.quantile_interval(values, declaration.kpi.quantile)
+        return {
+            "value": float(np.quantile(values, declaration.kpi.quantile)),
+            "n": len(values),
+            "lower": lower,
+            "upper": upper,
+        }
 
     return _by_group(single, lambda part: summary(part["value"].to_numpy(float)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from svclib.catalogue.load import nearest
+from svclib.catalogue.names import nearest
 from svclib.errors import InputRefused, Problem
 from svclib.paths import HOME, NOTEBOOKS
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svclib.catalogue.load import nearest
+from svclib.catalogue.names import nearest
 from svclib.errors import InputRefused, Problem
 from svclib.paths import NOTEBOOKS
 from svclib.run.digest import digest_files, digest_json, digest_notebook, digest_requirements, digest_source

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from svclib.catalogue.load import Catalogue
+from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Department, Organisation, Source
 from svclib.collect import Snapshot, collect
 

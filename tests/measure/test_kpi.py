@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from svclib.catalogue.models import Department, Kpi, Source
+from svclib.measure.declaration import Coverage, Declaration, coverage_of
 from svclib.measure.engine import connect
-from svclib.measure.kpi import Coverage, Declaration, coverage_of, measure_kpis
+from svclib.measure.kpi import measure_kpis
 
 AS_OF = dt.datetime(2026, 3, 15)
 COVERAGE = Coverage(dt.date(2026, 1, 1), dt.date(2026, 3, 15))
@@ -176,7 +177,7 @@ def test_weighted_means_of_totals():
     )
     source = {"department": "d", "period": "p"}
     found = measure(
-        rows.assign(kpi="k", **{c: 0.0 for c in ("numerator",)}),
+        rows.assign(kpi="k", **dict.fromkeys(("numerator",), 0.0)),
         "counts",
         kind="mean",
         value="seconds",

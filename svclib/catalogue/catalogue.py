@@ -1,0 +1,78 @@
+"""Everything that `params/` declares, and where each thing is declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from svclib.catalogue.models import (
+    Action,
+    Department,
+    Event,
+    Hypothesis,
+    Kpi,
+    Organisation,
+    RunDefaults,
+    Source,
+    Theme,
+)
+from svclib.catalogue.names import nearest
+from svclib.catalogue.yaml import Document
+from svclib.errors import InputRefused, Problem
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that `params/` declares, checked."""
+
+    folder: Path
+    organisation: Organisation
+    departments: list[Department]
+    sources: list[Source]
+    kpis: list[Kpi]
+    events: list[Event] = field(default_factory=list)
+    hypotheses: list[Hypothesis] = field(default_factory=list)
+    themes: list[Theme] = field(default_factory=list)
+    run: RunDefaults = field(default_factory=RunDefaults)
+    actions: list[Action] = field(default_factory=list)
+    documents: dict[str, Document] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths of sources start from: the parent of `params/`."""
+        return self.folder.parent
+
+    @property
+    def plan_path(self) -> Path | None:
+        """The action plan of the folder, if it has one."""
+        return next(
+            (p for p in (self.folder / "action_plan.xlsx", self.folder / "action_plan.csv") if p.exists()), None
+        )
+
+    def department(self, code: str) -> Department:
+        return _named(self.departments, "code", code, "department")
+
+    def source(self, name: str) -> Source:
+        return _named(self.sources, "name", name, "source")
+
+    def kpi(self, code: str) -> Kpi:
+        return _named(self.kpis, "code", code, "KPI")
+
+    def locate(self, kind: str, name: str, *path: str | int) -> str:
+        """Where something is declared: ``locate("kpis", "csat", "source")`` is ``params/kpis.yaml:31``."""
+        document = self.documents.get(kind)
+        if document is None:
+            return f"{self.folder.name}/{kind}.yaml"
+        for index, entry in enumerate(document.content or []):
+            if isinstance(entry, dict) and name in (entry.get("code"), entry.get("name"), entry.get("title")):
+                return document.at((index, *path))
+        return document.at(())
+
+
+def _named(entries: list[Any], attribute: str, name: str, what: str) -> Any:
+    for entry in entries:
+        if getattr(entry, attribute) == name:
+            return entry
+    known = [getattr(entry, attribute) for entry in entries]
+    raise InputRefused(Problem(f"{what} {name}", "is not declared", nearest(name, known)))

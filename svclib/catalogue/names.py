@@ -1,0 +1,21 @@
+"""The nearest known name to a misspelt one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The cure for a misspelt name: the nearest known one, or all of them where none is near.
+
+    >>> nearest("titel", ["title", "code"])
+    "write 'title'"
+    """
+    known = list(known)
+    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    if close:
+        return f"write '{close[0]}'"
+    if not known:
+        return "none is declared"
+    return "known: " + ", ".join(known[:25]) + (", ..." if len(known) > 25 else "")

@@ -199,10 +199,12 @@ class Zygote:
         connection.settimeout(None)
         return ForkedProcess(connection, answer["pid"])
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether it still runs and svclib's source is what it was when it was imported."""
-        return self.process.poll() is None and self.stamp == source_stamp()
+    def retire(self) -> None:
+        """Fork no more, and leave when the last kernel has ended."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(5)
+            connection.connect(self.path)
+            connection.sendall(b'{"retire": true}\n')
 
     def close(self) -> None:
         """End it with all its kernels."""
@@ -224,10 +226,20 @@ def can_fork() -> bool:
 
 
 class SharedZygote:
-    """A zygote that is started on first use and replaced when it died or svclib's source changed."""
+    """A zygote that is started on first use and replaced when it died or, if asked, when svclib's source changed.
 
-    def __init__(self, modules: Sequence[str] = STACK) -> None:
+    Parameters
+    ----------
+    modules
+        What it imports.
+    follow_source
+        For JupyterLab, which outlives edits: kernels that run stay with the old zygote, new ones get a new one. A
+        batch keeps to the source that it began with, which is the one that its reports name.
+    """
+
+    def __init__(self, modules: Sequence[str] = STACK, *, follow_source: bool = False) -> None:
         self.modules = modules
+        self.follow_source = follow_source
         self._lock = threading.Lock()
         self._zygote: Zygote | None = None
         self._failures = 0
@@ -242,9 +254,12 @@ class SharedZygote:
             Called while a new zygote imports.
         """
         with self._lock:
-            if self._zygote is not None and self._zygote.is_fresh:
-                return self._zygote
-            self._close()
+            zygote = self._zygote
+            if zygote is not None and zygote.process.poll() is None:
+                if not self.follow_source or zygote.stamp == source_stamp():
+                    return zygote
+                zygote.retire()
+            self._zygote = None
             if self._failures < 3 and can_fork():
                 try:
                     folder = self._exit.enter_context(private_folder())
@@ -255,15 +270,13 @@ class SharedZygote:
             return self._zygote
 
     def close(self) -> None:
+        """End every zygote with its kernels."""
         with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        self._zygote = None
-        self._exit.close()
+            self._zygote = None
+            self._exit.close()
 
 
-_SHARED = SharedZygote()
+_SHARED = SharedZygote(follow_source=True)
 atexit.register(_SHARED.close)
 
 
@@ -306,10 +319,17 @@ class ForkedProvisioner(ColdProvisioner):
         process = self.process
         status = await super().poll()
         if isinstance(process, ForkedProcess) and status is not None:
-            self.peak_mb, self.cpu_seconds = process.usage.get("peak_mb"), process.usage.get("cpu_seconds")
+            self.cpu_seconds = process.usage.get("cpu_seconds")
+            self.peak_mb = max(self.peak_mb or 0.0, process.usage.get("peak_mb", 0.0))
             if process.lost:
                 self.status = None
         return status
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kill it, and note what memory was its own: pages that it wrote to are no longer shared."""
+        if isinstance(self.process, ForkedProcess) and self.process.poll() is None:
+            self.peak_mb = private_mb(self.process.pid)
+        await super().kill(restart)
 
     async def wait(self) -> int | None:
         """Wait for the end without the tenth of a second that jupyter sleeps between two looks."""
@@ -319,6 +339,15 @@ class ForkedProvisioner(ColdProvisioner):
             await asyncio.sleep(0.003)
         status, self.process = self.process.returncode, None
         return status
+
+
+def private_mb(pid: int) -> float:
+    """Memory that a process shares with nobody, in MB; 0 where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return round(sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024, 1)
 
 
 def _kernel_arguments(cmd: Sequence[str]) -> list[str] | None:

@@ -35,6 +35,7 @@ class _Kernel:
     connection: socket.socket
     pid: int = 0
     running: bool = False
+    resident: int = 0
     inbox: bytes = b""
 
 
@@ -44,6 +45,7 @@ class _State:
     selector: selectors.BaseSelector
     wakeup: tuple[int, int]
     kernels: dict[int, _Kernel] = field(default_factory=dict)  # by the file number of their connection
+    retired: bool = False
 
 
 def import_stack(modules: list[str]) -> list[str]:
@@ -97,7 +99,7 @@ def serve(path: str) -> None:
     state = _State(listener, selectors.DefaultSelector(), (read_end, write_end))
     for source in (listener, read_end, 0):
         state.selector.register(source, selectors.EVENT_READ)
-    while _turn(state):
+    while _turn(state) and not (state.retired and not any(kernel.running for kernel in state.kernels.values())):
         pass
     for kernel in state.kernels.values():
         _kill(kernel)
@@ -136,7 +138,9 @@ def _hear(state: _State, kernel: _Kernel) -> None:
     *lines, kernel.inbox = (kernel.inbox + data).split(b"\n")
     for line in lines:
         request = json.loads(line)
-        if "signal" in request:
+        if "retire" in request:
+            state.retired = True  # no more forks; we leave with the last kernel
+        elif "signal" in request:
             _send_signal(kernel, request["signal"])
         else:
             _fork(state, kernel, request)
@@ -157,7 +161,7 @@ def _fork(state: _State, kernel: _Kernel, request: dict[str, Any]) -> None:
             status = leaving.code if isinstance(leaving.code, int) else 0
         finally:
             os._exit(status)
-    kernel.pid, kernel.running = pid, True
+    kernel.pid, kernel.running, kernel.resident = pid, True, _resident_kb(pid)
     _answer(kernel, {"pid": pid})
 
 
@@ -175,15 +179,23 @@ def _reap(state: _State) -> None:
                 # the leader is gone but its children may live on in its group, whose number stays theirs
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, signal.SIGKILL)
-                _answer(kernel, {"status": os.waitstatus_to_exitcode(status), **_usage(usage)})
+                _answer(kernel, {"status": os.waitstatus_to_exitcode(status), **_usage(usage, kernel.resident)})
                 _forget(state, kernel)
 
 
-def _usage(usage: resource.struct_rusage) -> dict[str, float]:
-    """Processor seconds of a kernel, and its peak of memory beyond what it shares with us."""
+def _resident_kb(pid: int) -> int:
+    """Memory that a fresh child shares with us; what it takes later is its own."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() // 1024
+    except (OSError, ValueError):
+        return 0
+
+
+def _usage(usage: resource.struct_rusage, resident_kb: int) -> dict[str, float]:
+    """Processor seconds of a kernel, and the growth of its memory since the fork."""
     unit = 1 if sys.platform == "darwin" else 1024
-    shared = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    own = max(0, usage.ru_maxrss - shared) * unit / 2**20
+    own = max(0, usage.ru_maxrss * unit - resident_kb * 1024) / 2**20
     return {"cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3), "peak_mb": round(own, 1)}
 
 

@@ -195,19 +195,34 @@ def test_the_parent_gone_everything_is_gone(tmp_path):
     wait_for(lambda: not any(map(is_running, pids)), 5)
 
 
-def test_changed_source_is_never_forked_from(monkeypatch):
-    shared = SharedZygote(["json"])
+def test_changed_source_is_never_forked_from(runtime, tmp_path, monkeypatch):
+    """JupyterLab outlives edits. Kernels that run go on with the old source, the next one has the new."""
+    shared = SharedZygote(["json"], follow_source=True)
     try:
         first = shared.get()
+        kernel = first.fork(["-f", str(tmp_path / "k.json")], dict(os.environ), str(tmp_path))
         assert shared.get() is first
         monkeypatch.setattr("svclib.run.warm.source_stamp", lambda: "edited")
         second = shared.get()
         assert second is not first
-        assert first.process.poll() is not None
-        monkeypatch.setattr(second, "stamp", "edited")
         assert shared.get() is second
+        assert kernel.poll() is None
+        assert first.process.poll() is None
+        kernel.kill()
+        assert kernel.wait(5) == -signal.SIGKILL
+        assert first.process.wait(5) == 0
     finally:
-        monkeypatch.undo()
+        shared.close()
+    assert second.process.poll() is not None
+
+
+def test_a_batch_keeps_to_the_source_it_began_with(monkeypatch):
+    shared = SharedZygote(["json"])
+    try:
+        first = shared.get()
+        monkeypatch.setattr("svclib.run.warm.source_stamp", lambda: "edited")
+        assert shared.get() is first
+    finally:
         shared.close()
 
 

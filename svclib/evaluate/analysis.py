@@ -28,9 +28,7 @@ from svclib.measure.periods import Frequency, Period
 
 DAYS = {"week": 7.0, "month": 30.437, "quarter": 91.31}
 # Verdicts that more periods could still decide.
-_UNDECIDED = frozenset(
-    {"too_early", "too_early_on_track", "too_early_off_track", "inconclusive", "met_not_attributable"}
-)
+_UNDECIDED = frozenset({"too_early", "inconclusive", "met_not_attributable"})
 
 
 @dataclass(frozen=True)
@@ -178,9 +176,8 @@ def _outcome(
         avoided=_avoided(p, effect),
         persistence=_persistence(values, effect, window),
         pooled=_pooled(plan, p, effect),
-        values=values,
+        values=values if p.panel.treated.withheld is None else np.where(p.panel.treated.withheld, np.nan, values),
         expected=_expected(values, effect, window),
-        peer_values={code: series.value for code, series in p.panel.peers.items()},
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svclib.evaluate.autoregression import NotEstimable
+from svclib.evaluate.autoregression import Ar1Fit, NotEstimable
 from svclib.evaluate.checks import (
     Check,
     check_common_trend,
@@ -193,21 +193,27 @@ def _power(panel: Panel, window: Window, effect: Effect | None, needed: float | 
         fit = effect.fit
         inflation = effect.comparison.inflation if effect.comparison else 1.0
     else:
-        fit, inflation = _noise_of_the_past(panel, window)
+        fit, inflation, _ = noise_of_the_past(panel, window)
     return plan_power(fit, before.tolist(), ramp=int(window.ramp.sum()), needed=needed, inflation=inflation)
 
 
-def _noise_of_the_past(panel: Panel, window: Window):
-    """Pretend that the last third of the past were the time after: its noise is what a later evaluation will meet."""
+def noise_of_the_past(panel: Panel, window: Window) -> tuple[Ar1Fit, float, int]:
+    """Pretend that the last third of the past were the time after: its noise is what a later evaluation will meet.
+
+    Returns
+    -------
+    The fit, the inflation from the peers' scatter, and how many peers carry it.
+    """
     before = np.flatnonzero(window.before)
     split = before[len(before) - max(len(before) // 3, 2)]
     position = np.arange(len(window.before))
     pretended = Window(window.before & (position < split), window.ramp & False, window.before & (position >= split))
     try:
         effect = estimate_effect(panel, pretended)
-        return effect.fit, effect.comparison.inflation if effect.comparison else 1.0
     except NotEstimable:
-        return fit_series(panel.treated.value, pretended, panel.per_year), 1.0
+        return fit_series(panel.treated.value, pretended, panel.per_year), 1.0, 0
+    comparison = effect.comparison
+    return effect.fit, comparison.inflation if comparison else 1.0, len(comparison.weights) if comparison else 0
 
 
 def conclude(assessments: Sequence[Assessment], directions: Sequence[Direction]) -> list[tuple[Verdict, float | None]]:

@@ -72,12 +72,13 @@ class Series:
     """One department's KPI on the spine; all (periods,), NaN where missing or not mature.
 
     `numerator` and `denominator` are the counts behind proportions, counts and rates (a rate's `value` is
-    per x numerator / denominator).
+    per x numerator / denominator). `withheld` marks periods whose value may enter an estimate and never be shown.
     """
 
     value: FloatArray
     numerator: FloatArray | None = None
     denominator: FloatArray | None = None
+    withheld: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,6 @@ class ActionOutcome:
     pooled: PooledEffect | None
     values: np.ndarray = field(repr=False)
     expected: np.ndarray = field(repr=False)
-    peer_values: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def frame(self) -> pd.DataFrame:
         """The series behind the figure: period, side of the window, value, expected without the action."""
@@ -125,6 +124,8 @@ def record_of(outcome: ActionOutcome) -> dict[str, Any]:
     record = {
         "id": action.id,
         "kpi": action.kpi,
+        "kpi_title": outcome.kpi.title,
+        "responsible": action.responsible,
         "objective": action.objective,
         "status": action.status,
         "start": action.start,
@@ -153,6 +154,7 @@ def record_of(outcome: ActionOutcome) -> dict[str, Any]:
         "grade": verdict.grade,
         "rival": verdict.rival,
         "next_step": verdict.next_step,
+        "outlook": verdict.outlook,
         "too_early_until": outcome.too_early_until,
     }
     return plain(record)
@@ -163,6 +165,7 @@ def _progress(progress: Progress) -> dict[str, Any]:
         "state": progress.code,
         "done": progress.done,
         "total": progress.total,
+        "share": progress.done / progress.total if progress.total else None,
         "expected": progress.expected,
         "forecast_end": progress.forecast_end,
         "days_beyond_due": progress.days_beyond_due,

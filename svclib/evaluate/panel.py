@@ -80,7 +80,7 @@ def _series(rows: pd.DataFrame, kpi: Kpi) -> Series:
         return Series(columns[0])
     if kpi.kind == "count" and np.isnan(columns[1]).all():
         columns[1] = columns[0]
-    return Series(*columns)
+    return Series(columns[0], columns[1], columns[2], rows["status"].eq("withheld").to_numpy(dtype=bool))
 
 
 def choose_peers(

@@ -79,7 +79,7 @@ def _measurable(assessment: Assessment) -> SmartCheck:
 def best_kept(values: FloatArray, direction: Direction) -> float | None:
     """The best mean of three periods in a row; None with fewer.
 
-    >>> best_kept(np.array([5.0, 4.0, 3.0, 2.0, 9.0]), "decrease")
+    >>> round(best_kept(np.array([5.0, 4.0, 3.0, 2.0, 9.0]), "decrease"), 6)
     3.0
     """
     known = values[~np.isnan(values)]

@@ -14,13 +14,15 @@ from svclib.evaluate.goal import Direction, Goal
 
 VerdictCode = Literal[
     "met_attributable", "met_not_attributable", "met_despite", "improved_target_missed", "not_met", "worsened",
-    "inconclusive", "too_early", "too_early_on_track", "too_early_off_track", "not_evaluable",
+    "inconclusive", "too_early", "not_evaluable",
 ]  # fmt: skip
+Outlook = Literal["on_track", "off_track"]
 EffectState = Literal["attributable", "not_attributable", "contrary"]
 Grade = Literal["A", "B", "C", "D"]
 NextStep = Literal["sustain", "extend", "adjust", "stop", "wait", "sustain_and_compare", "measure_first"]
 
 ALPHA = 0.05
+_LOST = 0.05
 FEWEST_BEFORE, FEWEST_AFTER = 12, 3
 PEERS_FOR_ATTRIBUTION = 3
 _GRADE_A = {"before": 24, "after": 6, "peers": 5}
@@ -43,8 +45,6 @@ _NEXT: dict[str, NextStep] = {
     "worsened": "stop",
     "inconclusive": "wait",
     "too_early": "wait",
-    "too_early_on_track": "wait",
-    "too_early_off_track": "adjust",
     "not_evaluable": "measure_first",
 }
 
@@ -63,6 +63,8 @@ class Verdict:
         The explanation that was not ruled out; None where the effect is attributable.
     next_step
         Proposed from the verdict.
+    outlook
+        Of an action that is not due yet, where the data already point one way.
     """
 
     code: VerdictCode
@@ -70,6 +72,7 @@ class Verdict:
     effect_state: EffectState | None
     rival: str | None
     next_step: NextStep
+    outlook: Outlook | None = None
 
 
 def improvement(value: float, direction: Direction) -> float:
@@ -123,10 +126,10 @@ def judge(
         return Verdict(code, "D", None, "too_few_periods", _NEXT[code])
     state = effect_state(effect, checks, direction, p_adjusted if p_adjusted is not None else effect.p)
     code = _TABLE[(_row(goal), state)]
-    if code == "too_early" and _points(effect, goal, direction):
-        code = _points(effect, goal, direction) or code
-    rival = None if state == "attributable" or code == "not_met" else _rival(effect, checks)
-    return Verdict(code, grade(effect, checks), state, rival, _NEXT[code])
+    rival = None if state == "attributable" or code == "not_met" else _rival(effect, checks, state)
+    outlook = _outlook(effect, goal, direction, state) if code == "too_early" else None
+    step: NextStep = "adjust" if outlook == "off_track" else _NEXT[code]
+    return Verdict(code, grade(effect, checks), state, rival, step, outlook)
 
 
 _TABLE: dict[tuple[str, EffectState], VerdictCode] = {
@@ -136,9 +139,9 @@ _TABLE: dict[tuple[str, EffectState], VerdictCode] = {
     ("not_met", "attributable"): "improved_target_missed",
     ("not_met", "not_attributable"): "not_met",
     ("not_met", "contrary"): "worsened",
-    ("open", "attributable"): "too_early_on_track",
+    ("open", "attributable"): "too_early",
     ("open", "not_attributable"): "too_early",
-    ("open", "contrary"): "too_early_off_track",
+    ("open", "contrary"): "too_early",
     ("inconclusive", "attributable"): "inconclusive",
     ("inconclusive", "not_attributable"): "inconclusive",
     ("inconclusive", "contrary"): "worsened",
@@ -149,11 +152,13 @@ def _row(goal: Goal) -> str:
     return "inconclusive" if goal.verdict == "no_target" else goal.verdict
 
 
-def _points(effect: Effect, goal: Goal, direction: Direction) -> VerdictCode | None:
-    """An open goal whose level is already improbable to end beyond the target is off track."""
-    if goal.probability is not None and goal.probability <= 0.05 and improvement(effect.estimate, direction) < 0:
-        return "too_early_off_track"
-    return None
+def _outlook(effect: Effect, goal: Goal, direction: Direction, state: EffectState) -> Outlook | None:
+    """On track with an effect, off track with a contrary one or where the level is hardly going to be beyond."""
+    if state == "attributable":
+        return "on_track"
+    backwards = improvement(effect.estimate, direction) < 0
+    lost = goal.probability is not None and goal.probability <= _LOST and backwards
+    return "off_track" if state == "contrary" or lost else None
 
 
 def grade(effect: Effect, checks: Sequence[Check]) -> Grade:
@@ -172,7 +177,7 @@ def grade(effect: Effect, checks: Sequence[Check]) -> Grade:
     return "A" if whole else "B"
 
 
-def _rival(effect: Effect, checks: Sequence[Check]) -> str:
+def _rival(effect: Effect, checks: Sequence[Check], state: EffectState) -> str | None:
     """The explanation that stands against the action, most telling first.
 
     Where the step differs from 0, it is what a failed critical check names. Where it does not, the level moved (if it
@@ -186,6 +191,8 @@ def _rival(effect: Effect, checks: Sequence[Check]) -> str:
         for name, rival in _RIVALS:
             if name in failed:
                 return rival
+    if state == "contrary":
+        return None
     if "trigger" in failed:
         return "regression_to_the_mean"
     peers = len(effect.comparison.weights) if effect.comparison else 0

@@ -1,0 +1,70 @@
+"""Before a plan starts: which change of a KPI could be seen, and after how many periods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from svclib.catalogue.models import Kpi
+from svclib.evaluate.analysis import Plan, direction_of
+from svclib.evaluate.assess import noise_of_the_past
+from svclib.evaluate.panel import build_panel
+from svclib.evaluate.power import PowerPlan, plan_power
+from svclib.evaluate.verdict import improvement
+from svclib.evaluate.window import Window
+
+_RECENT = 12
+FEWEST = 12
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What a plan that starts now could show.
+
+    Attributes
+    ----------
+    level
+        Mean of the latest twelve periods.
+    target
+        The KPI's target now; `gap` is the way to it (None where there is none or it is reached).
+    power
+        None with fewer than twelve periods: no plan could be judged.
+    """
+
+    kpi: Kpi
+    level: float | None
+    target: float | None
+    gap: float | None
+    periods: int
+    peers: int
+    power: PowerPlan | None
+
+
+def plan_ahead(plan: Plan, department: str, kpi: Kpi, *, change: float | None = None) -> Planning:
+    """Power of a plan on this KPI that starts after the report's period.
+
+    Parameters
+    ----------
+    change
+        The change one has in mind, in the KPI's units; the gap to the target where left out.
+    """
+    own = plan.department(department)
+    codes = [d.code for d in plan.departments if d.code != department] if own.peers == "auto" else own.peers
+    panel, _ = build_panel(plan.measures, kpi, department, codes, plan.frequency)
+    known = ~np.isnan(panel.treated.value)
+    window = Window(known, np.zeros_like(known), np.zeros_like(known))
+    recent = panel.treated.value[known][-_RECENT:]
+    level = float(recent.mean()) if len(recent) else None
+    declared = kpi.target_on(plan.period.end)
+    target = declared.value if declared else None
+    gap = None
+    if level is not None and target is not None and improvement(target - level, direction_of(kpi)) > 0:
+        gap = target - level
+    power = None
+    if window.n_before >= FEWEST:
+        fit, inflation, peers = noise_of_the_past(panel, window)
+        needed = change if change is not None else gap
+        power = plan_power(fit, np.flatnonzero(known).tolist(), needed=needed, inflation=inflation)
+        return Planning(kpi, level, target, gap, window.n_before, peers, power)
+    return Planning(kpi, level, target, gap, window.n_before, len(panel.peers), power)

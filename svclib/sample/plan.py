@@ -141,8 +141,8 @@ ROWS: tuple[_Row, ...] = (
     _Row(
         "A-2026-02", "D01", "escalation_rate",
         "Since September login cases in the chat are passed up far more often.",
-        "Bring the escalation rate of customer support back to 11 % or less.",
-        "Digital channels", "in progress", ((-14, 0), (-2, 30)), ("level", 0.11), (0, 1), (0, 4), (1, 0), (5, 30),
+        "Escalate no more than 12 % of the login cases in the chat.",
+        "Digital channels", "in progress", ((-14, 0), (-2, 30)), ("level", 0.12), (0, 1), (0, 4), (1, 0), (5, 30),
         (
             _Step("Hand logins to a person after one failed try", "Digital channels", (0, 4), (0, 24), (0, 26)),
             _Step("Teach the assistant the ten commonest login faults", "Digital channels", (0, 18), (1, 27)),

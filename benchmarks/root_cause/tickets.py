@@ -108,7 +108,9 @@ def simulate(design: Design, seed: int) -> Month:
     return Month(pd.concat(frames, ignore_index=True), causes, shift > 0)
 
 
-def _outcomes(rng: np.random.Generator, design: Design, codes: np.ndarray, eta: np.ndarray, shift: np.ndarray) -> pd.DataFrame:
+def _outcomes(
+    rng: np.random.Generator, design: Design, codes: np.ndarray, eta: np.ndarray, shift: np.ndarray
+) -> pd.DataFrame:
     names = {DIMENSIONS[d]: np.char.add(DIMENSIONS[d][:2], codes[:, d].astype(str)) for d in range(len(DIMENSIONS))}
     frame = pd.DataFrame(names)
     size = len(codes)

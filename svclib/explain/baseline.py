@@ -202,7 +202,9 @@ def _first_guess(y: np.ndarray, n: np.ndarray, total: float, family: Family) -> 
     """Every leaf's own level, with one bad case's worth of the total mixed in."""
     if family == "gaussian":
         return np.full(len(y), total)
-    total = float(np.clip(total, 0.5 / n.sum(), 1 - 0.5 / n.sum())) if family == "binomial" else max(total, 0.5 / n.sum())
+    total = (
+        float(np.clip(total, 0.5 / n.sum(), 1 - 0.5 / n.sum())) if family == "binomial" else max(total, 0.5 / n.sum())
+    )
     weight = 1 / total
     level = (y + 1) / (n + weight)
     return np.asarray(logit(np.minimum(level, 1 - 1e-6)) if family == "binomial" else np.log(level))
@@ -267,11 +269,13 @@ def _swing(
         grams.append((effects.matrix.T @ effects.matrix.multiply(weight[:, None]).tocsr()).toarray())
     gram = np.stack(grams)
     # The baseline has seen these periods: what it took of their swing is put back.
-    fitted = np.array([np.mean(1 - np.diag(covariance)[effects.group == g] / max(variance[g], 1e-12)) for g in range(effects.groups)])
+    fitted = np.array(
+        [np.mean(1 - np.diag(covariance)[effects.group == g] / max(variance[g], 1e-12)) for g in range(effects.groups)]
+    )
     fitted[0] = 1.0
     kept = 1 - np.clip(fitted, 0, 1) / periods
     swing = start.copy()
-    for _ in range(15):
+    for _ in range(8):
         inverse = np.linalg.inv(gram + np.diag(1 / swing[effects.depth][effects.group]))
         b = np.einsum("tij,tj->ti", inverse, score)
         spread = np.einsum("tjj->tj", inverse)

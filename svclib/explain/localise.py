@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 
 import numpy as np
 
@@ -76,6 +77,8 @@ class Localisation:
     folded: dict[str, int]
     periods_used: int
     swing: tuple[float, ...]
+    field: Field = dataclass_field(repr=False, compare=False)
+    table: CrossTable = dataclass_field(repr=False, compare=False)
 
 
 def localise(
@@ -129,6 +132,8 @@ def localise(
         folded=table.folded,
         periods_used=int((table.exposure[:-1].sum(axis=1) > 0).sum()) if history is None else int(history.sum()),
         swing=tuple(float(s) for s in baseline.swing[np.unique(baseline.effects.depth, return_index=True)[1]]),
+        field=field,
+        table=table,
     )
 
 

@@ -82,7 +82,9 @@ def _covariance_with(field: Field, info: np.ndarray, own: np.ndarray, chosen: tu
     return field.segments.leaves @ picked.T + ratio[:, None] * field.shared[:, list(chosen)] * ratio[None, list(chosen)]
 
 
-def signed_root(observed: np.ndarray, expected: np.ndarray, held: np.ndarray, family: Family, info: np.ndarray) -> np.ndarray:
+def signed_root(
+    observed: np.ndarray, expected: np.ndarray, held: np.ndarray, family: Family, info: np.ndarray
+) -> np.ndarray:
     """Signed root of the deviance of totals against their expectation; standard normal under the null.
 
     Examples
@@ -158,7 +160,9 @@ def simulate_null(field: Field, replicates: int, rng: np.random.Generator) -> np
     p = len(base.error)
     root = np.linalg.cholesky(base.error + 1e-12 * np.trace(base.error) / p * np.eye(p))
     noise = base.effects.matrix @ (root @ rng.standard_normal((p, replicates)))
-    noise = noise * base.shrink[:, None] + np.sqrt(base.leaf_error)[:, None] * rng.standard_normal((len(base.eta), replicates))
+    noise = noise * base.shrink[:, None] + np.sqrt(base.leaf_error)[:, None] * rng.standard_normal(
+        (len(base.eta), replicates)
+    )
     n = field.exposure[:, None]
     mean = mean_of(base.eta[:, None] + noise - _convexity(base)[:, None], base.family)
     if base.family == "binomial":

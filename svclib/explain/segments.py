@@ -57,7 +57,9 @@ def list_segments(
                 where.append(name)
                 rows.append(member)
     member = np.array(rows)
-    return Segments(tuple(where), np.array([len(w) for w in where]), sparse.csr_array(member.astype(float)), member, same)
+    return Segments(
+        tuple(where), np.array([len(w) for w in where]), sparse.csr_array(member.astype(float)), member, same
+    )
 
 
 def _cells(

@@ -91,7 +91,9 @@ def slice_cases(
         return CaseSlice(frame, tuple(dimensions), "count", "poisson", worse, worse)
     if kpi.kind == "rate":
         numbers = rows[["num", "den"]].astype(float)
-        frame = rows[keep].assign(num=numbers["num"], den=numbers["den"], scan_num=numbers["num"], scan_den=numbers["den"])
+        frame = rows[keep].assign(
+            num=numbers["num"], den=numbers["den"], scan_num=numbers["num"], scan_den=numbers["den"]
+        )
         frame = frame[np.isfinite(frame["num"]) & (frame["den"] > 0)]
         return CaseSlice(frame, tuple(dimensions), "rate", "poisson", worse, worse, kpi.per)
     if kpi.kind == "proportion" or (kpi.kind == "score" and (kpi.scale is None or kpi.scale.measure == "csat")):
@@ -217,9 +219,11 @@ def leaf_cases(piece: CaseSlice, table: CrossTable, current: str) -> np.ndarray:
         return table.exposure[-1]
     rows = piece.rows[piece.rows["period"] == current].assign(one=1.0)
     frames = [dict(zip(values, range(len(values)), strict=True)) for values in table.values]
-    codes = np.column_stack(
-        [_coded(rows[d], frame) for d, frame in zip(table.dimensions, frames, strict=True)]
-    ) if table.dimensions else np.zeros((len(rows), 0), dtype=int)
+    codes = (
+        np.column_stack([_coded(rows[d], frame) for d, frame in zip(table.dimensions, frames, strict=True)])
+        if table.dimensions
+        else np.zeros((len(rows), 0), dtype=int)
+    )
     index = {tuple(code): i for i, code in enumerate(table.codes.tolist())}
     counts = np.zeros(table.leaves)
     for code in codes.tolist():

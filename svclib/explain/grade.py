@@ -1,0 +1,115 @@
+"""How strong the evidence is (A to D), and the row that the action plan could take from it."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+from svclib.explain.localise import Segment
+from svclib.explain.question import Question
+from svclib.explain.segments import Where
+from svclib.measure.periods import Period
+
+Grade = Literal["A", "B", "C", "D"]
+MONTHS_TO_IMPROVE = 6
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A grade and what it rests on.
+
+    Attributes
+    ----------
+    grade : A: the segment is beyond doubt (adjusted p < .01, stability >= .8), the onset meets a declared event or a
+        change of the process, and the period before, or the peers, say the same. B: adjusted p < .05, stability >= .6; for
+        a general shift, its own test, a dated onset and an event. C: what contributed is known exactly or the shift is
+        beyond chance, but nothing says where it comes from. D: hypotheses only.
+    for_, against : codes of what speaks for and against it.
+    """
+
+    grade: Grade
+    for_: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+def grade_evidence(
+    answer: str, question: Question, best: Segment | None, *, general_p: float, replicated: bool | None, process: bool
+) -> Evidence:
+    """Grade the answer of a gap.
+
+    Parameters
+    ----------
+    replicated : the segment was also beyond its baseline in the period before (None: the onset is the current period).
+    process : a part of the process changed beyond chance.
+    """
+    event = any(e.near_onset for e in question.events)
+    dated = question.onset is not None and question.onset.method == "change_point"
+    holds = {
+        "segment_sure": best is not None and best.p_adjusted < 0.01,
+        "segment_significant": best is not None and best.p_adjusted < 0.05,
+        "stable": best is not None and best.stability >= 0.8,
+        "onset_dated": dated,
+        "event_near": event,
+        "process_changed": process,
+        "replicated": replicated is True,
+        "peers_agree": question.peers == "worse",
+        "general_beyond_chance": answer in ("general", "local_and_general") and general_p < 0.01,
+    }
+    grade: Grade = "D"
+    if answer in ("local", "local_and_general") and best is not None:
+        sure = holds["segment_sure"] and holds["stable"]
+        linked = (event or process) and question.onset is not None
+        grade = "A" if sure and linked and (replicated or holds["peers_agree"]) else "B"
+    elif answer == "general":
+        grade = "B" if holds["general_beyond_chance"] and dated and event else "C"
+    elif answer in ("mix", "volume", "rate_unlocated"):
+        grade = "C"
+    relevant = [code for code in holds if not (answer in ("mix", "volume") and code.startswith(("segment", "stable")))]
+    missing = tuple(
+        code for code in ("onset_dated", "event_near", "replicated") if not holds[code] and code in relevant
+    )
+    return Evidence(grade, tuple(code for code in relevant if holds[code]), missing)
+
+
+@dataclass(frozen=True)
+class DraftAction:
+    """A row for the action plan, its figures filled in and everything that people decide left empty.
+
+    `target_source` says what the target rests on: ``agreed`` (the KPI's target in force) or ``usual`` (the level before).
+    `gain` is what the KPI would be if the segment were at its baseline again.
+    """
+
+    kpi: str
+    segment: Where
+    baseline_from: dt.date
+    baseline_to: dt.date
+    baseline: float | None
+    current: float | None
+    target: float | None
+    target_source: str
+    gain: float | None
+    start: dt.date
+    due: dt.date
+
+
+def draft_action(question: Question, period: Period, segment: Where, gain: float | None) -> DraftAction | None:
+    """Propose baseline, target and date from the data; None without a value or a baseline."""
+    if question.value is None or question.usual is None or not question.baseline:
+        return None
+    first, last = Period.parse(question.baseline[0]), Period.parse(question.baseline[-1])
+    target, source = question.target, "agreed"
+    if target is None or question.worse * (question.usual - target) > 0 >= question.worse * (question.value - target):
+        target, source = question.usual, "usual"
+    due = _add_months(period.end, MONTHS_TO_IMPROVE)
+    return DraftAction(
+        question.kpi.code, segment, first.start, last.end - dt.timedelta(days=1), question.usual, question.value,
+        target, source, gain, period.end, due,
+    )  # fmt: skip
+
+
+def _add_months(day: dt.date, months: int) -> dt.date:
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

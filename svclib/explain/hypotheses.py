@@ -1,0 +1,195 @@
+"""The bones of the Ishikawa diagram: suspected causes held against the gap's own cases and its onset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from svclib.catalogue.models import Hypothesis
+from svclib.explain.baseline import information, mean_of
+from svclib.explain.crosstab import CrossTable
+from svclib.explain.localise import Localisation
+from svclib.explain.question import DatedOnset, EventNear
+from svclib.explain.scan import Field, signed_root
+
+Status = Literal["supported", "not_supported", "untested"]
+LEAST_CASES = 20
+
+
+@dataclass(frozen=True)
+class Bone:
+    """A suspected cause and what the data say of it.
+
+    Attributes
+    ----------
+    status : ``supported`` means only that its cases deteriorated beyond chance and explain a tenth of the gap, or that its
+        event fell into the onset's interval.
+    why : ``cases``, ``event`` (how it was tested), or why not: ``no_test``, ``few_cases``, ``no_onset``, ``no_event``,
+        ``no_cases`` (totals only), ``not_special`` (there is no special cause to hold it against), ``expression``.
+    share : of the gap that its cases explain.
+    p : one-sided, adjusted for the number of hypotheses tested (Holm).
+    """
+
+    code: str
+    category: str
+    cause: str
+    status: Status
+    why: str
+    cases: float | None = None
+    share: float | None = None
+    p: float | None = None
+
+
+def test_hypotheses(
+    hypotheses: Sequence[Hypothesis],
+    kpi: str,
+    localisation: Localisation | None,
+    rows: pd.DataFrame | None,
+    current: str,
+    onset: DatedOnset | None,
+    events: Sequence[EventNear],
+    *,
+    explain: bool = True,
+) -> list[Bone]:
+    """Hold every hypothesis that concerns the KPI against the data.
+
+    Cases: the excess of the cases that the hypothesis speaks of, against the baseline and its swing as in the scan. Event:
+    whether the declared event lies in the onset's interval. What has no test of either kind stays ``untested``.
+
+    Parameters
+    ----------
+    rows : the slice's rows with the source's columns, for `where` conditions.
+    """
+    bones, tests = [], []
+    for hypothesis in hypotheses:
+        if hypothesis.kpis != "all" and kpi not in hypothesis.kpis:
+            continue
+        bone, root = _judge(hypothesis, localisation, rows, current, onset, events, explain)
+        bones.append(bone)
+        tests.append(root)
+    return _adjusted(bones, tests)
+
+
+test_hypotheses.__test__ = False  # type: ignore[attr-defined]  # a verb of the field, no test of pytest's
+
+
+def _judge(
+    hypothesis: Hypothesis,
+    localisation: Localisation | None,
+    rows: pd.DataFrame | None,
+    current: str,
+    onset: DatedOnset | None,
+    events: Sequence[EventNear],
+    explain: bool,
+) -> tuple[Bone, float | None]:
+    def bone(status: Status, why: str, **found: float | None) -> Bone:
+        return Bone(hypothesis.code, hypothesis.category, hypothesis.cause, status, why, **found)
+
+    if hypothesis.test is None and hypothesis.where is None and hypothesis.event is None:
+        return bone("untested", "no_test"), None
+    if not explain:
+        return bone("untested", "not_special"), None
+    if hypothesis.event is not None and hypothesis.test is None and hypothesis.where is None:
+        named = [event for event in events if event.title == hypothesis.event]
+        if not named:
+            return bone("untested", "no_event"), None
+        if onset is None:
+            return bone("untested", "no_onset"), None
+        return bone("supported" if any(e.near_onset for e in named) else "not_supported", "event"), None
+    if localisation is None:
+        return bone("untested", "no_cases"), None
+    held = _leaf_shares(hypothesis, localisation, rows, current)
+    if held is None:
+        return bone("untested", "expression"), None
+    cases = float(held @ localisation.field.exposure)
+    if cases < LEAST_CASES and localisation.field.family == "binomial":
+        return bone("untested", "few_cases", cases=cases), None
+    root, excess = root_of(localisation.field, localisation.table.observed[-1], held)
+    total = float(np.sum(localisation.table.observed[-1]) - localisation.expected)
+    share = excess / total if total else None
+    return bone("not_supported", "cases", cases=cases, share=share), root
+
+
+def _leaf_shares(
+    hypothesis: Hypothesis, localisation: Localisation, rows: pd.DataFrame | None, current: str
+) -> np.ndarray | None:
+    """For each leaf 1 where its cases are meant; None where the hypothesis cannot be put in terms of the dimensions."""
+    table = localisation.table
+    held = np.ones(table.leaves)
+    if hypothesis.test is not None:
+        for name, wanted in hypothesis.test.items():
+            if name not in table.dimensions:
+                return None
+            d = table.dimensions.index(name)
+            values = {wanted} if isinstance(wanted, str) else set(wanted)
+            held *= np.isin(table.codes[:, d], [i for i, value in enumerate(table.values[d]) if value in values])
+        return held
+    return _where_leaves(hypothesis.where or "", table, rows)
+
+
+def _where_leaves(condition: str, table: CrossTable, rows: pd.DataFrame | None) -> np.ndarray | None:
+    """Leaves all of whose cases meet an SQL condition; None where it cuts through leaves or cannot be evaluated."""
+    import duckdb
+
+    if rows is None:
+        return None
+    frame = rows[list(dict.fromkeys([*table.dimensions, *(c for c in rows if c in condition)]))]
+    connection = duckdb.connect()
+    try:
+        connection.register("cases", frame)
+        hit = connection.sql(f"select coalesce(cast(({condition}) as integer), 0) as hit from cases").df()["hit"]
+    except duckdb.Error:
+        return None
+    finally:
+        connection.close()
+    means = frame.assign(hit=hit.to_numpy(dtype=float)).groupby(list(table.dimensions), dropna=False)["hit"].mean()
+    if not means.isin([0.0, 1.0]).all():
+        return None
+    known = {
+        tuple("" if pd.isna(part) else str(part) for part in (key if isinstance(key, tuple) else (key,))): hit
+        for key, hit in means.items()
+    }
+    names = [tuple(table.values[d][code] for d, code in enumerate(codes)) for codes in table.codes]
+    return np.array([known.get(name, 0.0) for name in names])
+
+
+def root_of(field: Field, observed: np.ndarray, held: np.ndarray) -> tuple[float, float]:
+    """Signed root of the deviance of any set of leaves (positive: worse) and its excess, as the scan measures them."""
+    base, n = field.baseline, field.exposure
+    level = mean_of(base.eta, base.family)
+    weight = information(level, n, base.family, base.scale)
+    cross = (held * weight * base.shrink) @ base.effects.matrix
+    variance = float(held @ (weight + weight**2 * base.leaf_error) + cross @ base.error @ cross)
+    scale = base.scale if base.family == "gaussian" else 1.0
+    info, total, usual = float(held @ weight), float(held @ observed), float(held @ (n * level))
+    exposure = float(held @ n)
+    if exposure <= 0 or variance <= 0:
+        return 0.0, 0.0
+    root = signed_root(
+        np.array([total / scale]), np.array([usual / scale]), np.array([exposure]), base.family, np.array([info])
+    )[0]
+    share = usual / exposure
+    own = exposure * share * (1 - share) if base.family == "binomial" else info
+    return float(field.bad * root * np.sqrt(own / variance)), total - usual
+
+
+def _adjusted(bones: list[Bone], roots: list[float | None]) -> list[Bone]:
+    """Holm's adjustment over the hypotheses that were tested on cases; support needs p < .05 and a tenth of the gap."""
+    from dataclasses import replace
+
+    from scipy.stats import norm
+    from statsmodels.stats.multitest import multipletests
+
+    tested = [i for i, root in enumerate(roots) if root is not None]
+    if not tested:
+        return bones
+    adjusted = multipletests([float(norm.sf(roots[i])) for i in tested], method="holm")[1]
+    for i, p in zip(tested, adjusted, strict=True):
+        share = bones[i].share
+        holds = p < 0.05 and share is not None and share >= 0.1
+        bones[i] = replace(bones[i], p=float(p), status="supported" if holds else "not_supported")
+    return bones

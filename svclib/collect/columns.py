@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from svclib.catalogue.models import SHAPE_COLUMNS, TIMESTAMPS, ReadOptions, Source
 from svclib.collect import sql
-from svclib.collect.dates import PERIODS, Stamp, Zones, decide_format, stamp_of_text, stamp_of_type
+from svclib.collect.dates import PERIODS, Stamp, Zones, decide_format, plain_iso, stamp_of_text, stamp_of_type
 from svclib.collect.read import RawTable
 
 if TYPE_CHECKING:
@@ -190,12 +190,13 @@ def _stamp(
         midnight = f"{sql.name(name)}::TIMESTAMP::TIME = TIME '00:00:00'"
     else:
         format = source.dates.get(name)
-        if format is None:
+        plain = plain_iso(connection, raw.name, text, zones) if format in (None, "iso") else None
+        if format is None and plain is None:
             format = decide_format(
                 connection, raw.name, text, where=where, declare=name, told=source.columns.get(name, name),
                 periods=source.shape == "counts" and name == "period",
             )  # fmt: skip
-        stamp = stamp_of_text(text, format, zones)
+        stamp = plain or stamp_of_text(text, format or "iso", zones)
         _try_format(connection, stamp, where, name)
         midnight = f"regexp_full_match(trim({text}), '.*[T ]00:00(:00([.]0*)?)?')"
     if stamp.date_only == "true" or not _all_midnight(connection, raw.name, text, stamp, midnight):

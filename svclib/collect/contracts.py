@@ -72,7 +72,7 @@ def source_rules(source: Source, columns: list[Column], kpis: Iterable[Kpi], lat
     """
     present = {column.name: column for column in columns}
     kpis = list(kpis)
-    rules = [Rule(f"wrong_type:{c.name}", sql.name(f"f_{c.name}")) for c in columns if c.failed != "false"]
+    rules = [Rule(f"wrong_type:{c.name}", sql.name(f"f:{c.name}")) for c in columns if c.failed != "false"]
     rules += _missing(source, present)
     rules += _stamps(source, present, latest)
     rules += _numbers(source, columns, kpis)
@@ -92,7 +92,7 @@ def _missing(source: Source, present: dict[str, Column]) -> list[Rule]:
             empty = f"{column} IS NULL"
             if present[name].kind == "text":
                 empty = f"({column} IS NULL OR trim({column}) = '')"
-            failed = f" AND NOT {sql.name(f'f_{name}')}" if present[name].failed != "false" else ""
+            failed = f" AND NOT {sql.name(f'f:{name}')}" if present[name].failed != "false" else ""
             rules.append(Rule(f"missing:{name}", empty + failed))
     return rules
 
@@ -137,7 +137,7 @@ def _order(source: Source, present: dict[str, Column]) -> list[Rule]:
     for first, then in ORDERED[source.shape]:
         if first in present and then in present:
             a, b = sql.name(first), sql.name(then)
-            whole_day = f"{sql.name(f'd_{then}')} AND {b} >= date_trunc('day', {a})"
+            whole_day = f"{sql.name(f'd:{then}')} AND {b} >= date_trunc('day', {a})"
             rules.append(
                 Rule(f"order:{first}>{then}", f"{b} < {a} AND NOT ({whole_day}) AND NOT ({_repeated_hour(a, b)})")
             )

@@ -119,6 +119,27 @@ def _iso(value: str, zones: Zones) -> Stamp:
     return Stamp(parsed, f"(strlen({value}) <= 10)", "iso")
 
 
+def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zones) -> Stamp | None:
+    """SQL for a column of nothing but ``2026-01-31`` and ``2026-01-31 08:30[:00]``; None where anything else stands.
+
+    Nearly every export is so, and it is read in a third of the time that `stamp_of_text` needs. What has the form and
+    is no date, such as the 30th of February, is NULL as ever.
+    """
+    days, times = f"{text} LIKE '____-__-__'", f"{text} LIKE '____-__-_____:__' OR {text} LIKE '____-__-_____:__:__'"
+    total, day, time = connection.execute(
+        f"SELECT count({text}), count(*) FILTER ({days}), count(*) FILTER ({times}) FROM {table}"
+    ).fetchone() or (0, 0, 0)
+    if total != day + time:
+        return None
+    parsed = f"try_cast({text} AS TIMESTAMP)"
+    if time == 0:
+        return Stamp(parsed, "true", "iso")
+    if day == 0:
+        return Stamp(zones.naive(parsed), "false", "iso")
+    date_only = f"(strlen({text}) = 10)"
+    return Stamp(f"CASE WHEN {date_only} THEN {parsed} ELSE {zones.naive(parsed)} END", date_only, "iso")
+
+
 def _family(value: str, family: Family, zones: Zones) -> Stamp:
     date_only = f"NOT contains({value}, ':')"
     parsed = family.parse(value)

@@ -14,29 +14,35 @@ if TYPE_CHECKING:
 
 
 def load(connection: DuckDBPyConnection, source: Source, files: list[Path], root: Path, where: str) -> RawTable:
-    """Load Parquet files, one after the other; a column's type is that of the first file."""
+    """Open Parquet files, one after the other, without copying them; types that differ become the wider one."""
     import duckdb
 
     wanted = wanted_columns(source)
-    table = sql.name(f"raw_{source.name}")
+    view = sql.name(f"raw_{source.name}")
     parts: list[Part] = []
+    selects: list[str] = []
     first = 0
     for path in files:
         name = file_name(path, root)
-        reader = f"read_parquet({sql.text(str(path))})"
+        reader = f"read_parquet({sql.text(str(path))}, file_row_number=true)"
         try:
             present = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
             picked = pick_columns(wanted, present, where, name)
             select = ", ".join(f"{sql.name(column)} AS {sql.name(own)}" for own, column in picked.items())
-            verb = f"INSERT INTO {table}" if parts else f"CREATE TABLE {table} AS"
-            connection.execute(f"{verb} SELECT {select} FROM {reader}")
+            selects.append(f"SELECT {first} + file_row_number AS _rowid, {select} FROM {reader}")
+            row = connection.execute(f"SELECT count(*) FROM {reader}").fetchone()
         except duckdb.Error as error:
             raise unreadable(where, name, error) from None
-        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-        count = (row[0] if row else 0) - first
+        count = row[0] if row else 0
         parts.append(Part(name, first, count, header=0))
         first += count
-    return RawTable(table, column_types(connection, table), parts)
+    try:
+        connection.execute(f"CREATE VIEW {view} AS {' UNION ALL '.join(selects)}")
+        types = column_types(connection, view)
+    except duckdb.Error as error:
+        raise unreadable(where, source.read, error) from None
+    types.pop("_rowid")
+    return RawTable(view, types, parts, rowid="_rowid")
 
 
 def column_types(connection: DuckDBPyConnection, table: str) -> dict[str, str]:

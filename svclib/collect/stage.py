@@ -144,7 +144,7 @@ def _spellings(declared: Declared) -> dict[str, str]:
 def _explode(connection: DuckDBPyConnection, source: Source, raw: RawTable) -> str:
     """SQL of the rows to read: those of the raw table, or one for each element of a list; `_id` is the raw row."""
     if source.explode is None:
-        return f"(SELECT rowid AS _id, * FROM {raw.name})"
+        return f"(SELECT {raw.rowid} AS _id, * FROM {raw.name})"
     column = sql.name(source.explode)
     if raw.types[source.explode] == "VARCHAR":
         is_list = f"left(ltrim({column}), 1) = '[' AND json_valid({column})"
@@ -154,7 +154,7 @@ def _explode(connection: DuckDBPyConnection, source: Source, raw: RawTable) -> s
     # An empty list still is a row, of no element; what becomes of it is for the contract to say.
     elements = f"unnest(coalesce(nullif(list_distinct({values}), []), [NULL]))"
     others = ", ".join(sql.name(name) for name in raw.types if name != source.explode)
-    return f"(SELECT rowid AS _id, {others}, {elements} AS {column} FROM {raw.name})"
+    return f"(SELECT {raw.rowid} AS _id, {others}, {elements} AS {column} FROM {raw.name})"
 
 
 def _build(
@@ -163,10 +163,18 @@ def _build(
     source = declared.source
     named = [column for column in columns if column.name != "department"]
     typed = [f"({c.value})::{c.stored} AS {sql.name(c.name)}" for c in named]
-    typed += [f"coalesce({c.failed}, false) AS {sql.name(f'f_{c.name}')}" for c in named if c.failed != "false"]
-    typed += [f"coalesce({c.date_only}, false) AS {sql.name(f'd_{c.name}')}" for c in named if c.date_only]
+    typed += [f"coalesce({c.failed}, false) AS {sql.name(f'f:{c.name}')}" for c in named if c.failed != "false"]
+    typed += [f"coalesce({c.date_only}, false) AS {sql.name(f'd:{c.name}')}" for c in named if c.date_only]
     written = _department_text(declared, columns)
-    bits = " | ".join(f"CASE WHEN {rule.broken} THEN {1 << bit}::BIGINT ELSE 0 END" for bit, rule in enumerate(rules))
+    integer = "BIGINT" if len(rules) <= 62 else "HUGEINT"
+    bits = " | ".join(
+        f"CASE WHEN {rule.broken} THEN {1 << bit}::{integer} ELSE 0 END" for bit, rule in enumerate(rules)
+    )
+    # Each spelling is looked up once, not once a row.
+    connection.execute(
+        f"CREATE OR REPLACE TABLE _written AS SELECT written, code FROM (SELECT DISTINCT {written} AS written FROM {rows}) "
+        "LEFT JOIN _spellings ON spelling = _spelling(written) WHERE trim(written) <> ''"
+    )
     missing = sql.text(source.department_missing) if source.department_missing else "NULL"
     select = ", ".join(["_id", "department", *(sql.name(c.name) for c in named), *_flags(named)])
     condition = "true"
@@ -175,31 +183,31 @@ def _build(
     query = (
         f"CREATE TABLE {table} AS SELECT {select}, _department, ({condition}) AS _where, {bits or 0} AS _broken, "
         "'kept' AS _fate FROM (SELECT t.*, "
-        f"CASE WHEN _written IS NULL THEN {missing} ELSE s.code END AS department, "
-        f"CASE WHEN _written IS NULL THEN {'NULL' if source.department_missing else sql.text('missing')} "
-        "WHEN s.code IS NULL THEN 'unknown' END AS _department "
+        f"CASE WHEN w.written IS NULL THEN {missing} ELSE w.code END AS department, "
+        f"CASE WHEN w.written IS NULL THEN {'NULL' if source.department_missing else sql.text('missing')} "
+        "WHEN w.code IS NULL THEN 'unknown' END AS _department "
         f"FROM (SELECT _id, {', '.join([*typed, f'{written} AS _written'])} FROM {rows}) t "
-        "LEFT JOIN _spellings s ON s.spelling = t._written)"
+        "LEFT JOIN _written w ON w.written = t._written)"
     )
     _run(connection, query, declared)
 
 
 def _flags(columns: list[Column]) -> list[str]:
-    return [sql.name(f"d_{c.name}") for c in columns if c.date_only]
+    return [sql.name(f"d:{c.name}") for c in columns if c.date_only]
 
 
 def _department_text(declared: Declared, columns: list[Column]) -> str:
     source = declared.source
     for column in columns:
         if column.name == "department":
-            return f"nullif(_spelling({column.value}), '')"
+            return column.value
     code = source.department
     if code is None and len(declared.departments) == 1:
         code = declared.departments[0].code
     if code is None:
         cure = "map it: columns: {department: ...}, or declare department: for all its rows"
         raise InputRefused(Problem(declared.where, f"source {source.name!r} names no department", cure))
-    return f"_spelling({sql.text(code)})"
+    return sql.text(code)
 
 
 def _run(connection: DuckDBPyConnection, query: str, declared: Declared) -> None:
@@ -366,7 +374,7 @@ def final_columns(staged: Staged, source: Source) -> str:
 
 def _end(end: str, start: str) -> str:
     e, s = sql.name(end), sql.name(start)
-    whole_day = f"{sql.name(f'd_{end}')} AND NOT {sql.name(f'd_{start}')}"
+    whole_day = f"{sql.name(f'd:{end}')} AND NOT {sql.name(f'd:{start}')}"
     midnight = f"{e} + INTERVAL 1 DAY"
     halfway = f"{s} + to_seconds(date_diff('second', {s}, {midnight}) // 2)"
     return (

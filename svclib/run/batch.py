@@ -255,6 +255,9 @@ class _Run:
             interrupted = interruption.number
         finally:
             self.progress.stop()
+        for entry in self.folder.recover():  # finished, but not yet in its place when the run was stopped
+            self.manifest.add(entry)
+            self.made += entry["status"] == "ok"
         sound = self._finish(bool(tasks), interrupted)
         seconds = time.monotonic() - self.started
         bad = sum(self.manifest.entries.get(key, {}).get("status") == "failed" for key in good)

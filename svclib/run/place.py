@@ -130,10 +130,11 @@ class OutFolder:
         """Finish the moves of a run that was killed, and clear away what it had not finished."""
         recovered = []
         for folder in sorted(self.work.iterdir()):
-            if (folder / SEAL).exists():
-                recovered.append(self.commit(folder))
-            else:
-                shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # a full disk: the seal stays, and with it the next chance
+                if (folder / SEAL).exists():
+                    recovered.append(self.commit(folder))
+                else:
+                    shutil.rmtree(folder, ignore_errors=True)
         return recovered
 
     def commit(self, work: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from svclib.errors import InputRefused, Problem
 from svclib.run.digest import digest_json
 from svclib.run.place import write_atomically
 
@@ -28,6 +29,11 @@ def slice_digests(tables: Mapping[str, Path], folder: Path, snapshot: str) -> di
     -------
     dict
         Department code to digest; a department without rows is not in it.
+
+    Raises
+    ------
+    InputRefused
+        For a table that cannot be read.
     """
     import duckdb
 
@@ -40,7 +46,13 @@ def slice_digests(tables: Mapping[str, Path], folder: Path, snapshot: str) -> di
     parts: dict[str, dict[str, list[str]]] = {}
     with duckdb.connect() as connection:
         for name, path in sorted(tables.items()):
-            for department, *sums in _row_sums(connection, path):
+            try:
+                rows = _row_sums(connection, path)
+            except duckdb.Error as error:
+                cure = "remove the snapshot's folder and run svclib collect; the sources will be read again"
+                fault = f"the table of '{name}' cannot be read ({type(error).__name__})"
+                raise InputRefused(Problem(str(folder), fault, cure)) from None
+            for department, *sums in rows:
                 parts.setdefault(str(department), {})[name] = [str(value) for value in sums]
     found = {department: digest_json(sums) for department, sums in sorted(parts.items())}
     kept.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """How often do the control charts cry wolf, and what do they find? Simulated series with known truth.
 
-Run ``python -m benchmarks.control_charts`` (about four minutes) or with ``--quick`` (about twenty seconds).
+Run ``python -m benchmarks.control_charts`` (about five minutes) or with ``--quick`` (about twenty seconds).
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def calibration(n: int, runs: int, seed: int = 6) -> Rate:
 
 
 def table(quick: bool) -> list[Rate]:
-    runs = 400 if quick else 4000
+    runs = 400 if quick else 2000
     rates = [judged_false(rules, 24, runs) for rules in ("nhs", "mdc2023", "strict")]
     rates += [any_flag("white noise, 24 months", white(24), rules, runs) for rules in ("nhs", "strict")]
     rates += [

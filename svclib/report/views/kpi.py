@@ -18,6 +18,7 @@ from svclib.report import words
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.show import Block, Chart, badge, bullets, facts, fold, note, section, sentence, show, slug
 from svclib.report.tables import table, write_csv
+from svclib.report.views import kpi_context
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
 
@@ -43,6 +44,7 @@ def analyse_kpis(study: Study) -> KpiReport:
         events=study.events,
         history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum,
+        data_quality=kpi_context.quality_records(study),
     )
     return KpiReport(study, analysis)
 
@@ -118,6 +120,7 @@ class KpiReport:
             alt=self._alt(finding, names),
             caption=say("kpi.figure.control", **names),
             data=points,
+            columns=("period", "value", "n", "target", "centre", "lower", "upper", "state"),
             formats=dict.fromkeys(("value", "target", "centre", "lower", "upper"), write)
             | {"signals": kpi_words.signal_list},
         )
@@ -145,6 +148,22 @@ class KpiReport:
         blocks = [self._funnel(f) for f in self.analysis.findings if f.funnel is not None]
         return section(say("kpi.title.peers"), *(blocks or [note("unknown", say("kpi.peers.nothing"))]))
 
+    def workload(self) -> Block:
+        """Work coming in, completed and waiting, where a source holds single cases."""
+        return kpi_context.workload(self.study, self.analysis, self._once)
+
+    def comments(self) -> Block:
+        """Response rates, themes, telling words and quotes, where a source holds answers."""
+        return kpi_context.comments(self.study, self.analysis)
+
+    def revised(self) -> Block:
+        """What has changed since the snapshot before."""
+        return kpi_context.revised(self.study, self.analysis)
+
+    def quality(self) -> Block:
+        """How good the data behind the figures are."""
+        return kpi_context.quality(self.study, self.analysis)
+
     def method(self) -> Block:
         """Which chart, why, by which rules, on how many periods."""
         rows = [
@@ -168,7 +187,7 @@ class KpiReport:
         if out is None:
             return
         (out / "data").mkdir(parents=True, exist_ok=True)
-        for chart in self.charts:
+        for chart in {c.name: c for c in [*self.charts, *self._drawn.values()]}.values():
             if chart.data is not None:
                 write_csv(chart.data, out / "data" / f"{chart.name}.csv")
         write_csv(self.frame, out / "data" / "kpis.csv")

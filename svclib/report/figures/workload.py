@@ -1,0 +1,80 @@
+"""Figures of the work coming in and waiting."""
+
+from __future__ import annotations
+
+import numpy as np
+from babel.dates import get_day_names
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from svclib.measure.workload import Workload
+from svclib.report import words
+from svclib.report.figures.labels import Label, label_ends
+from svclib.report.figures.style import (
+    BAND,
+    CONCERN,
+    DATA,
+    INK,
+    MUTED,
+    PAPER,
+    drawing,
+    new_chart,
+    new_figure,
+    period_axis,
+    value_axis,
+)
+
+
+def flow_figure(load: Workload) -> Figure:
+    """Arrivals and completions by period, and the backlog at the end of each below."""
+    flow = load.flow
+    x = np.arange(len(flow))
+    whole = flow["complete"].to_numpy(dtype=bool)
+    figure = new_figure(8.2, 3.8)
+    with drawing():
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        ends = []
+        for column, colour, dash in (("arrived", DATA, "-"), ("completed", CONCERN, (0, (6, 2)))):
+            values = flow[column].to_numpy(dtype=float)
+            top.plot(x, np.where(whole, values, np.nan), color=colour, linestyle=dash, linewidth=1.6)
+            shown = values[whole]
+            if shown.size:
+                ends.append(Label(float(shown[-1]), words.say(f"kpi.workload.{column}"), colour, bold=True))
+        backlog = flow["backlog"].to_numpy(dtype=float)
+        bottom.bar(x, backlog, color=BAND, edgecolor=DATA, linewidth=0.6, width=0.8)
+    top.set_ylim(0, max(1.0, float(flow[["arrived", "completed"]].to_numpy().max()) * 1.08))
+    bottom.set_ylim(0, max(1.0, float(backlog.max()) * 1.15))
+    for axes in (top, bottom):
+        value_axis(axes, "", 0)
+    period_axis(bottom, list(flow["period"]))
+    label_ends(top, ends)
+    label_ends(bottom, [Label(float(backlog[-1]), words.say("kpi.workload.backlog"), INK)])
+    return figure
+
+
+def arrivals_figure(load: Workload) -> Figure:
+    """Arrivals by weekday and hour: the darker, the more; the busiest cell of each day carries its number."""
+    figure, axes = new_chart(8.2, 2.6)
+    grid = load.arrivals
+    names = get_day_names("abbreviated", locale=words.current_language())
+    shades = LinearSegmentedColormap.from_list("arrivals", [PAPER, DATA])
+    high = float(grid.max()) or 1.0
+    with drawing():
+        axes.pcolormesh(
+            np.arange(25), np.arange(8), grid, cmap=shades, vmin=0, vmax=high, edgecolors=PAPER, linewidth=0.8
+        )
+        for day in range(7):
+            hour = int(grid[day].argmax())
+            if grid[day, hour] > 0:
+                colour = PAPER if grid[day, hour] > 0.55 * high else INK
+                axes.text(hour + 0.5, day + 0.5, words.number(float(grid[day, hour]), 0 if high >= 10 else 1), ha="center", va="center", fontsize=7.5, color=colour)  # fmt: skip
+        axes.grid(visible=False)
+        axes.set_yticks(np.arange(7) + 0.5, [names[d] for d in range(7)])
+        axes.set_xticks(np.arange(0, 25, 3), [f"{h}" for h in range(0, 25, 3)])
+        axes.set_xlabel(words.say("kpi.workload.hour"), color=MUTED)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 24)
+    return figure
+
+
+__all__ = ["arrivals_figure", "flow_figure"]

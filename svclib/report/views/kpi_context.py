@@ -1,0 +1,416 @@
+"""What stands around the KPIs: the work itself, what people say, what was revised, how good the data are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from svclib.catalogue.models import Kpi, Source
+from svclib.measure.analysis import KpiAnalysis, KpiFinding
+from svclib.measure.revision import revisions
+from svclib.measure.survey import ResponseRate, response_rate, silent_bounds
+from svclib.measure.workload import Workload, measure_durations, measure_workload
+from svclib.report import words
+from svclib.report.figures.workload import arrivals_figure, flow_figure
+from svclib.report.show import Block, Chart, bullets, note, section, sentence, show, slug
+from svclib.report.tables import table
+from svclib.report.words import kpi as kpi_words
+from svclib.report.words import say
+
+if TYPE_CHECKING:
+    from svclib.study import Study
+
+Draw = Callable[[str, Callable[[str], Chart]], Chart]
+_FLOW_PERIODS = 24
+_COMMENT_PERIODS = 12
+
+
+def workload(study: Study, analysis: KpiAnalysis, once: Draw) -> Block:
+    """Arrivals, completions, backlog and its age, arrivals by hour, and how long cases took."""
+    blocks: list[Block] = []
+    for source in _sources(study, "cases"):
+        load = _load(study, source)
+        blocks += [_flow_text(load), once(f"workload-{slug(source.name)}", lambda name, load=load: _flow(load, name))]
+        if load.arrivals.sum() > 0:
+            blocks.append(once(f"arrivals-{slug(source.name)}", lambda name, load=load: _arrivals(load, name)))
+        if load.ages["cases"].sum() > 0:
+            blocks.append(_ages(load))
+    timed = [f for f in analysis.findings if f.kpi.kind == "time_to_event" and f.shown]
+    if timed:
+        blocks.append(_durations(study, timed))
+    return section(say("kpi.title.workload"), *(blocks or [note("info", say("kpi.workload.nothing"))]))
+
+
+def _sources(study: Study, shape: str) -> list[Source]:
+    names = dict.fromkeys(kpi.source for kpi in study.kpis)
+    return [s for s in (study.catalogue.source(name) for name in names) if s.shape == shape]
+
+
+def _moment(as_of: dt.date) -> dt.datetime:
+    """The end of the last day that is seen."""
+    return as_of if isinstance(as_of, dt.datetime) else dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time())
+
+
+def _load(study: Study, source: Source) -> Workload:
+    known = set(source.columns)
+    columns = [c for c in ("opened_at", "resolved_at") if c == "opened_at" or c in known]
+    rows = study.snapshot.rows(source.name, department=study.department.code, columns=columns, until=study.period.end)
+    if "resolved_at" not in rows:
+        rows["resolved_at"] = pd.NaT
+    first = rows["opened_at"].min()
+    periods = [p for p in study.period.last(_FLOW_PERIODS) if pd.isna(first) or p.end > first.date()]
+    return measure_workload(rows, periods or [study.period], _moment(study.as_of))
+
+
+def _flow_text(load: Workload) -> Block:
+    last = load.flow.iloc[-1]
+    said = {c: words.number(int(last[c]), 0) for c in ("arrived", "completed", "backlog")}
+    parts = [say("kpi.workload.flow", period=words.period_name(str(last["period"])), **said)]
+    if np.isfinite(load.median_age):
+        ages = {"median": words.number(load.median_age, 0), "oldest": words.number(load.oldest, 0)}
+        parts.append(say("kpi.workload.age", **ages))
+    return sentence(" ".join(parts))
+
+
+def _flow(load: Workload, name: str) -> Chart:
+    last = load.flow.iloc[-1]
+    said = {c: words.number(int(last[c]), 0) for c in ("arrived", "completed", "backlog")}
+    period = words.period_name(str(last["period"]))
+    headers = {c: say(f"kpi.workload.{c}") for c in ("arrived", "completed", "backlog", "complete")}
+    return show(
+        flow_figure(load),
+        name=name,
+        alt=say("kpi.workload.flow", period=period, **said),
+        caption=say("kpi.workload.flow_caption"),
+        data=load.flow,
+        headers=headers,
+    )
+
+
+def _arrivals(load: Workload, name: str) -> Chart:
+    day, hour = np.unravel_index(int(load.arrivals.argmax()), load.arrivals.shape)
+    table_of = pd.DataFrame(np.round(load.arrivals, 2), columns=[str(h) for h in range(24)])
+    table_of.insert(0, "weekday", _day_names())
+    return show(
+        arrivals_figure(load),
+        name=name,
+        alt=say("kpi.workload.arrivals_alt", day=_day_names()[int(day)], hour=str(int(hour))),
+        caption=say("kpi.workload.arrivals_caption"),
+        data=table_of,
+        headers={"weekday": say("kpi.workload.weekday")},
+    )
+
+
+def _day_names() -> list[str]:
+    from babel.dates import get_day_names
+
+    names = get_day_names("wide", locale=words.current_language())
+    return [str(names[d]) for d in range(7)]
+
+
+def _ages(load: Workload) -> Block:
+    edges = [*load.ages["from_days"].tolist(), None]
+    labels = []
+    for low, high in pairwise(edges):
+        key = "age_open" if high is None else "age_band"
+        labels.append(say(f"kpi.workload.{key}", low=str(low), high=str(high)))
+    frame = pd.DataFrame({say("kpi.workload.age_column"): labels, say("column.n"): load.ages["cases"]})
+    return table(frame, caption=say("kpi.workload.age_caption"))
+
+
+def _durations(study: Study, findings: list[KpiFinding]) -> Block:
+    rows = []
+    for finding in findings:
+        kpi = finding.kpi
+        target = finding.verdict.target if kpi.statistic in ("median", "mean", "quantile") else None
+        slices = study.rows(kpi.code)
+        known = measure_durations(
+            slices["duration"].to_numpy(dtype=float), slices["observed"].to_numpy(dtype=bool), target
+        )
+        if known.cases < study.organisation.disclosure_minimum:
+            continue
+        quantiles = {
+            say("kpi.workload.share", share=words.percent(q, 0)): _time(kpi, x) for q, x in known.quantiles.items()
+        }
+        rows.append(
+            {
+                say("kpi.table.kpi"): kpi.title,
+                **quantiles,
+                say("kpi.workload.within"): words.percent(known.within) if np.isfinite(known.within) else "–",
+                say("column.open"): words.number(known.open, 0),
+                say("column.n"): words.number(known.cases, 0),
+            }
+        )
+    if not rows:
+        return note("unknown", say("state.withheld"))
+    return table(pd.DataFrame(rows), caption=say("kpi.workload.durations", period=words.period_name(study.period)))
+
+
+def _time(kpi: Kpi, x: float) -> str:
+    unit = kpi.unit if kpi.unit in ("min", "h", "d") else "h"
+    return words.value(x, unit, 1) if np.isfinite(x) else say("kpi.workload.not_yet")
+
+
+def comments(study: Study, analysis: KpiAnalysis) -> Block:
+    """Response rates and what silence could hide; themes and words of the comments; quotes, cleaned or withheld."""
+    blocks: list[Block] = []
+    for source in _sources(study, "responses"):
+        if "invited_at" in source.columns:
+            blocks += _response(study, source, analysis)
+        if "comment" in source.columns:
+            blocks += _said(study, source)
+    return section(say("kpi.title.comments"), *(blocks or [note("info", say("kpi.comments.nothing"))]))
+
+
+def _response(study: Study, source: Source, analysis: KpiAnalysis) -> list[Block]:
+    dimensions = list(source.dimension_columns)
+    columns = ["invited_at", "responded_at", *dimensions]
+    rows = study.snapshot.rows(source.name, department=study.department.code, columns=columns)
+    invited = pd.to_datetime(rows["invited_at"])
+    start, end = (pd.Timestamp(day) for day in (study.period.start, study.period.end))
+    found = response_rate(rows[(invited >= start) & (invited < end)], dimensions, study.organisation.disclosure_minimum)
+    if found is None or found.invited < study.organisation.disclosure_minimum:
+        return [note("unknown", say("kpi.comments.no_invitations"))]
+    parts: list[Block] = [sentence(_rate_text(study, found))]
+    if 0 < found.answered < study.organisation.disclosure_minimum:
+        return [note("unknown", say("state_meaning.withheld"))]
+    if found.dimension:
+        parts.append(note("caution", _bias_text(found)))
+    bounds = [_bounds_text(f, found) for f in analysis.findings if f.kpi.source == source.name and _is_share(f)]
+    return [*parts, bullets(bounds)] if bounds else parts
+
+
+def _rate_text(study: Study, found: ResponseRate) -> str:
+    return say(
+        "kpi.comments.rate",
+        period=words.period_name(study.period),
+        rate=words.percent(found.rate, 0),
+        invited=words.number(found.invited, 0),
+        answered=words.number(found.answered, 0),
+    )
+
+
+def _bias_text(found: ResponseRate) -> str:
+    said = {"low": found.low, "high": found.high, "dimension": found.dimension.replace("_", " ")}
+    rates = {"low_rate": words.percent(found.low_rate, 0), "high_rate": words.percent(found.high_rate, 0)}
+    return say("kpi.comments.bias", p=words.p_value(found.p), **said, **rates)
+
+
+def _is_share(finding: KpiFinding) -> bool:
+    kpi = finding.kpi
+    share = kpi.kind == "score" and kpi.scale is not None and kpi.scale.measure == "csat"
+    return share and finding.shown and pd.notna(finding.row["value"])
+
+
+def _bounds_text(finding: KpiFinding, found: ResponseRate) -> str:
+    low, high = silent_bounds(float(finding.row["value"]), found.rate)
+    return say(
+        "kpi.comments.bounds",
+        title=finding.kpi.title,
+        low=words.percent(low, 0),
+        high=words.percent(high, 0),
+    )
+
+
+def _said(study: Study, source: Source) -> list[Block]:
+    """This period's comments against those of the year before: themes of the code book, telling words, quotes."""
+    from svclib.explain.themes import compare_comments
+
+    periods = study.period.last(_COMMENT_PERIODS + 1)
+    rows = study.snapshot.rows(
+        source.name,
+        department=study.department.code,
+        columns=["comment", "responded_at"],
+    )
+    when = pd.to_datetime(rows["responded_at"])
+    now = (when >= pd.Timestamp(study.period.start)) & (when < pd.Timestamp(study.period.end))
+    before = (when >= pd.Timestamp(periods[0].start)) & (when < pd.Timestamp(study.period.start))
+    texts = [rows.loc[mask, "comment"].dropna().tolist() for mask in (now, before)]
+    minimum = study.organisation.disclosure_minimum
+    found = compare_comments(*texts, study.catalogue.themes, minimum=minimum)
+    period = words.period_name(study.period)
+    if found.withheld:
+        return [note("unknown", say("kpi.comments.withheld", period=period))]
+    blocks: list[Block] = [sentence(say("kpi.comments.count", period=period, count=found.comments))]
+    themes = [t for t in found.themes if t.inside >= minimum]
+    if themes:
+        blocks.append(table(_theme_rows(themes), caption=say("kpi.comments.themes", period=period)))
+    if found.words:
+        listed = words.list_of(f"{w.word} ({words.number(w.inside, 0)})" for w in found.words)
+        blocks.append(sentence(say("kpi.comments.words", words=listed)))
+    if found.quotes:
+        blocks += [sentence(say("kpi.comments.quotes")), bullets(f"“{quote}”" for quote in found.quotes)]
+    return blocks
+
+
+def _theme_rows(themes: list[Any]) -> pd.DataFrame:
+    ordered = sorted(themes, key=lambda t: -t.inside)
+    return pd.DataFrame(
+        {
+            say("kpi.comments.theme"): [t.title for t in ordered],
+            say("kpi.comments.now"): [words.percent(t.share, 0) for t in ordered],
+            say("kpi.comments.before"): [words.percent(t.share_outside, 0) for t in ordered],
+            say("kpi.table.p"): [words.p_value(t.p) for t in ordered],
+        }
+    )
+
+
+def revised(study: Study, analysis: KpiAnalysis) -> Block:
+    """Figures that differ from what the snapshot before said, and rows that came late."""
+    title = say("kpi.title.revised")
+    earlier = _earlier(study)
+    if earlier is None:
+        return section(title, note("info", say("kpi.revised.first")))
+    seen = words.date(earlier.snapshot.as_of)
+    found = revisions(earlier.measures, study.measures, study.department.code)
+    blocks: list[Block] = []
+    if late := _late(study, earlier.snapshot):
+        blocks.append(sentence(late))
+    if found.empty:
+        return section(title, *blocks, sentence(say("kpi.revised.nothing", date=seen)))
+    kpis = {f.kpi.code: f.kpi for f in analysis.findings}
+    found = found[found["kpi"].isin(kpis)]
+    rows = [
+        {
+            say("kpi.table.kpi"): kpis[r.kpi].title,
+            say("column.period"): words.period_name(r.period),
+            say("kpi.revised.then"): kpi_words.value_of(kpis[r.kpi], r.then),
+            say("kpi.revised.now"): kpi_words.value_of(kpis[r.kpi], r.now),
+            say("kpi.revised.cases"): words.signed(r.now_n - r.then_n, 0),
+            say("kpi.revised.was_final"): say("show.yes" if r.was_final else "show.no"),
+        }
+        for r in found.itertuples()
+    ]
+    final = int(found["was_final"].sum())
+    blocks.append(sentence(say("kpi.revised.count", count=len(found), final=words.number(final, 0), date=seen)))
+    return section(
+        title, *blocks, table(pd.DataFrame(rows), caption=say("kpi.revised.caption", date=seen), most_rows=40)
+    )
+
+
+def _earlier(study: Study) -> Any:
+    """The newest snapshot that saw less than this one, measured by today's declarations; None without one."""
+    from svclib.collect.snapshot import list_snapshots, open_snapshot
+    from svclib.errors import InputRefused
+    from svclib.study import prepare
+
+    for path in list_snapshots(study.snapshot.path.parent):
+        if path.resolve() == study.snapshot.path.resolve():
+            continue
+        try:
+            snapshot = open_snapshot(path, verify=False)
+            if snapshot.as_of >= study.snapshot.as_of:
+                continue
+            return prepare(study.catalogue, snapshot=path, frequency=study.prepared.frequency)
+        except InputRefused:
+            continue  # of another time, with other sources: nothing to compare with
+    return None
+
+
+def _late(study: Study, earlier: Any) -> str:
+    from svclib.collect.snapshot import late_rows
+
+    rows = late_rows(earlier, study.snapshot)
+    mine = rows[rows["department"] == study.department.code]
+    late, gone = int(mine["late"].sum()), int(mine["vanished"].sum())
+    if not late and not gone:
+        return ""
+    return say(
+        "kpi.revised.late", late=words.number(late, 0), gone=words.number(gone, 0), date=words.date(earlier.as_of)
+    )
+
+
+def quality_records(study: Study) -> list[dict[str, Any]]:
+    """The data quality of the department's sources as `kpi_analysis.json` has it."""
+    names = {kpi.source for kpi in study.kpis}
+    return [
+        {
+            "source": q.source,
+            "score": round(float(q.score), 4),
+            "read": q.read,
+            "kept": q.kept,
+            "bad_rows": q.bad_rows,
+            "bad": dict(q.bad),
+            "copies": q.exact_copies,
+            "missing_periods": q.gaps.get("missing", 0),
+            "silent": [dict(s) for s in q.silent],
+            "first": q.first.isoformat() if q.first else None,
+            "last": q.last.isoformat() if q.last else None,
+            "sentence": _quality_text(q),
+        }
+        for q in study.quality
+        if q.source in names
+    ]
+
+
+def _quality_text(q: Any) -> str:
+    parts = [
+        say(
+            "kpi.quality.line",
+            source=q.source,
+            kept=words.number(q.kept, 0),
+            read=words.number(q.read, 0),
+            score=words.percent(q.score),
+        )
+    ]
+    if q.bad_rows:
+        reasons = words.list_of(f"{reason} ({words.number(count, 0)})" for reason, count in sorted(q.bad.items()))
+        parts.append(say("kpi.quality.bad", count=q.bad_rows, reasons=reasons))
+    if q.silent:
+        names = words.list_of(str(s.get("department", "")) for s in q.silent)
+        parts.append(say("kpi.quality.silent", departments=names))
+    if q.gaps.get("missing"):
+        parts.append(say("kpi.quality.gaps", count=int(q.gaps["missing"])))
+    return " ".join(parts)
+
+
+def quality(study: Study, analysis: KpiAnalysis) -> Block:
+    """Sources: rows, faults, gaps, silence, changes of definition, and the score over the snapshots."""
+    names = {kpi.source for kpi in study.kpis}
+    mine = [q for q in study.quality if q.source in names]
+    history = _scores(study, names)
+    rows = [
+        {
+            say("kpi.quality.source"): q.source,
+            say("kpi.quality.score"): words.percent(q.score),
+            say("kpi.quality.before"): words.list_of(words.percent(s) for s in history.get(q.source, [])) or "–",
+            say("kpi.quality.rows"): words.number(q.kept, 0),
+            say("kpi.quality.faulty"): words.number(q.bad_rows, 0),
+            say("kpi.quality.copies"): words.number(q.exact_copies, 0),
+            say("kpi.quality.missing"): words.number(int(q.gaps.get("missing", 0)), 0),
+            say("kpi.quality.until"): words.date(q.last, "medium") if q.last else "–",
+        }
+        for q in mine
+    ]
+    remarks = [_quality_text(q) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")]
+    remarks += [
+        say("kpi.quality.changed", title=f.kpi.title, date=words.date(c.date), note=c.note)
+        for f in analysis.findings
+        for c in f.kpi.changes
+    ]
+    whole = table(pd.DataFrame(rows), caption=say("kpi.quality.caption")) if rows else note("info", say("value.none"))
+    return section(say("kpi.title.quality"), whole, *([bullets(remarks)] if remarks else []))
+
+
+def _scores(study: Study, names: set[str], most: int = 3) -> dict[str, list[float]]:
+    """Scores of each source in the snapshots before this one, oldest first."""
+    from svclib.collect.snapshot import list_snapshots, open_snapshot
+    from svclib.errors import InputRefused
+
+    found: dict[str, list[float]] = {}
+    earlier = [p for p in list_snapshots(study.snapshot.path.parent) if p.resolve() != study.snapshot.path.resolve()]
+    for path in earlier[:most]:
+        try:
+            snapshot = open_snapshot(path, verify=False)
+        except InputRefused:
+            continue
+        if snapshot.as_of < study.snapshot.as_of:
+            for q in snapshot.quality:
+                if q.source in names:
+                    found.setdefault(q.source, []).insert(0, float(q.score))
+    return found

@@ -329,6 +329,7 @@ class _Run:
         self.manifest.header = self._header(interrupted)
         for what, write in (
             ("the manifest", lambda: self.manifest.write(self.folder.path, journal)),
+            ("the action plan", self._write_register),
             ("the portal", self._write_portal),
         ):
             try:
@@ -339,6 +340,13 @@ class _Run:
                 why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
                 self.progress.note(f"{what} could not be written ({why}); the reports are kept, the next run mends it")
         return sound
+
+    def _write_register(self) -> None:
+        plan = self.inputs.catalogue.plan_path
+        if plan is not None:
+            from svclib.run.register import write_period_register
+
+            write_period_register(self.folder.path, self.manifest, plan, self.inputs.language)
 
     def _write_portal(self) -> None:
         if self.portal is not None:

@@ -310,7 +310,6 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
     written = write_quarantine(work / quarantine, connection, staged, source)
     _check_written(work / table, declared, staged)
     bad = _bad_rows(staged)
-    departments = "SELECT count(DISTINCT department) FROM " + staged.table + " WHERE _fate = 'kept'"
     report: dict[str, Any] = {
         "name": source.name,
         "shape": source.shape,
@@ -329,7 +328,6 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "later": staged.fates.get("later", 0),
         "clipped": staged.clipped,
         "exact_copies": staged.exact_copies,
-        "departments": (connection.execute(departments).fetchone() or (0,))[0],
         "date_formats": {c.name: c.format for c in staged.columns if c.format},
         "types": {c.name: c.kind for c in staged.columns if c.name in staged.names},
         "coverage": cover_source(connection, staged, source, declared.departments, work / coverage),

@@ -30,7 +30,7 @@ def cover_source(
     Returns
     -------
     dict
-        ``first, last`` (days), ``frequency``, ``silent`` (departments), ``gaps``, ``completeness`` (share of rows
+        ``departments`` (with rows), ``first, last`` (days), ``frequency``, ``silent`` (departments), ``gaps``, ``completeness`` (share of rows
         with a value, by column).
     """
     date = sql.name(date_column(source))
@@ -38,16 +38,19 @@ def cover_source(
         f"CREATE OR REPLACE TABLE _days AS SELECT department, ({date})::DATE AS day, count(*) AS n "
         f"FROM {staged.table} WHERE _fate = 'kept' GROUP BY 1, 2"
     )
-    first, last = connection.execute("SELECT min(day), max(day) FROM _days").fetchone() or (None, None)
+    first, last, departments_seen = connection.execute(
+        "SELECT min(day), max(day), count(DISTINCT department) FROM _days"
+    ).fetchone() or (None, None, 0)
     _write_table(connection, staged, date, table)
     return {
+        "departments": departments_seen,
         "first": _iso(first),
         "last": _iso(last),
         "frequency": staged.frequency,
         # No outage for months is good news, not a gap.
         "silent": [] if source.shape == "outages" else _silent(connection, staged, source, departments),
         "gaps": _gaps(connection, staged) if source.shape != "outages" else _NO_GAPS,
-        "completeness": _completeness(connection, staged),
+        "completeness": _completeness(connection, staged, table),
     }
 
 
@@ -63,11 +66,17 @@ def _filled(staged: Staged) -> dict[str, str]:
     }
 
 
-def _completeness(connection: DuckDBPyConnection, staged: Staged) -> dict[str, float]:
-    filled = _filled(staged)
-    query = f"SELECT count(*), {', '.join(filled.values())} FROM {staged.table} WHERE _fate = 'kept'"
-    total, *counts = connection.execute(query).fetchone() or (0,)
-    return {name: round(count / total, 6) if total else 0.0 for name, count in zip(filled, counts, strict=False)}
+def _completeness(connection: DuckDBPyConnection, staged: Staged, table: Path) -> dict[str, float]:
+    """Share of rows with a value, from the table by department and month."""
+    names = staged.names[1:]
+    sums = ", ".join(f"sum({sql.name(name)})" for name in names)
+    total, *counts = connection.execute(
+        f"SELECT sum(rows), {sums} FROM read_parquet({sql.text(str(table))})"
+    ).fetchone() or (0,)
+    shares = (
+        {name: round(int(count) / int(total), 6) for name, count in zip(names, counts, strict=True)} if total else {}
+    )
+    return {"department": 1.0 if total else 0.0, **{name: shares.get(name, 0.0) for name in names}}
 
 
 def _write_table(connection: DuckDBPyConnection, staged: Staged, date: str, path: Path) -> None:

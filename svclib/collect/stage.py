@@ -88,11 +88,19 @@ def stage_source(
     rules = source_rules(source, columns, declared.kpis, None if as_of else limit)
     exploded = _explode(connection, source, raw)
     table = sql.name(f"staged_{source.name}")
-    _build(connection, declared, columns, rules, exploded, table)
-    frequency = _frequency(connection, source, columns, table)
-    _cut(connection, declared, columns, table, limit, frequency, as_of is not None)
-    _fold(connection, source, columns, table)
-    _leave_out(connection, declared, table)
+    cutting = as_of is not None
+    if source.keep is None and source.shape != "counts":  # each row's fate can be told from the row alone
+        frequency = "none"
+        later = _later(source, columns, limit, frequency, cutting)
+        fate = f"CASE WHEN {later} THEN 'later' ELSE {_settled(source)} END"
+        _build(connection, declared, columns, rules, exploded, table, fate)
+    else:
+        _build(connection, declared, columns, rules, exploded, table, "'kept'")
+        frequency = _frequency(connection, source, columns, table)
+        later = _later(source, columns, limit, frequency, cutting)
+        connection.execute(f"UPDATE {table} SET _fate = 'later' WHERE {later}")
+        _fold(connection, source, columns, table)
+        connection.execute(f"UPDATE {table} SET _fate = {_settled(source)} WHERE _fate = 'kept'")
     _mark_duplicates(connection, source, columns, table)
     clipped = _clip(connection, source, columns, table, limit) if as_of else {}
     fates = dict(connection.execute(f"SELECT _fate, count(*) FROM {table} GROUP BY 1 ORDER BY 1").fetchall())
@@ -158,8 +166,9 @@ def _explode(connection: DuckDBPyConnection, source: Source, raw: RawTable) -> s
 
 
 def _build(
-    connection: DuckDBPyConnection, declared: Declared, columns: list[Column], rules: list[Rule], rows: str, table: str
-) -> None:
+    connection: DuckDBPyConnection, declared: Declared, columns: list[Column], rules: list[Rule], rows: str,
+    table: str, fate: str,
+) -> None:  # fmt: skip
     source = declared.source
     named = [column for column in columns if column.name != "department"]
     typed = [f"({c.value})::{c.stored} AS {sql.name(c.name)}" for c in named]
@@ -182,7 +191,7 @@ def _build(
         condition = f"({source.where})"
     query = (
         f"CREATE TABLE {table} AS SELECT {select}, _department, ({condition}) AS _where, {bits or 0} AS _broken, "
-        "'kept' AS _fate FROM (SELECT t.*, "
+        f"{fate} AS _fate FROM (SELECT t.*, "
         f"CASE WHEN w.written IS NULL THEN {missing} ELSE w.code END AS department, "
         f"CASE WHEN w.written IS NULL THEN {'NULL' if source.department_missing else sql.text('missing')} "
         "WHEN w.code IS NULL THEN 'unknown' END AS _department "
@@ -245,12 +254,8 @@ def _frequency(connection: DuckDBPyConnection, source: Source, columns: list[Col
     return "week" if days > 1 and mondays == days else "day"
 
 
-def _cut(
-    connection: DuckDBPyConnection, declared: Declared, columns: list[Column], table: str, limit: str,
-    frequency: str, cutting: bool,
-) -> None:  # fmt: skip
-    """Rows of after the cut-off, and figures of periods that have not ended by then."""
-    source = declared.source
+def _later(source: Source, columns: list[Column], limit: str, frequency: str, cutting: bool) -> str:
+    """Condition: the row is of after the cut-off, or a figure of a period that has not ended by then."""
     date = sql.name(date_column(source))
     conditions = [f"{date} >= {limit}"] if cutting else []
     if frequency != "none":
@@ -260,8 +265,7 @@ def _cut(
         by = _order_column(source, columns)
         if by.kind == "timestamp":
             conditions.append(f"{sql.name(by.name)} >= {limit}")
-    if conditions:
-        connection.execute(f"UPDATE {table} SET _fate = 'later' WHERE {' OR '.join(conditions)}")
+    return " OR ".join(conditions) or "false"
 
 
 def _interval(frequency: str) -> str:
@@ -289,18 +293,16 @@ def _fold(connection: DuckDBPyConnection, source: Source, columns: list[Column],
     )
 
 
-def _leave_out(connection: DuckDBPyConnection, declared: Declared, table: str) -> None:
+def _settled(source: Source) -> str:
+    """The fate of a row that is neither later nor folded."""
     conditions = []
-    if declared.source.where:
+    if source.where:
         # A condition that a faulty value leaves undecided must not hide the fault.
-        conditions.append("(_where IS FALSE OR _where IS NULL AND _broken = 0)")
-    if declared.source.other_departments == "leave_out":
+        conditions.append("_where IS FALSE OR _where IS NULL AND _broken = 0")
+    if source.other_departments == "leave_out":
         conditions.append("_department IS NOT NULL")
-    if conditions:
-        connection.execute(
-            f"UPDATE {table} SET _fate = 'left_out' WHERE _fate = 'kept' AND ({' OR '.join(conditions)})"
-        )
-    connection.execute(f"UPDATE {table} SET _fate = 'bad' WHERE _fate = 'kept' AND _broken <> 0")
+    left = f"WHEN {' OR '.join(conditions)} THEN 'left_out' " if conditions else ""
+    return f"CASE {left}WHEN _broken <> 0 THEN 'bad' ELSE 'kept' END"
 
 
 def _mark_duplicates(connection: DuckDBPyConnection, source: Source, columns: list[Column], table: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -205,6 +206,15 @@ def _misses(kpi: KpiResult) -> bool:
     return kpi.assurance == "fail" and kpi.state not in UNKNOWN_STATES
 
 
+def brief(text: str, sentences: int = 3) -> str:
+    """The first sentences of a text; the report has the whole.
+
+    >>> brief("Rose to 4.2 h in October. That misses 3.0 h. Look into it.", 2)
+    'Rose to 4.2 h in October. That misses 3.0 h.'
+    """
+    return " ".join(re.split(r"(?<=[.!?])\s+(?=[^\W\d_a-z])", text.strip())[:sentences])
+
+
 def attention(department: DepartmentMonth, period: str) -> list[Item]:
     """What needs attention: signals the wrong way, targets that the process cannot meet, actions overdue."""
     found = []
@@ -215,7 +225,7 @@ def attention(department: DepartmentMonth, period: str) -> list[Item]:
                 if kpi.state == "concern"
                 else Badge(kpi.state, words.say("assurance_short.fail"))
             )
-            found.append(Item(kpi.title, kpi.sentence, kpi_href(department, kpi.code), mark))
+            found.append(Item(kpi.title, brief(kpi.sentence), kpi_href(department, kpi.code), mark))
     late = [line for line in actions(department, period) if line.overdue]
     page = "outcome_evaluation.html"
     for line in late:
@@ -227,7 +237,7 @@ def attention(department: DepartmentMonth, period: str) -> list[Item]:
 def improved(department: DepartmentMonth) -> list[Item]:
     """What got better: signals the wanted way, actions that worked."""
     found = [
-        Item(kpi.title, kpi.sentence, kpi_href(department, kpi.code), state_badge("improvement"))
+        Item(kpi.title, brief(kpi.sentence), kpi_href(department, kpi.code), state_badge("improvement"))
         for kpi in ranked(department.kpis)
         if kpi.state == "improvement"
     ]
@@ -242,7 +252,7 @@ def unknown(department: DepartmentMonth) -> list[Item]:
     found = [
         Item(
             kpi.title,
-            kpi.sentence or words.say(f"state_meaning.{kpi.state}"),
+            brief(kpi.sentence) or words.say(f"state_meaning.{kpi.state}"),
             kpi_href(department, kpi.code),
             state_badge(kpi.state),
         )

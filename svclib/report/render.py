@@ -205,7 +205,8 @@ def _article(notebook: NotebookNode) -> str:
     cells = [cell for cell in notebook.cells if not TAGS_LEFT_OUT & set(cell.metadata.get("tags", []))]
     chosen = type(notebook)({**notebook, "cells": cells})
     text, _ = exporter().from_notebook_node(chosen)
-    return str(text).strip()
+    # HTML needs no end tags of cells and rows, and tables behind figures have thousands of them
+    return re.sub(r"</(?:td|th)>(?=<t[dh][ >]|</tr>)|</tr>(?=<tr[ >]|</tbody>|</thead>)", "", str(text).strip())
 
 
 def _contents(entries: Sequence[Entry]) -> list[Entry]:

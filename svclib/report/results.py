@@ -144,6 +144,11 @@ class DepartmentMonth:
         return kpi.title if kpi else code
 
     @property
+    def absent(self) -> bool:
+        """Whether nothing has been made for the department in this period."""
+        return all(report.status in ("late", "not_run") for report in self.reports.values())
+
+    @property
     def missing(self) -> list[Report]:
         """Reports that failed, or that should be there and are not."""
         return [report for report in self.reports.values() if report.status not in ("ok", "not_run")]
@@ -155,7 +160,17 @@ class Month:
 
     label: str
     manifest: Mapping[str, Any] = field(repr=False)
-    departments: Sequence[DepartmentMonth]
+    declared: Sequence[DepartmentMonth]
+
+    @cached_property
+    def departments(self) -> list[DepartmentMonth]:
+        """Departments with at least one report, made or failed."""
+        return [department for department in self.declared if not department.absent]
+
+    @property
+    def absent(self) -> list[DepartmentMonth]:
+        """Declared departments for which nothing has been made."""
+        return [department for department in self.declared if department.absent] if self.departments else []
 
     @property
     def language(self) -> str:

@@ -95,6 +95,7 @@ def show(
     data: pd.DataFrame | None = None,
     formats: Formats | None = None,
     headers: Mapping[str, str] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Chart:
     """A figure as the reader meets it: picture, alternative text, caption, and its numbers one click away.
 
@@ -110,6 +111,8 @@ def show(
         What the figure shows.
     data, formats, headers
         The table behind it and how `table` writes it.
+    columns
+        Which of its columns stand in the page, all where left out; empty ones never do. The file has all of them.
 
     Raises
     ------
@@ -141,7 +144,9 @@ def show(
     if data is not None and len(data.columns):
         from svclib.report.tables import table
 
-        numbers = table(data, caption=caption, formats=formats, headers=headers, most_rows=_ROWS_BEHIND_A_FIGURE)
+        shown = data.dropna(axis="columns", how="all")
+        shown = shown[[c for c in columns or shown.columns if c in shown]]
+        numbers = table(shown, caption=caption, formats=formats, headers=headers, most_rows=_ROWS_BEHIND_A_FIGURE)
         summary = escape(words.say("show.numbers"))
         parts.append(f'<details class="svc-data"><summary>{summary}</summary>{numbers.html}</details>')
     parts.append("</figure>")

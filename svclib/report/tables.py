@@ -101,8 +101,7 @@ def _cell(value: Any, write: Callable[[Any], str] | None) -> Block:
     if isinstance(value, Block):
         return value
     if not isinstance(value, list | tuple | set | dict) and pd.isna(value):
-        none = words.say("value.none")
-        return Block(f'<span aria-hidden="true">–</span><span class="svc-hidden">{escape(none)}</span>', "–")
+        return Block("–", "–")
     text = write(value) if write else written(value)
     return Block(escape(text), text)
 

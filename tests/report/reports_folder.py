@@ -140,8 +140,10 @@ def _kpi(period: str, place: int, number: int, code: str) -> dict:
         }
         for i, (label, v) in enumerate(zip(labels, values, strict=True))
     ]
+    if state == "withheld":
+        points[-1]["value"] = 0.07771  # what a careless result might still hold
     value = points[-1]["value"]
-    shown = words.value(value, unit, decimals)
+    shown = "withheld" if state == "withheld" else words.value(value, unit, decimals)
     return {
         "code": code,
         "title": title,

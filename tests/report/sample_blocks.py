@@ -11,7 +11,10 @@ from svclib.report.tables import table
 def blocks_of(notebook, content):
     """Sections as the notebooks make them."""
     if notebook == "kpi_analysis":
-        return [glance(content["kpis"]), *(kpi_section(kpi) for kpi in content["kpis"][:3])]
+        return [
+            glance(content["kpis"]),
+            *(kpi_section(kpi, drawn=number < 3) for number, kpi in enumerate(content["kpis"])),
+        ]
     entries = content.get("gaps") or content.get("actions") or []
     if not entries:
         return [sentence("Nothing to explain in this period.", state="common_cause")]
@@ -30,12 +33,12 @@ def glance(kpis):
     return stack(sentence("The month at a glance."), table(frame, caption="All measures"))
 
 
-def kpi_section(kpi):
+def kpi_section(kpi, *, drawn):
     return section(
         kpi["title"],
         sentence(kpi["sentence"]),
         facts([("Value", words.value(kpi["value"], kpi["unit"])), ("Cases", words.number(240, 0))]),
-        control_chart(kpi),
+        control_chart(kpi) if drawn else paragraph("No chart."),
         note("caution", "11 cases are still open."),
         fold("Method", paragraph("The chart follows Laney (2002).\n\nLimits come from mature periods.")),
         anchor=kpi["code"],

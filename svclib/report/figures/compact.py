@@ -1,0 +1,207 @@
+"""matplotlib's SVG made small: a third of its bytes, the same picture, colours that follow the reader's scheme."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from xml.sax.saxutils import escape
+
+from svclib.report.figures.style import DARK, INK
+
+_FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',Arial,sans-serif"
+_NAMES = {light: f"--{chr(97 + i)}" for i, light in enumerate(DARK)}
+_NUMBER = re.compile(r"-?\d+\.\d+")
+_COMMAND = re.compile(r"([MLz])([^MLz]*)", re.I)
+_SVG = "{http://www.w3.org/2000/svg}"
+_LINK = "{http://www.w3.org/1999/xlink}href"
+_GEOMETRY = frozenset({"x", "y", "width", "height", "transform", "points", "viewBox"})
+_IDLE = frozenset({"fill:none", "fill:none;opacity:0", ""})
+
+
+def compact(svg: str) -> str:
+    """The drawing in fewer bytes.
+
+    Coordinates keep a tenth of a point (a hundredth below 20); points on a straight line, groups and backgrounds that
+    add nothing, and names that nobody refers to are dropped; styles that occur often become classes, and the house
+    colours variables with a value for light and for dark paper.
+    """
+    root = ElementTree.fromstring(svg)
+    names = _short_names(root)
+    for element in root.iter():
+        _tidy(element, names)
+    _prune(root)
+    rules = _classes(root)
+    body = "".join(_written(child) for child in root)
+    head = " ".join(f"{name}='{root.get(name)}'" for name in ("width", "height", "viewBox"))
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' {head}><style>{_base_rules(body + rules)}{rules}</style>{body}</svg>"
+    )
+
+
+def _short_names(root: ElementTree.Element) -> dict[str, str]:
+    """Short ids for those that are referred to."""
+    text = " ".join(value for element in root.iter() for value in element.attrib.values())
+    used = dict.fromkeys(re.findall(r"(?:^|\s)#([\w-]+)|url\(#([\w-]+)\)", text))
+    return {a or b: f"i{number}" for number, (a, b) in enumerate(used)}
+
+
+def _tidy(element: ElementTree.Element, names: dict[str, str]) -> None:
+    link = element.attrib.pop(_LINK, None)
+    if link is not None:
+        element.set("href", f"#{names[link[1:]]}" if link.startswith("#") else link)
+    identity = element.attrib.pop("id", None)
+    if identity in names:
+        element.set("id", names[identity])
+    if element.get("d"):
+        element.set("d", path(element.get("d", "")))
+    for name in _GEOMETRY & element.attrib.keys():
+        element.set(name, _tight(_NUMBER.sub(_rounded, element.get(name, ""))))
+    if element.get("transform", "").startswith("rotate(0 ") or element.get("transform", "").startswith("rotate(-0 "):
+        del element.attrib["transform"]
+    style = _short_style(element.attrib.pop("style", ""))
+    clip = element.attrib.pop("clip-path", "")
+    if clip:
+        style = f"{style};clip-path:url(#{names[clip[5:-1]]})".strip(";")
+    if style:
+        element.set("style", style)
+
+
+def path(d: str) -> str:
+    """Path data with relative steps, without points that lie between their neighbours.
+
+    >>> path("M 10 20 L 30 20 L 40 20 L 40 25.123 z")
+    'M10 20h30v5.1z'
+    >>> path("M 1 2")
+    'M1 2'
+    """
+    if re.search(r"[^MLz\d\s.,e+-]", d):
+        return _tight(_NUMBER.sub(_rounded, d))  # curves: a marker, drawn once
+    parts: list[str] = []
+    line: list[tuple[float, float]] = []
+    for command, numbers in _COMMAND.findall(d):
+        if command in "Mz":
+            parts += _steps(line)
+            line = []
+        if command == "z":
+            parts.append("z")
+        else:
+            x, y = (round(float(n), 1 if abs(float(n)) >= 20 else 2) for n in numbers.split())
+            line.append((x, y))
+    return "".join([*parts, *_steps(line)])
+
+
+def _steps(line: list[tuple[float, float]]) -> Iterator[str]:
+    if not line:
+        return
+    kept = [line[0]]
+    for point, after in pairwise([*line[1:], None]):
+        if point is not None and (after is None or not _between(kept[-1], point, after)):
+            kept.append(point)
+    yield f"M{_plain(kept[0][0])}{_joined(kept[0][1])}"
+    for (x, y), (to_x, to_y) in pairwise(kept):
+        dx, dy = round(to_x - x, 2), round(to_y - y, 2)
+        if dx and dy:
+            yield f"l{_plain(dx)}{_joined(dy)}"
+        elif dx or dy:
+            yield f"h{_plain(dx)}" if dx else f"v{_plain(dy)}"
+
+
+def _between(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    """Whether b lies on the level or upright stretch from a to c."""
+    flat = a[1] == b[1] == c[1] and (a[0] <= b[0] <= c[0] or a[0] >= b[0] >= c[0])
+    upright = a[0] == b[0] == c[0] and (a[1] <= b[1] <= c[1] or a[1] >= b[1] >= c[1])
+    return flat or upright
+
+
+def _plain(number: float) -> str:
+    text = f"{number:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def _joined(number: float) -> str:
+    text = _plain(number)
+    return text if text.startswith("-") else f" {text}"
+
+
+def _rounded(match: re.Match[str]) -> str:
+    number = float(match[0])
+    text = f"{number:.{1 if abs(number) >= 20 else 2}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _tight(geometry: str) -> str:
+    """Without the spaces that nobody needs: ``M 0 1 C 2 -3`` is ``M0 1C2-3``."""
+    geometry = re.sub(r"\s*([A-Za-z(),])\s*", r"\1", geometry.strip())
+    return re.sub(r"\s+", " ", geometry).replace(" -", "-")
+
+
+def _prune(parent: ElementTree.Element) -> None:
+    """Drop what is not seen, and put the children of groups that add nothing in the groups' place."""
+    kept: list[ElementTree.Element] = []
+    for child in parent:
+        _prune(child)
+        name = child.tag.removeprefix(_SVG)
+        if name in ("metadata", "style") or (
+            name == "path" and child.get("style", "") in _IDLE and not child.get("id")
+        ):
+            continue
+        if name in ("g", "defs") and not len(child):
+            continue
+        if name == "g" and not child.attrib:
+            kept.extend(child)
+        else:
+            kept.append(child)
+    parent[:] = kept
+
+
+def _short_style(style: str) -> str:
+    style = re.sub(r"font: (?:(\w+) )?([\d.]+)px [^;]*", lambda m: _font(m[1], m[2]), style)
+    style = re.sub(r"font-family: [^;]*;?", "", style)
+    style = re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var({_NAMES[_role(m[0])]})" if _role(m[0]) in _NAMES else m[0], style)
+    style = re.sub(r"stroke-dashoffset: 0;?|stroke-linejoin: round;?", "", style)
+    style = _NUMBER.sub(_rounded, style)
+    return re.sub(r"\s*([:;,])\s*", r"\1", style).strip("; ")
+
+
+def _role(colour: str) -> str:
+    return INK if colour == "#000000" else colour
+
+
+def _font(weight: str | None, size: str) -> str:
+    return f"font-size:{size}px" + (f";font-weight:{weight}" if weight else "")
+
+
+def _classes(root: ElementTree.Element) -> str:
+    """Turn styles that occur more than once into classes; returns their rules."""
+    counts = Counter(element.get("style") for element in root.iter() if element.get("style"))
+    often = sorted((s for s, n in counts.items() if s and n > 1), key=lambda s: (-counts[s], s))
+    names = {style: f"s{number}" for number, style in enumerate(often)}
+    for element in root.iter():
+        name = names.get(element.get("style", ""))
+        if name:
+            del element.attrib["style"]
+            element.set("class", name)
+    return "".join(f".{name}{{{style}}}" for style, name in names.items())
+
+
+def _written(element: ElementTree.Element) -> str:
+    name = element.tag.removeprefix(_SVG)
+    attributes = "".join(
+        f" {key}='{escape(value, {chr(39): '&#39;', chr(10): ' '})}'" for key, value in element.attrib.items()
+    )
+    inner = escape((element.text or "").strip()) + "".join(_written(child) for child in element)
+    return f"<{name}{attributes}>{inner}</{name}>" if inner else f"<{name}{attributes}/>"
+
+
+def _base_rules(used: str) -> str:
+    """Font and colours; only the colours that the drawing uses."""
+    colours = [c for c in DARK if c == INK or f"var({_NAMES[c]})" in used]
+    light = ";".join(f"{_NAMES[c]}:{c}" for c in colours)
+    dark = ";".join(f"{_NAMES[c]}:{DARK[c]}" for c in colours)
+    return (
+        f"svg{{{light};font-family:{_FONT};background:none;stroke-linejoin:round}}text{{fill:var({_NAMES[INK]})}}"
+        f"@media screen and (prefers-color-scheme:dark){{svg{{{dark}}}}}"
+    )

@@ -1,0 +1,233 @@
+"""The portal says what the results say, openly, and the same bytes each time."""
+
+import json
+import re
+
+import html5lib
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from svclib.report import words
+from svclib.report.department import answer, attention, department_page, improved, unknown
+from svclib.report.portal import period_page, portal_page, signals_of, write_period_pages, write_portal
+from svclib.report.results import neighbours, period_labels, read_month
+from tests.report.reports_folder import NASTY, write_reports
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder = write_reports(tmp_path_factory.mktemp("reports"), pages=False)
+    for period in ("2026-09", "2026-10"):
+        write_period_pages(folder, period)
+    write_portal(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def month(out):
+    return read_month(out, "2026-10")
+
+
+def text_of(page):
+    """What a reader sees, as one line."""
+    document = html5lib.parse(page, namespaceHTMLElements=False)
+    for hidden in ("head", "script", "style"):
+        for element in document.iter(hidden):
+            element.clear()
+    return " ".join(" ".join(document.itertext()).split())
+
+
+def test_periods_come_in_order_and_other_folders_are_left_alone(tmp_path):
+    for name in ("2026-10", "2025-12", "2026-W41", "notes", ".svclib"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+    assert period_labels(tmp_path) == ["2025-12", "2026-10", "2026-W41"]
+    assert neighbours(tmp_path, "2026-10") == ("2025-12", None)
+
+
+def test_every_department_and_measure_is_on_the_periods_page(out, month):
+    text = text_of((out / "2026-10" / "index.html").read_text())
+    for department in month.departments:
+        assert department.name in text
+        for kpi in department.kpis:
+            assert kpi.title in text
+            if kpi.value is not None:
+                assert words.value(kpi.value, kpi.unit, kpi.decimals) in text
+
+
+def test_failed_and_late_reports_are_said_openly(out):
+    text = text_of((out / "2026-10" / "index.html").read_text())
+    assert "2 reports are missing" in text
+    assert "Billing: Root-cause analysis (failed). A step of the analysis ended with an error." in text
+    assert "IT service desk: Outcome evaluation (late). This report has not been made yet." in text
+
+
+def test_a_result_that_cannot_be_read_is_said_openly(tmp_path):
+    write_reports(tmp_path, pages=False, failed=False)
+    (tmp_path / "2026-10" / "D01" / "kpi_analysis.json").write_text('{"kpis": [')
+    write_period_pages(tmp_path, "2026-10")
+    assert "Its result cannot be read." in text_of((tmp_path / "2026-10" / "index.html").read_text())
+    assert "There are no measures to report" in text_of((tmp_path / "2026-10" / "D01" / "index.html").read_text())
+
+
+def test_a_run_that_never_ended_gives_a_page_that_says_so(tmp_path):
+    (tmp_path / "2026-10").mkdir()
+    (tmp_path / "2026-10" / "manifest.json").write_text("not json")
+    write_period_pages(tmp_path, "2026-10")
+    assert "The run of this period has not ended" in (tmp_path / "2026-10" / "index.html").read_text()
+    assert "October 2026" in text_of(write_portal(tmp_path).read_text())
+
+
+def test_departments_without_any_report_are_named_once(tmp_path):
+    write_reports(tmp_path, pages=False, periods=("2026-10",), failed=False)
+    path = tmp_path / "2026-10" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["reports"] = [entry for entry in manifest["reports"] if entry["department"] == "D01"]
+    path.write_text(json.dumps(manifest))
+    month = read_month(tmp_path, "2026-10")
+    assert [department.code for department in month.departments] == ["D01"]
+    assert "Nothing has been made yet for 4 departments" in text_of(period_page(month))
+
+
+def test_withheld_values_are_nowhere(out, month):
+    for department in month.departments:
+        for kpi in department.kpis:
+            if kpi.state == "withheld":
+                page = (out / "2026-10" / department.folder / "index.html").read_text()
+                assert kpi.value is None
+                assert not re.search(r"\b(7\.8%|7\.77%|0\.0777)", page)
+
+
+def test_chance_signals_are_counted_over_the_whole_period(month):
+    judged = [kpi for department in month.departments for kpi in department.kpis if kpi.p is not None]
+    found = signals_of(month)
+    assert found.charts == len(judged)
+    assert found.expected == pytest.approx(0.016 * len(judged))
+    assert found.found == sum(kpi.signals for kpi in judged)
+    assert found.after_fdr <= found.found
+
+
+def test_the_strongest_evidence_comes_first(out, month):
+    page = (out / "2026-10" / "index.html").read_text()
+    listed = re.findall(r'<ol class="lines ranked">.*?</ol>', page, re.S)[0]
+    first = min(
+        (kpi.p, department.name, kpi.title)
+        for department in month.departments
+        for kpi in department.kpis
+        if kpi.signals and kpi.p is not None
+    )
+    assert listed.index(f"{first[1]}: {first[2]}") < 400
+
+
+def test_what_changed_since_the_period_before(out):
+    text = text_of((out / "2026-10" / "index.html").read_text())
+    assert "What changed since September 2026" in text
+    assert "became" in text
+
+
+def test_the_answer_counts_what_the_cards_show(month):
+    for department in month.departments:
+        said = answer(department, "2026-10")
+        concerns = [item for item in attention(department, "2026-10") if item.badge.text != "overdue"]
+        if concerns:
+            assert re.search(rf"\b{len(concerns)} needs? attention", said)
+        states = [kpi.state for kpi in department.kpis]
+        assert len(improved(department)) >= states.count("improvement")
+        assert len(unknown(department)) >= states.count("provisional") + states.count("too_few")
+
+
+def test_overdue_actions_need_attention(month):
+    items = attention(month.department("D01"), "2026-10")
+    assert [item.text for item in items if item.badge.text == "overdue"] == [
+        "Call-back within the hour was due on 31 Aug 2026 (Service manager)."
+    ]
+
+
+def test_too_early_verdicts_are_not_known_yet(month):
+    assert "Call-back within the hour" in [item.name for item in unknown(month.department("D01"))]
+
+
+def test_neighbouring_periods_lead_to_each_other(out):
+    assert 'rel="prev" href="../../2026-09/D01/index.html"' in (out / "2026-10" / "D01" / "index.html").read_text()
+    assert 'rel="next" href="../../2026-10/D01/index.html"' in (out / "2026-09" / "D01" / "index.html").read_text()
+
+
+def test_all_links_lead_somewhere(tmp_path):
+    write_reports(tmp_path, names={"D01": "Support", "D02": "Field"}, failed=False, pages=("D01",))
+    for period in ("2026-09", "2026-10"):
+        write_period_pages(tmp_path, period)
+    write_portal(tmp_path)
+    dead = []
+    for path in tmp_path.rglob("*.html"):
+        page = path.read_text()
+        for href in re.findall(r'<a [^>]*href="([^"]*)"', page):
+            file, _, anchor = href.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            if "D02" in str(target) and target.stem != "index":
+                continue  # this department's reports are results only
+            if not target.is_file() or (anchor and f'id="{anchor}"' not in target.read_text()):
+                dead.append((path.name, href))
+    assert dead == []
+
+
+def test_the_same_files_give_the_same_bytes(out):
+    before = {path: path.read_bytes() for path in out.rglob("index.html")}
+    for period in ("2026-10", "2026-09"):
+        write_period_pages(out, period)
+    write_portal(out)
+    assert {path: path.read_bytes() for path in out.rglob("index.html")} == before
+
+
+def test_pages_are_valid_html(out):
+    for path in [*out.rglob("index.html"), *out.glob("glossary-*.html")]:
+        html5lib.HTMLParser(strict=True).parse(path.read_text())
+
+
+@pytest.mark.parametrize("language", [code for code in words.languages() if code != "en"])
+def test_no_english_is_left_in_another_language(tmp_path, language):
+    write_reports(tmp_path, language=language, pages=False)
+    for period in ("2026-09", "2026-10"):
+        write_period_pages(tmp_path, period)
+    write_portal(tmp_path)
+    english = {
+        form
+        for key, message in words.messages("en").items()
+        for form in ([message] if isinstance(message, str) else message.values())
+        if len(form) > 12 and "{" not in form and form != words.messages(language).get(key)
+    }
+    for path in tmp_path.rglob("*.html"):
+        page = path.read_text()
+        assert f'<html lang="{language}">' in page
+        text = text_of(page)
+        assert [form for form in english if f" {form} " in f" {text} "] == []
+
+
+LIVE = st.sampled_from(
+    ["<script>alert(1)</script>", NASTY, '"><svg onload=alert(1)>', "javascript:alert(1)", "{% raw %}{{7*7}}", "</style>", "'\"`"]
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=30), live=LIVE)
+def test_data_are_never_markup(month, text, live):
+    from dataclasses import replace
+
+    department = month.department("D01")
+    kpis = department.reports["kpi_analysis"]
+    said = f"{text}{live}"
+    content = json.loads(json.dumps(kpis.content))
+    for kpi in content["kpis"]:
+        kpi["sentence"] = kpi["title"] = kpi["unit"] = said
+    content["data_quality"] = [said, {"sentence": said}]
+    changed = replace(kpis, content=content)
+    spoilt = replace(department, name=said, reports={**department.reports, "kpi_analysis": changed})
+    spoilt_month = replace(month, declared=[spoilt], manifest={**month.manifest, "organisation": said})
+    for page in (department_page(spoilt_month, spoilt), period_page(spoilt_month), portal_page([spoilt_month])):
+        document = html5lib.parse(page, namespaceHTMLElements=False)
+        for element in document.iter():
+            assert element.tag not in ("svg", "object", "iframe") or not isinstance(element.tag, str)
+            assert not [name for name in element.attrib if str(name).startswith("on")]
+            assert not str(element.get("href", "")).startswith("javascript")
+        assert len(list(document.iter("script"))) <= 1
+        assert "49" not in page.split("{{7*7}}")[0][-2:]

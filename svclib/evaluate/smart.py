@@ -62,7 +62,7 @@ def check_smart(
         SmartCheck("specific", responsible is not None, "named" if responsible else "nobody_responsible"),
         _measurable(assessment),
         _achievable(panel, window, goal.target, direction),
-        _relevant(goal.target, goal.baseline, direction, kpi_target, segment),
+        _relevant(goal.target, _level_at_start(panel, window, goal.baseline), direction, kpi_target, segment),
         _time_bound(assessment, periods_to_judge),
     )
 
@@ -105,6 +105,13 @@ def _achievable(panel: Panel, window: Window, target: float | None, direction: D
     if own is None:
         return SmartCheck("achievable", None, "no_baseline", detail)
     return SmartCheck("achievable", False, "never_reached", detail)
+
+
+def _level_at_start(panel: Panel, window: Window, baseline: float | None) -> float | None:
+    """Where the KPI stood when the plan began: what is wrong now may have been right in the baseline."""
+    values = panel.treated.value[window.before]
+    values = values[~np.isnan(values)]
+    return float(values[-KEPT:].mean()) if len(values) >= KEPT else baseline
 
 
 def _relevant(

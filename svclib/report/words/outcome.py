@@ -1,0 +1,357 @@
+"""Sentences of the outcome evaluation: made from the result's numbers and codes only, so they cannot contradict it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from svclib.catalogue.models import Band, Kpi
+from svclib.evaluate.checks import Check
+from svclib.evaluate.goal import Goal
+from svclib.evaluate.outcome import ActionOutcome
+from svclib.evaluate.smart import SmartCheck
+from svclib.evaluate.verdict import ALPHA, FEWEST_BEFORE, improvement
+from svclib.report import words
+from svclib.report.words import say
+
+_TOO_LITTLE = ("too_early", "not_evaluable")
+
+
+def value_of(kpi: Kpi, x: float | None) -> str:
+    """A level of the KPI as its reader writes it."""
+    return words.value(x, kpi.unit, kpi.decimals)
+
+
+def change_of(kpi: Kpi, x: float | None) -> str:
+    """A difference of two levels."""
+    return words.change(x, kpi.unit, kpi.decimals)
+
+
+def change_interval(kpi: Kpi, low: float, high: float) -> str:
+    """Two bounds of a difference."""
+    return say("value.interval", low=change_of(kpi, low), high=change_of(kpi, high))
+
+
+def size_of(kpi: Kpi, x: float | None) -> str:
+    """The size of a difference, without a sign."""
+    if kpi.unit != "%" or x is None:
+        return words.value(x, kpi.unit, kpi.decimals)
+    return say("value.points", x=words.number(abs(x) * 100, 1 if kpi.decimals is None else kpi.decimals))
+
+
+def _counted(key: str, count: int, **values: str) -> str:
+    """A message with plural forms; none at all has a sentence of its own."""
+    return say(f"{key}_zero", **values) if count == 0 else say(key, count=count, **values)
+
+
+def probability(p: float) -> str:
+    """A probability to the per cent, never 0 or 1.
+
+    >>> probability(0.9999), probability(0.37)
+    ('over 99%', '37%')
+    """
+    if p > 0.99:
+        return say("outcome.over", p=words.percent(0.99, 0))
+    if p < 0.01:
+        return say("outcome.under", p=words.percent(0.01, 0))
+    return words.percent(p, 0)
+
+
+def sentence(outcome: ActionOutcome) -> str:
+    """The outcome of an action in one paragraph: goal, effect, whose doing, when one will know, what next."""
+    verdict = outcome.verdict
+    if verdict.rival in ("cancelled", "department_closed"):
+        return say("outcome.until.cancelled" if verdict.rival == "cancelled" else "outcome.until.closed")
+    parts = [_goal(outcome)]
+    if verdict.effect_state is not None:
+        parts += [_effect(outcome), *_cause(outcome)]
+    elif outcome.assessment.n_before < FEWEST_BEFORE:
+        parts.append(_counted("outcome.until.before", outcome.assessment.n_before))
+    parts += _until(outcome)
+    if verdict.outlook:
+        parts.append(say(f"outcome.outlook.{verdict.outlook}"))
+    return " ".join([*parts, say(f"outcome.next.{verdict.next_step}")])
+
+
+def _goal(outcome: ActionOutcome) -> str:
+    goal, kpi = outcome.assessment.goal, outcome.kpi
+    full = max(outcome.action.full_effect or outcome.action.start, outcome.action.start)
+    if goal.level is None or outcome.verdict.effect_state is None:
+        count = outcome.assessment.n_after
+        if goal.target is None:
+            return _counted("outcome.goal.no_level_no_target", count, full=words.date(full))
+        return _counted("outcome.goal.no_level", count, full=words.date(full), target=value_of(kpi, goal.target))
+    said = {
+        "title": kpi.title,
+        "level": value_of(kpi, goal.level),
+        "interval": words.interval(goal.lower, goal.upper, kpi.unit, kpi.decimals),
+        "p": probability(goal.probability) if goal.probability is not None else "",
+    }
+    if isinstance(kpi.direction, Band) and goal.verdict == "met":
+        return say("outcome.goal.met_band", **said)
+    if goal.target is None or goal.probability is None:
+        return say("outcome.goal.no_target", title=said["title"], level=said["level"], interval=said["interval"])
+    said["target"] = value_of(kpi, goal.target)
+    if goal.verdict == "open":
+        said["due"] = words.date(outcome.action.due)
+    return say(f"outcome.goal.{goal.verdict}", **said)
+
+
+def comparison_of(outcome: ActionOutcome) -> str:
+    """What the department was compared with."""
+    effect = outcome.assessment.effect
+    if effect is None or effect.comparison is None:
+        return say("outcome.effect.series")
+    return say("outcome.effect.peers", count=len(effect.comparison.weights))
+
+
+def _effect(outcome: ActionOutcome) -> str:
+    effect, kpi = outcome.assessment.effect, outcome.kpi
+    assert effect is not None
+    direction = kpi.direction if isinstance(kpi.direction, str) else (0.0, 0.0)
+    if effect.p > ALPHA:
+        key = "nothing"
+    elif direction not in ("increase", "decrease"):
+        key = "moved"
+    else:
+        key = "better" if improvement(effect.estimate, direction) > 0 else "worse"
+    return say(
+        f"outcome.effect.{key}",
+        comparison=comparison_of(outcome),
+        effect=change_of(kpi, effect.estimate),
+        interval=change_interval(kpi, effect.lower, effect.upper),
+        p=words.p_value(effect.p),
+    )
+
+
+def _cause(outcome: ActionOutcome) -> list[str]:
+    verdict, effect = outcome.verdict, outcome.assessment.effect
+    assert effect is not None
+    if verdict.effect_state == "attributable":
+        early = verdict.code in ("too_early", "inconclusive")
+        return [say(f"outcome.cause.attributable{'_early' if early else ''}")]
+    if verdict.effect_state == "contrary":
+        parts = [say("outcome.cause.worsened" if verdict.rival is None else "outcome.cause.worsened_rival")]
+        return parts + ([rival_sentence(outcome)] if verdict.rival else [])
+    if verdict.rival is None:
+        return []
+    if verdict.rival == "chance" and effect.p <= ALPHA:
+        return [say("outcome.cause.not_trusted")]
+    return [rival_sentence(outcome)]
+
+
+def rival_sentence(outcome: ActionOutcome) -> str:
+    """The rival explanation in words, with the names of what stands for it."""
+    rival = outcome.verdict.rival
+    return say(f"outcome.cause.{rival}", **_names(outcome))
+
+
+def _names(outcome: ActionOutcome) -> dict[str, str]:
+    rival, found = outcome.verdict.rival, {c.name: c.detail for c in outcome.assessment.checks}
+    listed: list[str] = []
+    if rival == "other_action":
+        listed = [name for name, _ in outcome.surroundings.joint]
+    elif rival == "event":
+        listed = [f"{name} ({words.date(day)})" for name, day in outcome.surroundings.events]
+    elif rival == "definition_change":
+        listed = [f"{name}, {words.date(day)}" for name, day in outcome.surroundings.changes]
+    elif rival == "one_peer":
+        listed = [str(found["leave_one_peer_out"].get("peer", ""))]
+    elif rival == "mix":
+        listed = [str(found["mix"].get("dimension", ""))]
+    return {"names": words.list_of(listed)} if listed else {}
+
+
+def _until(outcome: ActionOutcome) -> list[str]:
+    verdict, assessment = outcome.verdict, outcome.assessment
+    needed = change_of(outcome.kpi, assessment.needed) if assessment.needed else ""
+    if outcome.too_early_until:
+        if not needed:
+            return [say("outcome.until.date_no_target", date=words.date(outcome.too_early_until))]
+        return [say("outcome.until.date", needed=needed, date=words.date(outcome.too_early_until))]
+    power = assessment.power
+    if verdict.code in _TOO_LITTLE and needed and power is not None and power.enough is None:
+        return [say("outcome.until.never", needed=needed)]
+    return []
+
+
+def remarks(outcome: ActionOutcome) -> list[str]:
+    """What else the numbers say, most useful first."""
+    assessment, kpi = outcome.assessment, outcome.kpi
+    effect = assessment.effect
+    if effect is None or outcome.verdict.effect_state is None:
+        return _about_comparison(outcome)
+    parts = []
+    if outcome.share_of_target is not None and outcome.share_of_target > 0 and effect.p <= ALPHA:
+        parts.append(say("outcome.more.share", share=words.percent(outcome.share_of_target, 0)))
+    if outcome.avoided is not None and effect.p <= ALPHA:
+        parts.append(_avoided(outcome))
+    if outcome.persistence is not None and effect.p <= ALPHA:
+        held = outcome.persistence
+        key = "persists" if held.holds else "fades"
+        parts.append(say(f"outcome.more.{key}", first=change_of(kpi, held.first), last=change_of(kpi, held.last)))
+    if outcome.p_adjusted is not None and words.p_value(outcome.p_adjusted) != words.p_value(effect.p):
+        parts.append(say("outcome.more.adjusted", p=words.p_value(outcome.p_adjusted)))
+    if effect.p > ALPHA:
+        parts.append(say("outcome.more.mde", mde=size_of(kpi, effect.mde80)))
+    if assessment.before_after is not None:
+        parts.append(say("outcome.more.tracker", change=change_of(kpi, assessment.before_after)))
+    if outcome.pooled is not None:
+        pooled = outcome.pooled
+        interval = change_interval(kpi, pooled.lower, pooled.upper)
+        effect_text = change_of(kpi, pooled.estimate)
+        parts.append(say("outcome.more.pooled", count=str(pooled.count), effect=effect_text, interval=interval))
+    return parts + _about_comparison(outcome)
+
+
+def _avoided(outcome: ActionOutcome) -> str:
+    avoided = outcome.avoided
+    assert avoided is not None
+    bounds = sorted((abs(avoided.lower), abs(avoided.upper)))
+    key = "avoided" if avoided.count > 0 else "harmed"
+    low, high = (words.number(round(x), 0) for x in bounds)
+    interval = say("value.interval", low=low, high=high)
+    return say(f"outcome.more.{key}", count=words.number(abs(round(avoided.count)), 0), interval=interval)
+
+
+def _about_comparison(outcome: ActionOutcome) -> list[str]:
+    parts = []
+    if outcome.peers_left_out:
+        names = [say(f"outcome.more.left_out_{why}", name=code) for code, why in outcome.peers_left_out.items()]
+        parts.append(say("outcome.more.left_out", names=words.list_of(names)))
+    if outcome.surroundings.joint:
+        joint = words.list_of(name for name, _ in outcome.surroundings.joint)
+        parts.append(say("outcome.more.joint", names=joint))
+    if outcome.surroundings.common_events:
+        parts.append(say("outcome.more.common_events", names=words.list_of(outcome.surroundings.common_events)))
+    if outcome.surroundings.later_events:
+        later = words.list_of(f"{name} ({words.date(day)})" for name, day in outcome.surroundings.later_events)
+        parts.append(say("outcome.more.later_events", names=later))
+    return parts
+
+
+def check_result(check: Check) -> str:
+    """Passed, failed (critically) or not possible."""
+    if check.passed is None:
+        return say("outcome.checked.none")
+    if check.passed:
+        return say("outcome.checked.yes")
+    return say("outcome.checked.no_critical" if check.critical else "outcome.checked.no")
+
+
+def check_detail(check: Check, kpi: Kpi) -> str:
+    """What a check found, in a few words."""
+    detail = check.detail
+    if check.passed is None:
+        return say(f"outcome.reason.{detail['reason']}")
+    if check.name == "placebo_in_peers":
+        return say(
+            "outcome.checked.rank",
+            rank=str(detail["rank"]),
+            of=str(detail["of"]),
+            p=words.number(detail["p"], 2),
+            attainable=words.number(detail["attainable_p"], 2),
+        )
+    if check.name == "leave_one_peer_out":
+        return say("outcome.checked.peer", peer=detail["peer"], estimate=change_of(kpi, detail["estimate"]))
+    if check.name == "mix":
+        return say("outcome.checked.mix", dimension=detail["dimension"], share=words.percent(detail["share"], 0))
+    if check.name == "pre_trend":
+        return say(
+            "outcome.checked.pre_trend",
+            estimate=change_of(kpi, detail["estimate"]),
+            p=words.p_value(detail["p"]),
+            carried=change_of(kpi, detail["carried_on"]),
+        )
+    if check.name in ("trigger", "common_trend"):
+        key, name = ("shift", "shift") if check.name == "trigger" else ("moved", "moved")
+        return say(f"outcome.checked.{key}", **{name: change_of(kpi, detail[name])})
+    if "estimate" in detail:
+        return _estimate(detail, kpi)
+    return _happened(detail)
+
+
+def _estimate(detail: Mapping[str, Any], kpi: Kpi) -> str:
+    estimate = change_of(kpi, detail["estimate"])
+    if detail.get("p") is None:
+        return say("outcome.checked.estimate_only", estimate=estimate)
+    return say("outcome.checked.estimate", estimate=estimate, p=words.p_value(detail["p"]))
+
+
+def _happened(detail: Mapping[str, Any]) -> str:
+    dated = [entry for key in ("actions", "events", "changes") for entry in detail.get(key, [])]
+    if not dated:
+        return say("outcome.checked.nothing")
+    return words.list_of(f"{name} ({words.date(dt.date.fromisoformat(day))})" for name, day in dated)
+
+
+def smart_reason(check: SmartCheck, kpi: Kpi) -> str:
+    """Why a SMART criterion is met or not."""
+    detail = check.detail
+    if check.criterion == "measurable" and check.reason in ("baseline", "no_baseline"):
+        return say(f"outcome.smart.{check.reason}", count=detail["periods"])
+    if check.reason == "no_baseline":
+        return say("outcome.smart.unknown")
+    if check.reason == "too_few_periods":
+        return _counted("outcome.smart.too_few_periods", detail["periods"])
+    if check.reason == "seen_after_due":
+        return say("outcome.smart.seen_after_due", enough=str(detail["enough"]), count=str(detail["periods"]))
+    if check.reason in ("reached_before", "never_reached"):
+        return say(f"outcome.smart.{check.reason}", best=value_of(kpi, detail["own_best"]))
+    if check.reason == "reached_by_peer":
+        return say("outcome.smart.reached_by_peer", peer=detail["peer"], best=value_of(kpi, detail["peer_best"]))
+    if check.reason in ("already_reached", "improves"):
+        return say(f"outcome.smart.{check.reason}", baseline=value_of(kpi, detail["baseline"]))
+    if check.reason in ("off_target", "on_target"):
+        return say(f"outcome.smart.{check.reason}", target=value_of(kpi, detail["kpi_target"]))
+    return say(f"outcome.smart.{check.reason}")
+
+
+def goal_words(goal: Goal) -> str:
+    """Target reached, with its probability; a dash where nothing can be said."""
+    return "–" if goal.probability is None else probability(goal.probability)
+
+
+def lessons(outcome: ActionOutcome) -> list[str]:
+    """What the next plan can do better, from what this one lacked."""
+    parts = []
+    ident = outcome.action.id
+    if outcome.verdict.rival == "no_comparison":
+        parts.append(say("outcome.lesson.comparison", id=ident))
+    if outcome.verdict.rival == "regression_to_the_mean":
+        parts.append(say("outcome.lesson.trigger", id=ident))
+    power = outcome.assessment.power
+    unseen = power is not None and power.needed is not None and power.enough is None
+    if unseen and outcome.verdict.effect_state in (None, "not_attributable"):
+        parts.append(say("outcome.lesson.power", id=ident))
+    for check in outcome.smart if outcome.verdict.effect_state != "attributable" else ():
+        if check.passed is False and check.reason != "cannot_be_seen":
+            name = say(f"outcome.smart.{check.criterion}")
+            parts.append(say("outcome.lesson.smart", id=ident, criterion=name, reason=smart_reason(check, outcome.kpi)))
+    return parts
+
+
+def progress_words(outcome: ActionOutcome) -> str:
+    """State and steps done."""
+    progress = outcome.progress
+    state = say(f"outcome.progress.{progress.code}")
+    if not progress.total:
+        return state
+    return say("outcome.progress.steps", state=state, done=str(progress.done), total=str(progress.total))
+
+
+def delays(outcome: ActionOutcome) -> list[str]:
+    """Forecast of the end, and who should know of a delay."""
+    progress, ident = outcome.progress, outcome.action.id
+    parts = []
+    if progress.forecast_end is not None:
+        if progress.days_beyond_due:
+            days = say("outcome.progress.days", count=progress.days_beyond_due)
+            date = words.date(progress.forecast_end)
+            parts.append(say("outcome.progress.forecast", id=ident, date=date, days=days))
+        else:
+            parts.append(say("outcome.progress.forecast_in_time", id=ident, date=words.date(progress.forecast_end)))
+    if progress.escalate:
+        parts.append(say(f"outcome.progress.escalate_{progress.escalate}", id=ident))
+    return parts

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _ROW_GROUP = 122_880  # DuckDB's own; a multiple of its vectors
 _CHECKED = 50_000  # rows that are held against the pandera schema
+_ABANDONED = 86_400  # seconds
 _SHRUNK_CURE = "check the export; if rows were removed on purpose: svclib collect --accept-shrunk SOURCE"
 
 
@@ -117,10 +119,12 @@ def find_snapshot(
     wanted = _request(catalogue, inputs, as_of)
     for path in list_snapshots(root):
         try:
+            if json.loads((path / MANIFEST).read_text(encoding="utf-8"))["request"] != wanted:
+                continue
             snapshot = open_snapshot(path)
-        except InputRefused:
+        except (InputRefused, OSError, ValueError, KeyError):
             continue  # a broken one is no obstacle: it is made anew in its place
-        if snapshot.manifest["request"] == wanted and _still_true(snapshot, today):
+        if _still_true(snapshot, today):
             return snapshot
     return None
 
@@ -189,6 +193,8 @@ def _collect_sources(
     catalogue: Catalogue, inputs: dict[str, list[FileDigest] | None], work: Path, as_of: dt.date | None,
     today: dt.date, memory: str, progress: Callable[[str], None] | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
+    import duckdb
+
     reports: list[dict[str, Any]] = []
     problems: list[Problem] = []
     for folder in ("quarantine", "coverage"):
@@ -201,9 +207,19 @@ def _collect_sources(
                 reports.append(_collect_source(connection, catalogue, source, work, as_of, today))
         except InputRefused as refused:
             problems += refused.problems
+        except duckdb.OutOfMemoryException as error:
+            problems.append(
+                Problem(source.name, f"needs more than {memory}: {_first_line(error)}", "allow more memory")
+            )
+        except (duckdb.IOException, OSError) as error:
+            problems.append(Problem(source.name, f"cannot be collected: {_first_line(error)}", "is the disk full?"))
     if problems:
         raise InputRefused(problems)
     return reports
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).split("\n") or [""])[0][:200]
 
 
 @contextmanager
@@ -370,7 +386,7 @@ def _check_shrunk(catalogue: Catalogue, root: Path, reports: list[dict[str, Any]
     problems = []
     for source, report in zip(catalogue.sources, reports, strict=True):
         old = before.get(source.name)
-        if old is None or source.name in accepted or getattr(source, "may_shrink", False):
+        if old is None or source.name in accepted:
             continue
         if old.get("origin") == _origin(source) and report["read"] < old["read"]:
             what = f"source {source.name!r} shrank: {report['read']} rows, {old['read']} in snapshot {previous.name}"
@@ -423,6 +439,9 @@ def _work_folder(root: Path) -> Iterator[Path]:
     """A hidden folder beside the snapshots; removed whatever happens, unless it became one."""
     try:
         root.mkdir(parents=True, exist_ok=True)
+        for left in root.glob(".collecting-*"):  # of a run that was killed
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=".collecting-", dir=root))
     except OSError as error:
         cure = "name a folder that can be written"

@@ -30,8 +30,8 @@ def cover_source(
     Returns
     -------
     dict
-        ``departments`` (with rows), ``first, last`` (days), ``frequency``, ``silent`` (departments), ``gaps``, ``completeness`` (share of rows
-        with a value, by column).
+        ``departments`` (with rows), ``first, last`` (days), ``frequency``, ``silent`` (departments), ``gaps``,
+        ``completeness`` (share of rows with a value, by column).
     """
     date = sql.name(date_column(source))
     connection.execute(

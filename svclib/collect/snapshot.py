@@ -162,16 +162,20 @@ class Snapshot:
         return [_quality(report) for report in self.manifest["sources"]]
 
 
+def _day(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
+
+
 def _quality(report: dict[str, Any]) -> SourceQuality:
     coverage = report["coverage"]
-    days = {key: dt.date.fromisoformat(coverage[key]) if coverage[key] else None for key in ("first", "last")}
     same = ("shape", "read", "kept", "bad_rows", "bad", "left_out", "folded", "later", "clipped", "exact_copies")
     covered = ("frequency", "silent", "gaps", "completeness")
     return SourceQuality(
         source=report["name"],
         **{key: report[key] for key in same},
         **{key: coverage[key] for key in covered},
-        **days,
+        first=_day(coverage["first"]),
+        last=_day(coverage["last"]),
         score=report["score"],
         parts=report["parts"],
     )

@@ -286,3 +286,39 @@ def test_collect_is_a_function_of_its_catalogue(catalogue, folder, tickets):
         assert collect(catalogue(source), today=TODAY).report("tickets")["kept"] == 5
     finally:
         os.chdir(here)
+
+
+def test_a_cut_off_before_the_data(snap, tickets):
+    snapshot = snap(tickets(many(10)), as_of=dt.date(2020, 1, 1))
+    report = snapshot.report("tickets")
+    assert (report["kept"], report["later"]) == (0, 10)
+    assert snapshot.rows("tickets").empty
+    assert snapshot.quality[0].first is None
+
+
+def test_what_a_killed_run_left_behind_is_cleared(snap, folder, tickets):
+    left = folder / "snapshots" / ".collecting-dead"
+    left.mkdir(parents=True)
+    (left / "x").write_text("x")
+    os.utime(left, (time.time() - 2 * 86_400,) * 2)
+    snap(tickets(many(3)))
+    assert not left.exists()
+
+
+def test_a_full_disk_is_told(snap, folder, tickets, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("svclib.collect.collecting.write_quarantine", full)
+    with pytest.raises(InputRefused, match=r"No space left on device.*disk full"):
+        snap(tickets(many(3)))
+    assert list_snapshots(folder / "snapshots") == []
+
+
+def test_more_rules_than_bits_in_a_bigint(snap, tickets):
+    names = [f"n{i}" for i in range(40)]
+    text = "id,team,opened," + ",".join(names) + "\n1,D01,2026-01-05," + ",".join(["1.5"] * 40) + "\n"
+    text += "2,D01,2026-01-05," + ",".join(["1.5"] * 39) + ",nan\n"
+    columns = {"case_id": "id", "department": "team", "opened_at": "opened", **{name: name for name in names}}
+    source = tickets(text, columns=columns, types=dict.fromkeys(names, "number"))
+    assert snap(source).report("tickets")["bad"] == {"not_finite:n39": 1}

@@ -194,7 +194,8 @@ def _peers(
     if peers is not None:
         now = now[now["department"].isin([department, *peers])]
     if kpi.kind in _PERSONAL:
-        now = now[~suppressed(now["n"].to_numpy(dtype=float), minimum)]
+        own = (now["department"] == department).to_numpy()
+        now = now[~suppressed(now["n"].to_numpy(dtype=float), minimum, own)]
     histories = dict(tuple(rows.groupby("department", sort=False)))
     stable = [_stable(histories[code].reset_index(drop=True), kpi) for code in now["department"]]
     table = now[["department", "numerator", "denominator"]].assign(stable=stable)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def suppressed(n: np.ndarray, minimum: int) -> np.ndarray:
+def suppressed(n: np.ndarray, minimum: int, last: np.ndarray | None = None) -> np.ndarray:
     """Which cells of one table with a known total are withheld.
 
     Cells of 1 to `minimum` - 1 cases are withheld. Where the withheld cells together hold fewer than `minimum` cases
@@ -17,6 +17,8 @@ def suppressed(n: np.ndarray, minimum: int) -> np.ndarray:
         Cases of each cell; NaN and 0 disclose nobody.
     minimum
         The organisation's disclosure minimum.
+    last
+        Cells that go only when nothing else is left, such as one that the reader sees elsewhere anyway.
 
     Examples
     --------
@@ -31,5 +33,6 @@ def suppressed(n: np.ndarray, minimum: int) -> np.ndarray:
         rest = np.flatnonzero(known & ~hidden)
         if rest.size == 0:
             break
-        hidden[rest[np.argmin(n[rest])]] = True
+        late = np.zeros(rest.size, dtype=bool) if last is None else last[rest]
+        hidden[rest[np.lexsort((n[rest], late))[0]]] = True
     return hidden

@@ -142,14 +142,25 @@ def _lines(n: np.ndarray, level: float, tau2: float, kind: str) -> pd.DataFrame:
     for name, reach in (("95", Z95), ("998", Z998)):
         tail = stats.norm.sf(reach)
         if tau2 == 0:
-            law = stats.binom(n, level) if kind == "p" else stats.poisson(n * level)
-            found[f"lower{name}"], found[f"upper{name}"] = law.ppf(tail) / n, law.ppf(1 - tail) / n
+            for side, q in (("lower", tail), ("upper", 1 - tail)):
+                found[f"{side}{name}"] = np.clip(_interpolated(n, level, kind, q), 0, 1 if kind == "p" else None)
             continue
         s = 1 / (2 * np.sqrt(n)) if kind == "p" else 1 / np.sqrt(n * level + 0.5)
         spread = reach * np.sqrt(s**2 + tau2)
         centre = _transform(level, kind)
         found[f"lower{name}"], found[f"upper{name}"] = (_untransform(centre + d * spread, kind) for d in (-1, 1))
     return pd.DataFrame(found)[["lower95", "upper95", "lower998", "upper998"]]
+
+
+def _interpolated(n: np.ndarray, level: float, kind: str, q: float) -> np.ndarray:
+    """Exact quantile of a share or rate, interpolated between counts so that the funnel has no teeth.
+
+    Spiegelhalter (2005), *Statistics in Medicine* 24, appendix A.1.1.
+    """
+    law = stats.binom(n, level) if kind == "p" else stats.poisson(n * level)
+    count = law.ppf(q)
+    above, mass = law.cdf(count) - q, law.pmf(count)
+    return (count - np.divide(above, mass, out=np.zeros_like(count), where=mass > 0)) / n
 
 
 def _band(value: float, stable: bool, lower95: float, upper95: float, lower998: float, upper998: float) -> str:

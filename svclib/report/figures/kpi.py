@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from svclib.catalogue.models import Kpi
 from svclib.measure.analysis import KpiFinding
@@ -283,6 +284,7 @@ def funnel_figure(found: Funnel, department: str, kpi_of: KpiFinding, names: Map
         min(top + pad, possible[1] + pad / 2) if possible[1] is not None else top + pad,
     )
     value_axis(axes, kpi.unit, _tick_decimals(axes, kpi))
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     value_axis(axes, "", 0, which="x")
     axes.set_xlabel(words.say("kpi.figure.funnel_x"))
     at_end = lines.iloc[-1]

@@ -152,7 +152,8 @@ def _durations(study: Study, findings: list[KpiFinding]) -> Block:
 
 
 def _time(kpi: Kpi, x: float) -> str:
-    unit = kpi.unit if kpi.unit in ("min", "h", "d") else "h"
+    # As the measures have it: days where the KPI itself is no time, such as a share within a week.
+    unit = kpi.unit if kpi.unit in ("s", "min", "h", "d") else "d"
     return words.value(x, unit, 1) if np.isfinite(x) else say("kpi.workload.not_yet")
 
 

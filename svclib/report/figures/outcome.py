@@ -159,7 +159,7 @@ def steps_figure(outcomes: Sequence[ActionOutcome], today: dt.date) -> Figure:
         for row, (_, progress) in enumerate(rows):
             _draw_step(axes, row, progress, today)
         axes.axvline(_day(today), **line_style("event"))
-        axes.set_yticks(range(len(rows)), [wrap(f"{o.action.id} {s.step.title}", 44, 1) for o, s in rows])
+        axes.set_yticks(range(len(rows)), [wrap(f"{o.action.id} {s.step.title}", 44, 2) for o, s in rows])
         axes.set_ylim(len(rows) - 0.4, -0.9)
         axes.grid(True, axis="x")
         axes.grid(False, axis="y")

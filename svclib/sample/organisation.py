@@ -84,7 +84,7 @@ DESKS: tuple[Desk, ...] = (
         "D06", "Returns and repairs", "RETURNS REPAIRS", 420,
         _shares(Repair=0.31, Return=0.25, Warranty=0.17, Exchange=0.12, Transport_damage=0.09, Lost_parcel=0.06),
         (0.30, 0.30, 0.18, 0.22), (0.02, 0.14, 0.58, 0.26), (0.74, 0.22, 0.04),
-        Levels(5.6, 44, 0.64, 0.130, 0.95, 0.77, 0.89, 0.81, 1.9, 25, 2.9, 0.060),
+        Levels(5.6, 44, 0.64, 0.130, 0.83, 0.77, 0.89, 0.81, 1.9, 25, 2.9, 0.060),
     ),
     Desk(
         "D07", "Facilities", "FACILITIES", 280,

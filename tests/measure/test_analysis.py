@@ -111,17 +111,17 @@ def test_a_department_far_from_the_others_lies_outside_the_funnel():
 
 def test_overdispersion_widens_the_funnel_and_is_reported():
     rng = np.random.default_rng(3)
-    n = np.full(60, 2000.0)
-    level = rng.normal(0.8, 0.05, 60)
+    n = np.full(400, 2000.0)
+    level = rng.normal(0.8, 0.03, 400)
     table = pd.DataFrame(
-        {"department": [str(i) for i in range(60)], "denominator": n, "numerator": np.round(level * n)}
+        {"department": [str(i) for i in range(400)], "denominator": n, "numerator": np.round(level * n)}
     )
     found = funnel(table, "p")
-    assert found.phi > 10
-    # The spread that was put in, on the arcsine scale; winsorising a tenth at each end takes about a fifth of it.
+    assert found.phi > 5
+    # The spread that was put in, on the arcsine scale; winsorising a tenth at each end takes a fifth to a quarter of it.
     put_in = np.std(np.arcsin(np.sqrt(table["numerator"] / n)))
-    assert 0.65 * put_in < np.sqrt(found.tau2) < put_in
-    assert found.table["band"].str.startswith("beyond_998").sum() <= 2
+    assert 0.7 * put_in < np.sqrt(found.tau2) < put_in
+    assert found.table["band"].str.startswith("beyond_998").mean() < 0.02
 
 
 def test_funnel_limits_are_exact_at_the_quantiles():

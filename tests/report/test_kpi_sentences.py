@@ -1,0 +1,196 @@
+"""Every state of a KPI has its sentence, in every language, with the numbers in it; figures say what the table says."""
+
+import datetime as dt
+import html
+import re
+
+import numpy as np
+import pytest
+
+from svclib.catalogue.models import Band, Event, Kpi
+from svclib.measure.analysis import analyse_kpis
+from svclib.measure.periods import Period
+from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
+from svclib.report.figures.labels import boxes_overlap
+from svclib.report.figures.svg import svg_of
+from svclib.report.words import kpi as kpi_words
+from svclib.report.words import messages, use_language
+
+QUIET = [10.0, 11, 9, 10.5, 9.5, 10, 11.5, 9, 10, 10.5, 9.5, 11, 10, 9, 10.5, 10, 9.5, 11, 10, 9.5, 10.5, 10, 9, 11]
+
+
+def a_finding(values, *, direction="increase", target=None, rules="strict", n=100.0, status="ok", mature=True, **more):
+    import pandas as pd
+
+    first = Period.parse("2024-01")
+    periods = [first]
+    while len(periods) < len(values):
+        periods.append(periods[-1].next())
+    table = pd.DataFrame(
+        {
+            "kpi": "k",
+            "department": "D01",
+            "period": [p.label for p in periods],
+            "start": [p.start for p in periods],
+            "end": [p.end for p in periods],
+            "value": np.asarray(values, dtype=float),
+            "numerator": np.nan,
+            "denominator": np.nan,
+            "n": n,
+            "sd": np.nan,
+            "lower": np.asarray(values, dtype=float) - 1,
+            "upper": np.asarray(values, dtype=float) + 1,
+            "open": 0.0,
+            "mature": True,
+            "status": "ok",
+        }
+    )
+    table.loc[len(values) - 1, ["status", "mature"]] = [status, mature]
+    targets = [] if target is None else [{"value": target, "from": "2024-01-01"}]
+    events = more.pop("events", [])
+    declared = {"title": "Waiting", "unit": "h", "chart": "xmr", "decimals": 1} | more
+    kpi = Kpi(
+        code="k", source="s", kind="mean", value="v", direction=direction, targets=targets, rules=rules, **declared
+    )
+    as_of = dt.datetime(2026, 1, 1)
+    return analyse_kpis(table, [kpi], "D01", periods[-1], as_of=as_of, events=events).findings[0]
+
+
+CASES = {
+    "stable_met": (lambda: a_finding(QUIET, target=5.0), "will keep meeting the target"),
+    "stable_missed": (lambda: a_finding(QUIET, target=20.0), "will keep missing the target until it is changed"),
+    "hit_and_miss": (lambda: a_finding(QUIET, target=10.0), "which of the two is chance"),
+    "no_target": (lambda: a_finding(QUIET), "Nothing has changed beyond the usual variation."),
+    "improvement": (lambda: a_finding([*QUIET, 20.0], target=10.0), "Something has changed for the better"),
+    "concern": (
+        lambda: a_finding([*QUIET, 20.0], target=15.0, direction="decrease"),
+        "Something has changed for the worse",
+    ),
+    "neutral": (lambda: a_finding([*QUIET, 20.0], direction="neutral"), "Something has changed: "),
+    "band": (lambda: a_finding(QUIET, direction=Band(between=[5.0, 15.0])), "within the wanted range"),
+    "provisional": (lambda: a_finding([*QUIET, 2.0], status="provisional", mature=False), "Too early to tell"),
+    "few_cases": (lambda: a_finding([*QUIET, 2.0], status="too_few"), "too few to say anything"),
+    "few_periods": (lambda: a_finding(QUIET[:4], target=5.0), "too few for limits"),
+    "withheld": (lambda: a_finding([*QUIET, 2.0], status="withheld"), "is withheld"),
+    "missing": (lambda: a_finding([*QUIET, np.nan], status="missing"), "that is not a zero"),
+    "impossible": (lambda: a_finding([*QUIET, 99.0], possible=[0.0, 50.0]), "outside what is possible"),
+    "trial": (lambda: a_finding(QUIET[:9], target=5.0), "drawn on trial"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_state_has_its_words(name):
+    make, wanted = CASES[name]
+    finding = make()
+    text = kpi_words.sentence(finding)
+    assert wanted in text
+    assert text.startswith("Waiting") or "Waiting" in text
+    assert "{" not in text
+    assert "nan" not in text.lower()
+    assert kpi_words.sentence(make()) == text
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_state_has_its_words_in_italian(name):
+    finding = CASES[name][0]()
+    with use_language("it"):
+        text = " ".join([kpi_words.sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
+    assert not re.search(r"\b(the|is|was|target|limits)\b", text)
+
+
+def test_both_languages_say_the_same_things():
+    keys = {code: {k for k in messages(code) if k.startswith("kpi.")} for code in ("en", "it")}
+    assert keys["en"] == keys["it"]
+
+
+def test_a_withheld_value_is_in_no_sentence_and_no_figure():
+    finding = a_finding([*QUIET, 7.31], status="withheld", n=3.0, decimals=2)
+    said = " ".join([kpi_words.sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
+    assert "7.31" not in said
+    assert "7.31" not in svg_of(control_chart_figure(finding))
+
+
+def test_the_probability_is_not_told_while_the_process_changes():
+    finding = CASES["improvement"][0]()
+    assert finding.verdict.p_meets_target_next is None
+    assert "probability" not in kpi_words.sentence(finding)
+
+
+def test_a_hostile_title_stays_text():
+    finding = a_finding(QUIET, title="<img src=x onerror=alert(1)> $x_1$", target=5.0)
+    svg = svg_of(control_chart_figure(finding))
+    assert "<img" not in svg
+    assert "<img" in kpi_words.sentence(finding)  # escaped by the page, once
+    assert "<img" in html.unescape(svg_of(multiples_figure([finding, finding])))
+
+
+UGLY = {
+    "constant": [5.0] * 24,
+    "one_period": [5.0],
+    "nothing_known": [np.nan] * 12,
+    "gap": [*QUIET[:10], np.nan, np.nan, *QUIET[12:]],
+    "far_outlier": [*QUIET[:20], 4000.0, *QUIET[21:]],
+    "tiny": [x * 1e-9 for x in QUIET],
+    "huge": [x * 1e12 for x in QUIET],
+    "negative": [-x for x in QUIET],
+    "short": QUIET[:7],
+}
+
+
+@pytest.mark.parametrize("name", UGLY)
+def test_figures_of_ugly_series_are_small_and_legible(name):
+    finding = a_finding(UGLY[name], target=5.0, status="missing" if name == "nothing_known" else "ok")
+    figure = control_chart_figure(finding)
+    svg = svg_of(figure)
+    assert len(svg.encode()) < 17_000
+    assert "nan" not in svg.lower().replace("finance", "")
+    axes = figure.axes[0]
+    beside = [t for t in axes.texts if t.get_text()]
+    assert boxes_overlap(beside) == []
+
+
+def test_events_and_rebases_are_named_in_the_figure():
+    events = [Event(date=dt.date(2024, 6, 10), title="Storm"), Event(date=dt.date(2025, 1, 1), title="New system")]
+    rebase = [{"date": "2025-01-01", "reason": "New system", "approved_by": "Head"}]
+    rebase = [{**rebase[0], "date": dt.date(2025, 1, 1)}]
+    finding = a_finding(QUIET, events=events, rebase=rebase)
+    texts = [t.get_text() for t in control_chart_figure(finding).axes[0].texts]
+    assert any("Storm" in t for t in texts)
+    # The event that is the rebase's reason is named once.
+    assert sum("New system" in t for t in texts) == 1
+
+
+def test_provisional_points_are_hollow():
+    figure = control_chart_figure(CASES["provisional"][0]())
+    markers = [line for line in figure.axes[0].lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    assert any(line.get_markerfacecolor() in ("#ffffff", "white") for line in markers)
+
+
+def test_target_and_limits_differ_without_colour():
+    from svclib.report.figures.style import LINES
+
+    assert LINES["target"]["linestyle"] != LINES["limit"]["linestyle"] != LINES["centre"]["linestyle"]
+
+
+def test_ticks_never_round_away_what_they_mean():
+    finding = a_finding([0.70 + x / 200 for x in QUIET], unit="%", target=0.7, decimals=None)
+    figure = control_chart_figure(finding)
+    figure.draw_without_rendering()
+    labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    values = [float(t.strip("%")) / 100 for t in labels if t]
+    assert values == pytest.approx(list(figure.axes[0].get_yticks()), abs=1e-9)
+
+
+def test_a_funnel_names_the_department_and_those_outside():
+    import pandas as pd
+
+    from svclib.measure.peers import funnel
+
+    table = pd.DataFrame(
+        {"department": ["A", "B", "C", "D"], "numerator": [80, 82, 78, 30.0], "denominator": [100.0] * 4}
+    )
+    found = funnel(table.assign(stable=[True, True, True, True]), "p")
+    figure = funnel_figure(found, "A", a_finding(QUIET), {"A": "Alpha", "D": "Delta"})
+    texts = {t.get_text() for t in figure.axes[0].texts}
+    assert "Alpha" in texts
+    assert len(svg_of(figure).encode()) < 17_000

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Hypothesis, Source, Theme
+from svclib.explain.baseline import fit_baseline
 from svclib.explain.decompose import Decomposition, decompose_count, decompose_level
 from svclib.explain.drivers import DriverShares, dummies, lmg_shares
 from svclib.explain.grade import DraftAction, Evidence, draft_action, grade_evidence
@@ -19,7 +20,8 @@ from svclib.explain.localise import Localisation, localise
 from svclib.explain.pareto import pareto_of_excess
 from svclib.explain.process import Load, ProcessPart, measure_load, split_process
 from svclib.explain.question import Question, find_questions
-from svclib.explain.segments import Where
+from svclib.explain.scan import prepare
+from svclib.explain.segments import Where, list_segments
 from svclib.explain.slices import CaseSlice, leaf_cases, slice_cases, tabulate
 from svclib.explain.themes import Themes, comments_of, compare_comments
 from svclib.explain.whys import Rung, climb
@@ -116,7 +118,7 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None, *, seed: int =
 
 
 def _explain(study: Study, question: Question, seed: int) -> Gap:
-    kpi, current = question.kpi, study.period.label
+    kpi = question.kpi
     source = study.source(kpi.code)
     dimensions = kpi.dimensions if kpi.dimensions is not None else list(source.dimension_columns)
     rows = comments = None
@@ -193,7 +195,7 @@ def explain_gap(
         hypotheses, question.kpi.code, localisation, rows, current, question.onset, question.events,
         explain=question.explain,
     )  # fmt: skip
-    factor = _factor(piece, question, current)
+    factor = _factor(piece)
     return Gap(
         question=question, answer=answer, piece=piece, splits=tuple(splits), paretos=paretos, localisation=localisation,
         replicated=replicated, process=process, load=load,
@@ -271,7 +273,9 @@ def _answer(
     question: Question, localisation: Localisation | None, splits: Sequence[Decomposition], piece: CaseSlice | None
 ) -> str:
     if not question.explain:
-        return "no_special_cause" if question.why_not in ("common_cause", "no_concern") else "not_evaluable"
+        return (
+            "no_special_cause" if question.why_not in ("common_cause", "no_concern", "weak_signal") else "not_evaluable"
+        )
     if localisation is not None and localisation.segments:
         return "local_and_general" if localisation.general.established else "local"
     worst = max((split.mix / split.delta for split in splits if _worsened(split, question)), default=0.0)
@@ -314,12 +318,13 @@ def _replicated(
     if before < question.onset.period or before in question.baseline or before not in set(piece.rows["period"]):
         return None
     table = tabulate(piece, question.baseline, before)
-    again = localise(table, piece.family, bad=piece.bad, cases=leaf_cases(piece, table, before), resamples=0)
+    everything = list_segments(table, max_depth=0)
+    again = prepare(table, everything, fit_baseline(table, piece.family), piece.bad)
     held = np.ones(table.leaves)
     for name, value in localisation.segments[0].where:
         d = table.dimensions.index(name)
         held *= np.array([table.values[d][code] == value for code in table.codes[:, d]])
-    return root_of(again.field, table.observed[-1], held)[0] > 1.645
+    return root_of(again, table.observed[-1], held)[0] > 1.645
 
 
 def _drivers(
@@ -335,11 +340,11 @@ def _drivers(
         return None
     frame = piece.rows[piece.rows["period"] == current]
     used = " ".join(filter(None, (question.kpi.numerator, question.kpi.value, question.kpi.event)))
-    columns = {name: dummies(frame[name]) for name in dimensions if frame[name].nunique() > 1}
+    columns = {name: dummies(frame[name]) for name in dimensions if len(set(frame[name])) > 1}
     for part in ("handoffs", "contacts", "reopened"):
         if part in rows and part not in used:
             column = pd.to_numeric(rows.loc[frame.index, part], errors="coerce").fillna(0).astype(float)
-            if column.nunique() > 1:
+            if np.ptp(column) > 0:
                 columns[part] = column.to_numpy()
     columns = dict(list(columns.items())[:MOST_DRIVERS])
     if len(frame) < 100 or not columns:
@@ -367,14 +372,9 @@ def _themes(
     )
 
 
-def _factor(piece: CaseSlice | None, question: Question, current: str) -> float:
-    """From the slice's level to the KPI's own figures (a rate per 1,000, a promoter score in points)."""
-    if piece is None or question.value is None or piece.measure in ("time", "count"):
-        return 1.0
-    if piece.measure == "rate":
-        return piece.per
-    scale = question.kpi.scale
-    return 100.0 if scale is not None and scale.measure == "nps" else 1.0
+def _factor(piece: CaseSlice | None) -> float:
+    """From the slice's level to the KPI's own figures: a rate is shown per so many."""
+    return piece.per if piece is not None and piece.measure == "rate" else 1.0
 
 
 def _gain(question: Question, piece: CaseSlice | None, best: Any, factor: float, current: str) -> float | None:

@@ -14,7 +14,7 @@ from svclib.explain.baseline import information, mean_of
 from svclib.explain.crosstab import CrossTable
 from svclib.explain.localise import Localisation
 from svclib.explain.question import DatedOnset, EventNear
-from svclib.explain.scan import Field, signed_root
+from svclib.explain.scan import Field, fit_shifts, signed_root
 
 Status = Literal["supported", "not_supported", "untested"]
 LEAST_CASES = 20
@@ -53,7 +53,7 @@ def test_hypotheses(
     onset: DatedOnset | None,
     events: Sequence[EventNear],
     *,
-    explain: bool = True,
+    explain: bool,
 ) -> list[Bone]:
     """Hold every hypothesis that concerns the KPI against the data.
 
@@ -108,7 +108,9 @@ def _judge(
     cases = float(held @ localisation.field.exposure)
     if cases < LEAST_CASES and localisation.field.family == "binomial":
         return bone("untested", "few_cases", cases=cases), None
-    root, excess = root_of(localisation.field, localisation.table.observed[-1], held)
+    level = _level_without(localisation, held)
+    root = root_of(localisation.field, localisation.table.observed[-1], held, level)[0]
+    excess = root_of(localisation.field, localisation.table.observed[-1], held)[1]
     total = float(np.sum(localisation.table.observed[-1]) - localisation.expected)
     share = excess / total if total else None
     return bone("not_supported", "cases", cases=cases, share=share), root
@@ -157,10 +159,31 @@ def _where_leaves(condition: str, table: CrossTable, rows: pd.DataFrame | None) 
     return np.array([known.get(name, 0.0) for name in names])
 
 
-def root_of(field: Field, observed: np.ndarray, held: np.ndarray) -> tuple[float, float]:
-    """Signed root of the deviance of any set of leaves (positive: worse) and its excess, as the scan measures them."""
+def _level_without(localisation: Localisation, held: np.ndarray) -> np.ndarray:
+    """What the leaves should show if the general shift and the found segments were all, but not those meant here.
+
+    Cases that overlap with a found segment would else be blamed for it; a found segment counts as meant where the two
+    share half of their cases (Jaccard).
+    """
+    field, fit = localisation.field, localisation.fit
+    chosen = []
+    for c in fit.chosen:
+        member = field.segments.member[c]
+        shared = float(field.exposure @ (held * member))
+        if c == 0 or shared < 0.5 * float(field.exposure @ np.maximum(held, member)):
+            chosen.append(c)
+    return fit_shifts(field, localisation.table.observed[-1], tuple(chosen)).expected
+
+
+def root_of(
+    field: Field, observed: np.ndarray, held: np.ndarray, level: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Signed root of the deviance of any set of leaves (positive: worse) and its excess, as the scan measures them.
+
+    `level` is what each leaf is expected to show; the baseline where left out.
+    """
     base, n = field.baseline, field.exposure
-    level = mean_of(base.eta, base.family)
+    level = mean_of(base.eta, base.family) if level is None else level
     weight = information(level, n, base.family, base.scale)
     cross = (held * weight * base.shrink) @ base.effects.matrix
     variance = float(held @ (weight + weight**2 * base.leaf_error) + cross @ base.error @ cross)
@@ -182,13 +205,13 @@ def _adjusted(bones: list[Bone], roots: list[float | None]) -> list[Bone]:
     from dataclasses import replace
 
     from scipy.stats import norm
-    from statsmodels.stats.multitest import multipletests
 
     tested = [i for i, root in enumerate(roots) if root is not None]
     if not tested:
         return bones
-    adjusted = multipletests([float(norm.sf(roots[i])) for i in tested], method="holm")[1]
-    for i, p in zip(tested, adjusted, strict=True):
+    least = 0.0
+    for rank, i in enumerate(sorted(tested, key=lambda i: -float(roots[i] or 0.0))):
+        p = least = max(least, min(1.0, (len(tested) - rank) * float(norm.sf(roots[i]))))
         share = bones[i].share
         holds = p < 0.05 and share is not None and share >= 0.1
         bones[i] = replace(bones[i], p=float(p), status="supported" if holds else "not_supported")

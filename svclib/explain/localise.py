@@ -79,6 +79,7 @@ class Localisation:
     swing: tuple[float, ...]
     field: Field = dataclass_field(repr=False, compare=False)
     table: CrossTable = dataclass_field(repr=False, compare=False)
+    fit: Fit = dataclass_field(repr=False, compare=False)
 
 
 def localise(
@@ -120,6 +121,9 @@ def localise(
     fit = choose(field, observed, null, rules)
     draws = _resample(field, table, fit, null, rules, resamples if fit.chosen else 0, rng)
     found = [_describe(field, table, fit, c, null, draws) for c in fit.chosen if c]
+    kept = tuple(c for c in fit.chosen if not c) + tuple(
+        c for c, segment in zip([c for c in fit.chosen if c], found, strict=True) if segment.stability >= stable
+    )
     keep = [segment for segment in found if segment.stability >= stable]
     return Localisation(
         segments=tuple(keep),
@@ -134,6 +138,7 @@ def localise(
         swing=tuple(float(s) for s in baseline.swing[np.unique(baseline.effects.depth, return_index=True)[1]]),
         field=field,
         table=table,
+        fit=fit_shifts(field, observed, kept),
     )
 
 

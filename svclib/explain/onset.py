@@ -42,8 +42,8 @@ def find_onset(
 
     Every split is looked at (exact, no penalty to choose). The gain of a split is the weighted sum of squares between
     the two means; the interval holds the splits whose profile likelihood makes up `level` of the total under a flat
-    prior. The values are permuted with their weights; an autocorrelated series is permuted after its lag-one
-    autocorrelation has been taken out, since permuting it as it is would find changes in any slow drift.
+    prior. The values are permuted with their weights; of an autocorrelated series its innovations are permuted, since
+    permuting it as it is would find changes in any slow drift.
 
     Parameters
     ----------
@@ -103,19 +103,41 @@ def _ratio(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
 def _permutation_p(y: np.ndarray, w: np.ndarray, minimum: int, permutations: int, rng: np.random.Generator) -> float:
     if np.ptp(y) == 0:
         return 1.0
-    rho = _autocorrelation(y, w, int(np.argmax(_gains(y[None], w[None], minimum)[0])))
-    innovations = y[1:] - rho * y[:-1] if rho > 0 else y
-    weights = w[1:] if rho > 0 else w
-    own = _ratio(innovations[None], weights[None], minimum)[0]
-    order = np.argsort(rng.random((permutations, len(innovations))), axis=1)
-    drawn = _ratio(innovations[order], weights[order], minimum)
+    split = int(np.argmax(_gains(y[None], w[None], minimum)[0]))
+    rho = _autocorrelation(y, w, split)
+    own = _ratio(y[None], w[None], minimum)[0]
+    order = np.argsort(rng.random((permutations, len(y))), axis=1)
+    if rho <= 0:
+        drawn = _ratio(y[order], w[order], minimum)
+    else:
+        drawn = _ratio(_series_like(y, w, split, rho, order), np.broadcast_to(w, order.shape), minimum)
     return float((1 + np.sum(drawn >= own * (1 - 1e-9))) / (permutations + 1))
+
+
+def _series_like(y: np.ndarray, w: np.ndarray, split: int, rho: float, order: np.ndarray) -> np.ndarray:
+    """Series without a change but as autocorrelated: the innovations around both means, permuted and added up again.
+
+    The innovations come from the fit with the change (Huskova and Kirch 2012, for the permutation of residuals), since
+    with the change in them they would hide it.
+    """
+    left = _around_means(y, w, split)
+    innovations = np.concatenate([[left[0] * np.sqrt(1 - rho**2)], left[1:] - rho * left[:-1]])
+    drawn = innovations[order]
+    series = np.empty(drawn.shape)
+    series[:, 0] = drawn[:, 0] / np.sqrt(1 - rho**2)
+    for t in range(1, len(y)):
+        series[:, t] = rho * series[:, t - 1] + drawn[:, t]
+    return series
+
+
+def _around_means(y: np.ndarray, w: np.ndarray, split: int) -> np.ndarray:
+    sides = (y[:split], w[:split]), (y[split:], w[split:])
+    return np.concatenate([part - np.average(part, weights=weight) for part, weight in sides])
 
 
 def _autocorrelation(y: np.ndarray, w: np.ndarray, split: int) -> float:
     """Lag-one autocorrelation of what is left after both means, corrected for its bias in short series; 0 if negative."""
-    sides = (y[:split], w[:split]), (y[split:], w[split:])
-    left = np.concatenate([part - np.average(part, weights=weight) for part, weight in sides])
+    left = _around_means(y, w, split)
     if np.sum(left**2) == 0 or len(y) < 8:
         return 0.0
     rho = float(np.sum(left[1:] * left[:-1]) / np.sum(left**2))

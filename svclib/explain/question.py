@@ -18,6 +18,7 @@ from svclib.measure.periods import Period
 LOOK_BACK = 24  # periods in which an onset is looked for
 BASELINE = 12  # periods that make the usual, at most
 LEAST_BASELINE = 3
+BEYOND_CHANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Question:
     ----------
     reasons : ``off_target``, ``concern``, ``chosen``.
     explain : a special cause is there to be explained.
-    why_not : else ``common_cause``, ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
+    why_not : else ``common_cause``, ``no_concern``, ``weak_signal`` (a rule fired, the evidence is not beyond chance),
+        ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
     signals : the chart's rules that fired in the period.
     baseline : periods that make the usual.
     peers : ``worse``, ``inside`` or ``none`` (no comparison): the department beside its peers.
@@ -106,7 +108,9 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
     verdict, row = finding.verdict, finding.row
     value = float(row["value"]) if np.isfinite(row["value"]) else None
     worse = worse_sign(finding.kpi, value)
-    explain = verdict.state == "concern"
+    # A rule that fires now and then by chance, on one of many charts, is no special cause by itself.
+    weak = verdict.state == "concern" and np.isfinite(finding.p) and finding.p > BEYOND_CHANCE
+    explain = verdict.state == "concern" and not weak
     points = finding.points
     onset = date_onset(points, worse) if explain else None
     baseline = usual_periods(points, period.label, onset)
@@ -115,7 +119,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
         kpi=finding.kpi,
         reasons=reasons,
         explain=explain,
-        why_not="" if explain else _why_not(finding),
+        why_not="" if explain else "weak_signal" if weak else _why_not(finding),
         signals=verdict.signals,
         worse=worse,
         value=value,

@@ -78,7 +78,7 @@ def slice_cases(
         For availability, whose minutes are no cases.
     """
     worse = worse_sign(kpi) if worse is None else worse
-    rows = rows.assign(**{d: rows[d] if d in rows else "" for d in dimensions})
+    rows = rows.assign(**{d: rows.get(d, "") for d in dimensions})
     keep = ["period", *dimensions]
     if kpi.kind == "time_to_event":
         return _times(rows, kpi, dimensions, baseline, worse)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -109,8 +110,12 @@ def speaks_of(text: str, words: Sequence[str]) -> bool:
     >>> speaks_of("Parcels got lost", ["parcel"]), speaks_of("No recipe", ["rec"]), speaks_of("A record", ["cord"])
     (True, True, False)
     """
-    folded = text.casefold()
-    return any(re.search(rf"(?<!\w){re.escape(word.casefold())}", folded) for word in words)
+    return _beginnings(tuple(words)).search(text.casefold()) is not None
+
+
+@lru_cache(maxsize=256)
+def _beginnings(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(r"(?<!\w)(?:" + "|".join(re.escape(word.casefold()) for word in words) + ")")
 
 
 def _themes(inside: list[str], outside: list[str], code_book: Sequence[Theme]) -> tuple[ThemeFound, ...]:

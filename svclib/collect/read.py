@@ -52,7 +52,7 @@ class Part:
     rejected: tuple[int, ...] = ()
 
     def row(self, rowid: int) -> int:
-        """Row number in the file, the header being row 1, as a spreadsheet counts."""
+        """Row number in the file, the header being row 1, as a spreadsheet counts; empty lines of a CSV do not count."""
         index = rowid - self.first
         if self.rows:
             return self.rows[index]

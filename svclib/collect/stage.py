@@ -13,7 +13,7 @@ both stay at midnight, so that the time is the difference of the dates.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from svclib.catalogue.models import TIMESTAMPS, Department, Kpi, Source
@@ -110,6 +110,7 @@ def stage_source(
     ).fetchall()
     bad = _count_bad(connection, rules, table)
     copies = 0 if duplicate_key(source, columns) else _exact_copies(connection, columns, table)
+    raw = _keep_originals(connection, raw, table)
     return Staged(table, columns, rules, raw, frequency, fates, dict(left), bad, clipped, copies)
 
 
@@ -346,6 +347,17 @@ def _clip(
                 f"UPDATE {table} SET {sql.name(name)} = NULL WHERE _fate = 'kept' AND {sql.name(name)} >= {limit}"
             )
     return {name: count for name, count in clipped.items() if count}
+
+
+def _keep_originals(connection: DuckDBPyConnection, raw: RawTable, table: str) -> RawTable:
+    """Of the raw table only the bad rows are needed from here on; the others make room."""
+    connection.execute(
+        f"CREATE TABLE _originals AS SELECT {raw.rowid} AS _id, {', '.join(map(sql.name, raw.types))} FROM {raw.name} "
+        f"WHERE {raw.rowid} IN (SELECT _id FROM {table} WHERE _fate IN ('bad', 'duplicate', 'duplicate_key'))"
+    )
+    if raw.rowid == "rowid":
+        connection.execute(f"DROP TABLE {raw.name}")
+    return replace(raw, name="_originals", rowid="_id")
 
 
 def _count_bad(connection: DuckDBPyConnection, rules: list[Rule], table: str) -> dict[str, int]:

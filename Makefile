@@ -18,6 +18,7 @@ help:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) install --require-hashes --no-deps -r requirements.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "from svclib.run.warm import install_kernelspec; install_kernelspec()"
 	touch $@
 
 .venv/.ready-test: requirements-test.txt .venv/.ready
@@ -27,8 +28,9 @@ help:
 report: .venv/.ready
 	$(BIN)/svclib run --params params --out reports
 
+# One file a worker at a time, so that what a file prepares is prepared once; notebooks run on the warm kernel.
 test: .venv/.ready-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-kernel-name svclib svclib tests notebooks
 
 lab: .venv/.ready
 	$(BIN)/svclib lab

@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# What starts kernels, browsers or whole runs comes after what only computes.
+SLOW = ("notebooks/", "tests/browser/", "tests/test_sample_run.py", "tests/run/", "tests/real/", "tests/sample/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first."""
+    items.sort(key=lambda item: next((i for i, part in enumerate(SLOW[::-1], 1) if part in item.nodeid), 0))
+
 
 PARAMS = {
     "organisation.yaml": "name: Test organisation\ntime_zone: Europe/Rome\n",

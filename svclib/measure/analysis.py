@@ -140,6 +140,7 @@ def analyse_kpis(
         np.array([f.p for f in findings]),
         np.array([f.verdict.variation in _SIGNALS for f in findings], dtype=bool),
         [f.kpi.rules for f in findings],
+        [f.chart.frozen for f in findings],
     )
     return KpiAnalysis(department, period, as_of, tuple(findings), signals, data_quality or [])
 

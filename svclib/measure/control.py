@@ -82,6 +82,12 @@ class ControlChart:
         """Whether the latest phase's baseline never varies."""
         return self.next is not None and self.next.law == "constant"
 
+    @property
+    def frozen(self) -> bool:
+        """Whether the latest phase has gone on beyond the periods that set its limits."""
+        latest = self.points[self.points["phase"] == self.points["phase"].iloc[-1]]
+        return int(latest["judged"].sum()) > self.baseline_points + 1
+
     def reading(self) -> pd.DataFrame:
         """The points with lines for the eye: clipped to the possible range, except in the NHS rule sets."""
         table = self.points.copy()

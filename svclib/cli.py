@@ -117,6 +117,23 @@ def run(
 
 
 @app.command()
+def template(
+    to: Annotated[Path, typer.Option(metavar="FILE", help="An .xlsx or .csv file that is not there yet")] = Path("action_plan.xlsx"),
+    params: Params = None,
+) -> None:
+    """Write a blank action plan with drop-downs for the declared departments and KPIs."""
+    from svclib.catalogue.load import load_catalogue
+    from svclib.catalogue.register import write_template
+    from svclib.paths import default_params
+
+    if to.exists():
+        _refuse(f"{to} is there already; name another file with --to")
+    catalogue = load_catalogue(params or default_params())
+    departments = {department.code: department.name for department in catalogue.departments}
+    typer.echo(write_template(to, departments=departments, kpis={kpi.code: kpi.title for kpi in catalogue.kpis}))
+
+
+@app.command()
 def lab(notebook: Annotated[str | None, typer.Argument(help="A notebook to open")] = None) -> None:
     """JupyterLab on the notebooks, with the project's kernel."""
     from svclib.run.lab import open_lab

@@ -154,7 +154,7 @@ def _checks(panel: Panel, window: Window, effect: Effect, question: Question) ->
 def _checks_of_a_step(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:
     """The checks that ask whether a step stays; without a step there is nothing that could."""
     if not is_step(effect):
-        return [not_possible(name, "no_step", critical=name != "placebo_in_peers") for name in _OF_A_STEP]
+        return [not_possible(name, "no_step", critical=True) for name in _OF_A_STEP]
     return [
         check_donut(panel, window, effect),
         check_placebo_in_time(panel, window, effect),
@@ -171,12 +171,12 @@ def _second_methods(panel: Panel, window: Window, effect: Effect) -> list[Check]
     common = effect.comparison.common if effect.comparison else None
     other = structural_step(values, common, window) if window.n_before >= 9 else None
     if other is None:
-        checks.append(not_possible("structural_series", "too_few_before"))
+        checks.append(not_possible("structural_series", "too_few_before", critical=True))
     else:
         checks.append(check_second_method("structural_series", effect, other.estimate, other.sd))
     other = synthetic_control(values, panel.peer_values(), window)
     if other is None:
-        checks.append(not_possible("synthetic_control", "too_few_peers"))
+        checks.append(not_possible("synthetic_control", "too_few_peers", critical=True))
     else:
         p = {"p": other.rank_p, "attainable_p": other.attainable_p}
         checks.append(check_second_method("synthetic_control", effect, other.estimate, None, **p))

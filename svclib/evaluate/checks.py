@@ -91,19 +91,20 @@ def check_placebo_in_time(panel: Panel, window: Window, effect: Effect) -> Check
 
 
 def check_placebo_in_peers(effect: Effect) -> Check:
-    """The treated department's step is the largest of all departments'.
+    """The treated department's step is the largest of all departments', each measured in its standard errors.
 
-    With J peers the smallest attainable p is 1/(J + 1): it is printed, and the check is never critical.
+    With J peers the smallest attainable p is 1/(J + 1): it is printed. A department without the plan that took as
+    large a step shows that such steps happen without it: critical.
     """
     comparison = effect.comparison
     if comparison is None or len(comparison.placebo) < 2:
-        return not_possible("placebo_in_peers", "no_peers")
+        return not_possible("placebo_in_peers", "no_peers", critical=True)
     own = abs(effect.estimate) / effect.sd
     others = [abs(step.estimate) / step.sd for step in comparison.placebo if step.sd > 0]
     rank = 1 + sum(z >= own for z in others)
     count = len(others) + 1
     detail = {"rank": rank, "of": count, "p": rank / count, "attainable_p": 1 / count}
-    return Check("placebo_in_peers", rank == 1, False, detail)
+    return Check("placebo_in_peers", rank == 1, True, detail)
 
 
 def check_pre_trend(panel: Panel, window: Window, effect: Effect) -> Check:
@@ -231,8 +232,11 @@ def check_common_trend(effect: Effect, window: Window) -> Check:
 
 
 def check_second_method(name: str, effect: Effect, estimate: float, sd: float | None, **detail: Any) -> Check:
-    """Another method finds the same: the same sign and at least half the size, or an interval that overlaps."""
+    """Another method finds the same: the same sign, and at least half the size or within its 95 % interval.
+
+    Critical: a step that only one method sees is the method's.
+    """
     agrees = _keeps(effect.estimate, estimate)
     if not agrees and sd is not None:
         agrees = abs(estimate - effect.estimate) <= _Z95 * sd and estimate * effect.estimate > 0
-    return Check(name, agrees, False, {"estimate": estimate, "sd": sd, **detail})
+    return Check(name, agrees, True, {"estimate": estimate, "sd": sd, **detail})

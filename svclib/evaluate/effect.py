@@ -21,8 +21,9 @@ Method = Literal[
     "peers_ar1", "peers_binomial", "peers_poisson", "series_ar1", "series_binomial", "series_poisson", "none"
 ]
 
-# Kinds whose shocks multiply rather than add: peers are scaled to the treated department's level.
-RATIO_KINDS = frozenset({"count", "rate", "time_to_event", "quantile"})
+# Kinds whose shocks multiply rather than add: peers are scaled to the treated department's level (where all levels
+# are above 0). Shares and scores end at a ceiling; there a shock of all adds.
+RATIO_KINDS = frozenset({"count", "rate", "mean", "time_to_event", "quantile"})
 # Below this many expected cases of the rarer kind (proportion) or events (count, rate) a period, the normal
 # approximation of one period is poor and the counts get their own likelihood.
 FEW_SUCCESSES, FEW_EVENTS = 10.0, 20.0

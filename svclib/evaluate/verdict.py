@@ -35,6 +35,9 @@ _RIVALS = (
     ("placebo_in_time", "unstable_before"),
     ("leave_one_peer_out", "one_peer"),
     ("mix", "mix"),
+    ("placebo_in_peers", "happens_without"),
+    ("structural_series", "one_method"),
+    ("synthetic_control", "one_method"),
 )
 _NEXT: dict[str, NextStep] = {
     "met_attributable": "sustain",
@@ -193,7 +196,9 @@ def _rival(effect: Effect, checks: Sequence[Check], state: EffectState) -> str |
                 return rival
     if state == "contrary":
         return None
-    if "trigger" in failed:
+    found = {check.name: check.detail for check in checks}
+    together = abs(found["common_trend"]["moved"]) if "common_trend" in failed else 0.0
+    if "trigger" in failed and abs(found["trigger"]["shift"]) >= together:
         return "regression_to_the_mean"
     peers = len(effect.comparison.weights) if effect.comparison else 0
     if peers < PEERS_FOR_ATTRIBUTION:

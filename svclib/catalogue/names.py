@@ -13,9 +13,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "write 'title'"
     """
     known = list(known)
-    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
-    if close:
-        return f"write '{close[0]}'"
+    folded = {other.lower(): other for other in known}
+    if close := difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6):
+        return f"write '{folded[close[0]]}'"
     if not known:
         return "none is declared"
     return "known: " + ", ".join(known[:25]) + (", ..." if len(known) > 25 else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from svclib.catalogue.models import Action, Step
+from svclib.catalogue.names import nearest
 from svclib.catalogue.sheet import Cell, Table, as_table, date_order, read_dates, read_text_table, read_workbook
 from svclib.errors import InputRefused, Problem
 
@@ -135,21 +135,6 @@ def _table(
     if missing and table.rows:
         raise InputRefused([Problem(where, f"no column {head!r}", "add it to the row of heads") for head in missing])
     return table
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """A cure for an unknown name: the nearest known ones.
-
-    >>> nearest("DO1", ["D01", "D02"])
-    "write 'D01'"
-    """
-    lower = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(name.lower(), lower, n=2, cutoff=0.5)
-    if close:
-        return "write " + " or ".join(repr(lower[c]) for c in close)
-    return (
-        f"known are {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else ''}" if known else "none is declared"
-    )
 
 
 class _Reader:

@@ -14,7 +14,7 @@ from svclib.measure.multiplicity import count_signals
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.changes import Change, changes
-from svclib.report.department import Badge, answer, department_page, failure_reason, kpi_href, state_badge
+from svclib.report.department import Badge, answer, brief, department_page, failure_reason, kpi_href, state_badge
 from svclib.report.glossary import write_glossary
 from svclib.report.page import write_page
 from svclib.report.render import all_links
@@ -226,7 +226,7 @@ def strongest(month: Month) -> Iterator[Strong]:
     found.sort(key=lambda pair: (1.0 if pair[0].p is None else pair[0].p, order[pair[0].state], pair[1].name))
     for kpi, department in found:
         href = f"{department.folder}/{kpi_href(department, kpi.code) or 'index.html'}"
-        yield Strong(department.name, kpi.title, href, state_badge(kpi.state), kpi.sentence)
+        yield Strong(department.name, kpi.title, href, state_badge(kpi.state), brief(kpi.sentence))
 
 
 def troubles(month: Month) -> Iterator[Trouble]:

@@ -135,11 +135,23 @@ def provenance_facts(provenance: Mapping[str, Any]) -> list[Fact]:
     for key, value in provenance.items():
         name = words.say(f"provenance.{key}") if words.known(f"provenance.{key}") else str(key)
         if isinstance(value, Mapping):
-            value = ", ".join(f"{part} {entry}" for part, entry in value.items())
+            text = ", ".join(f"{part} {_short(entry)}" for part, entry in value.items())
         elif isinstance(value, list | tuple):
-            value = ", ".join(map(str, value))
-        named.append(Fact(name, words.say("value.none") if value is None else str(value)))
+            text = ", ".join(map(_short, value))
+        else:
+            text = _short(value)
+        named.append(Fact(name, text))
     return named
+
+
+def _short(value: Any) -> str:
+    """A fact as text; a checksum by its beginning, which is enough to tell it from others."""
+    if value is None:
+        return words.say("value.none")
+    if isinstance(value, bool):
+        return words.say("show.yes" if value else "show.no")
+    text = str(value)
+    return text[:12] if re.fullmatch(r"[0-9a-f]{24,}", text) else text
 
 
 def render_notebook(

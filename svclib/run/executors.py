@@ -12,7 +12,7 @@ from typing import Any
 
 from svclib.errors import InputRefused, Problem
 from svclib.run.kernels import ColdProvisioner, private_folder
-from svclib.run.report import Bench, Maker, make_report
+from svclib.run.report import Bench, Maker, make_remotely, make_report
 from svclib.run.schedule import COLD_KERNEL_MB, KERNEL_MB, jobs_for
 from svclib.run.warm import STACK, ForkedProvisioner, SharedZygote, can_fork
 
@@ -78,7 +78,7 @@ def open_workshop(
         with _local(jobs, reports, peak_mb, modules) as workshop:
             yield workshop
     elif spec.startswith("dask:"):
-        with _dask(spec.removeprefix("dask:"), jobs, reports) as workshop:
+        with _dask(spec.removeprefix("dask:"), jobs, reports, modules) as workshop:
             yield workshop
     else:
         raise InputRefused(Problem(f"executor {spec}", "is not known", "write local or dask:ADDRESS"))
@@ -114,7 +114,7 @@ def load_tools() -> None:
 
 
 @contextlib.contextmanager
-def _dask(address: str, jobs: int | None, reports: int) -> Iterator[Workshop]:
+def _dask(address: str, jobs: int | None, reports: int, modules: Sequence[str]) -> Iterator[Workshop]:
     """Reports as tasks of an existing cluster; it must see the same folders as we do.
 
     A worker that dies takes no report with it: Dask gives its tasks to another, and only the coordinator here moves a
@@ -138,6 +138,7 @@ def _dask(address: str, jobs: int | None, reports: int) -> Iterator[Workshop]:
             raise InputRefused(Problem(f"executor dask:{address}", "has no workers", "start one: dask worker ADDRESS"))
         jobs = jobs_for(0, asked=jobs or 2 * threads, reports=reports)
         pool: Any = client.get_executor(pure=False, retries=2)
-        yield Workshop(pool, make_report, jobs, f"dask {address}", None, lambda: client.cancel(list(client.futures)))
+        make = partial(make_remotely, modules=tuple(modules))
+        yield Workshop(pool, make, jobs, f"dask {address}", None, lambda: client.cancel(list(client.futures)))
     finally:
         client.close()

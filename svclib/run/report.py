@@ -106,17 +106,24 @@ class Bench:
 
 
 @functools.cache
-def process_bench() -> Bench:
-    """The bench of this process, for workers of a cluster: made on first use, removed when the process ends."""
+def process_bench(modules: tuple[str, ...]) -> Bench:
+    """The bench of a cluster's worker: made on first use, removed when the process ends."""
     from svclib.run.kernels import private_folder
-    from svclib.run.warm import ForkedProvisioner
+    from svclib.run.warm import ForkedProvisioner, SharedZygote
 
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    return Bench(stack.enter_context(private_folder()), ForkedProvisioner)
+    zygotes = SharedZygote(modules, follow_source=True)
+    stack.callback(zygotes.close)
+    return Bench(stack.enter_context(private_folder()), ForkedProvisioner.of(zygotes))
 
 
-def make_report(task: ReportTask, bench: Bench | None = None) -> ReportOutcome:
+def make_remotely(task: ReportTask, modules: tuple[str, ...]) -> ReportOutcome:
+    """Make one report in a worker of a cluster, whose warm kernels have imported `modules`."""
+    return make_report(task, process_bench(modules))
+
+
+def make_report(task: ReportTask, bench: Bench) -> ReportOutcome:
     """Make one report in its work folder and seal it, whether it succeeded or failed.
 
     Returns
@@ -124,7 +131,6 @@ def make_report(task: ReportTask, bench: Bench | None = None) -> ReportOutcome:
     ReportOutcome
         Never raises for what the notebook does; a failed one holds a page that says why.
     """
-    bench = bench or process_bench()
     work = Path(task.work)
     execution = execute_notebook(
         Path(task.source),

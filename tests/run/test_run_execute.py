@@ -5,7 +5,7 @@ import os
 import stat
 
 import pytest
-from toys import is_running, toy
+from toys import KERNEL, is_running, toy
 
 from svclib.run.execute import Limits, execute_notebook
 from svclib.run.kernels import ColdProvisioner, private_folder
@@ -14,7 +14,7 @@ from svclib.run.warm import ForkedProvisioner, Zygote
 
 @pytest.fixture(scope="module")
 def zygote():
-    with private_folder() as folder, Zygote.started(folder, modules=["numpy", "matplotlib"]) as zygote:
+    with private_folder() as folder, Zygote.started(folder, modules=[*KERNEL, "numpy"]) as zygote:
         yield zygote
 
 

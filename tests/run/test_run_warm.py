@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
 
 import pytest
-from toys import HERE, is_running, toy, wait_for, write_toy
+from toys import HERE, KERNEL, is_running, toy, wait_for, write_toy
 
 from svclib.run.execute import Limits, execute_notebook
 from svclib.run.kernels import ColdProvisioner, private_folder
@@ -142,19 +142,19 @@ def test_threads_before_the_fork_are_refused(runtime, tmp_path, monkeypatch):
 
 
 def test_without_a_zygote_kernels_start_cold(runtime, tmp_path, monkeypatch):
-    with Zygote.started(runtime, ["json"]) as dead:
+    with Zygote.started(runtime, KERNEL) as dead:
         dead.process.kill()
         dead.process.wait()
         execution = run(tmp_path / "work", runtime, ForkedProvisioner.of(dead))
         assert (execution.kernel, execution.failure) == ("cold", None)
     monkeypatch.setenv("SVCLIB_KERNELS", "cold")
-    execution = run(tmp_path / "work", runtime, ForkedProvisioner.of(SharedZygote(["json"])))
+    execution = run(tmp_path / "work", runtime, ForkedProvisioner.of(SharedZygote(KERNEL)))
     assert (execution.kernel, execution.failure) == ("cold", None)
 
 
 def test_a_killed_zygote_takes_its_kernels_along_and_is_told_apart(runtime, tmp_path):
     """The report is not to blame: the reason is the machinery, and that is tried again."""
-    shared = SharedZygote(["json"])
+    shared = SharedZygote(KERNEL)
     try:
         zygote = shared.get()
         started = tmp_path / "work" / "pid"
@@ -197,7 +197,7 @@ def test_the_parent_gone_everything_is_gone(tmp_path):
 
 def test_changed_source_is_never_forked_from(runtime, tmp_path, monkeypatch):
     """JupyterLab outlives edits. Kernels that run go on with the old source, the next one has the new."""
-    shared = SharedZygote(["json"], follow_source=True)
+    shared = SharedZygote(KERNEL, follow_source=True)
     try:
         first = shared.get()
         kernel = first.fork(["-f", str(tmp_path / "k.json")], dict(os.environ), str(tmp_path))
@@ -217,7 +217,7 @@ def test_changed_source_is_never_forked_from(runtime, tmp_path, monkeypatch):
 
 
 def test_a_batch_keeps_to_the_source_it_began_with(monkeypatch):
-    shared = SharedZygote(["json"])
+    shared = SharedZygote(KERNEL)
     try:
         first = shared.get()
         monkeypatch.setattr("svclib.run.warm.source_stamp", lambda: "edited")
@@ -248,7 +248,7 @@ def kernelspec(tmp_path, monkeypatch):
         pytest.skip("svclib is not installed as a distribution")
     folder = install_kernelspec(tmp_path / "prefix")
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
-    monkeypatch.setattr(ForkedProvisioner, "zygotes", SharedZygote(["numpy"]))
+    monkeypatch.setattr(ForkedProvisioner, "zygotes", SharedZygote(KERNEL))
     yield folder
     ForkedProvisioner.zygotes.close()
 
@@ -282,6 +282,7 @@ def test_jupyterlab_can_start_it(kernelspec):
     asyncio.run(session())
 
 
+@pytest.mark.slow
 def test_nbval_can_use_it(kernelspec, tmp_path):
     path = write_toy(tmp_path / "toy.ipynb", "import numpy\nnumpy.arange(3).sum()", save=False)
     notebook = json.loads(path.read_text())

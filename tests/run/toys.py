@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+KERNEL = ["svclib.run.kernelapp"]  # all that the toys need warm
 HERE = Path(__file__).resolve().parent
 PARAMETERS = (
     "department = None\nperiod = None\nparams = None\nsnapshot = None\nas_of = None\nout = None\nlanguage = None"
@@ -60,6 +61,7 @@ class Organisation:
 
         rows = [(code, number * self.values[code]) for code in self.codes for number in range(5)]
         pd.DataFrame(rows, columns=["department", "value"]).to_parquet(self.tables["tickets"])
+        (self.tables["tickets"].with_suffix(".json")).write_text(json.dumps(rows))  # reads without pandas
 
     def write(self, name, *cells, **options):
         return write_toy(self.notebooks / f"{name}.ipynb", *cells, **options)
@@ -108,7 +110,7 @@ class Organisation:
         from svclib.run.batch import run_batch
 
         defaults = {"prepare": self.prepare, "out": self.out, "notebook_folder": self.notebooks, "portal": write_portal}
-        return run_batch(**{**defaults, "modules": ["numpy"], **options})
+        return run_batch(**{**defaults, "modules": KERNEL, **options})
 
     def start(self, **options):
         """The run as a process of its own, to be interrupted."""

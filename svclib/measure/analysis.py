@@ -36,7 +36,8 @@ class KpiFinding:
     Attributes
     ----------
     chart
-        Over the whole history, so that frozen limits do not drift; `points` is what is shown of it.
+        Over the history and up to a year more (see `recent`), so that frozen limits do not drift; `points` is what
+        is shown of it.
     row
         The period's row of the measures table.
     p
@@ -59,6 +60,12 @@ class KpiFinding:
     last_year: YearOverYear | None
     year_to_date: YearToDate | None
     events: tuple[Event, ...] = ()
+
+    @property
+    def drawn(self) -> pd.DataFrame:
+        """The points with limits kept within what is possible, as figures and their descriptions show them."""
+        low, high = self.chart.possible
+        return self.points.assign(**{c: self.points[c].clip(lower=low, upper=high) for c in ("lower", "upper")})
 
     @property
     def shown(self) -> bool:
@@ -126,7 +133,7 @@ def analyse_kpis(
     events
         Declared events of the department.
     history
-        How many periods are shown; the charts know all.
+        How many periods are shown; the charts know up to a year more.
     """
     by_kpi = dict(tuple(measures.groupby("kpi", sort=False)))
     findings = []
@@ -155,7 +162,7 @@ def _find(
     history: int,
     minimum: int,
 ) -> KpiFinding:
-    series = rows[rows["department"] == department].reset_index(drop=True)
+    series = recent(rows[rows["department"] == department], history, _A_YEAR[period.frequency])
     chart = control_chart(series, kpi)
     judged = verdict(chart, kpi)
     points = chart.reading().tail(history).reset_index(drop=True)
@@ -173,11 +180,26 @@ def _find(
         trend=trend(known, _A_YEAR[period.frequency]),
         forecast=forecast(chart),
         suggestion=suggest_rebase(chart.points, kpi.direction, _event_table(events)),
-        funnel=_peers(rows, kpi, department, period, peers, minimum),
+        funnel=_peers(rows, kpi, department, period, peers, minimum, history),
         last_year=year_over_year(chart.points, kpi),
         year_to_date=year_to_date(chart.points, kpi),
         events=tuple(e for e in events if since <= e.date < period.end),
     )
+
+
+def recent(series: pd.DataFrame, history: int, a_year: int) -> pd.DataFrame:
+    """The latest periods of a series: `history` of them and up to a year more.
+
+    Limits that rest on a decade ago say nothing of today, and limits that move each month are no yardstick: where a
+    series is longer than the history that is looked at, its beginning moves on by whole years.
+
+    Examples
+    --------
+    >>> [len(recent(pd.DataFrame({"value": range(n)}), 36, 12)) for n in (30, 36, 47, 48, 49)]
+    [30, 36, 47, 36, 37]
+    """
+    drop = max(0, len(series) - history) // a_year * a_year
+    return series.iloc[drop:].reset_index(drop=True)
 
 
 def _event_table(events: Sequence[Event]) -> pd.DataFrame:
@@ -185,7 +207,13 @@ def _event_table(events: Sequence[Event]) -> pd.DataFrame:
 
 
 def _peers(
-    rows: pd.DataFrame, kpi: Kpi, department: str, period: Period, peers: Sequence[str] | None, minimum: int
+    rows: pd.DataFrame,
+    kpi: Kpi,
+    department: str,
+    period: Period,
+    peers: Sequence[str] | None,
+    minimum: int,
+    history: int,
 ) -> Funnel | None:
     """The funnel of the period; departments whose own chart signals are shown, and marked as unstable."""
     kind = ratio_kind(kpi)
@@ -198,7 +226,8 @@ def _peers(
         own = (now["department"] == department).to_numpy()
         now = now[~suppressed(now["n"].to_numpy(dtype=float), minimum, own)]
     histories = dict(tuple(rows.groupby("department", sort=False)))
-    stable = [_stable(histories[code].reset_index(drop=True), kpi) for code in now["department"]]
+    a_year = _A_YEAR[period.frequency]
+    stable = [_stable(recent(histories[code], history, a_year), kpi) for code in now["department"]]
     table = now[["department", "numerator", "denominator"]].assign(stable=stable)
     return funnel(table, kind, kpi.per) if department in set(table["department"]) else None
 

@@ -60,7 +60,7 @@ CASES = {
     "stable_met": (lambda: a_finding(QUIET, target=5.0), "will keep meeting the target"),
     "stable_missed": (lambda: a_finding(QUIET, target=20.0), "will keep missing the target until it is changed"),
     "hit_and_miss": (lambda: a_finding(QUIET, target=10.0), "which of the two is chance"),
-    "no_target": (lambda: a_finding(QUIET), "Nothing has changed beyond the usual variation."),
+    "no_target": (lambda: a_finding(QUIET), "December 2025 shows only the usual variation."),
     "improvement": (lambda: a_finding([*QUIET, 20.0], target=10.0), "Something has changed for the better"),
     "concern": (
         lambda: a_finding([*QUIET, 20.0], target=15.0, direction="decrease"),
@@ -194,3 +194,10 @@ def test_a_funnel_names_the_department_and_those_outside():
     texts = {t.get_text() for t in figure.axes[0].texts}
     assert "Alpha" in texts
     assert len(svg_of(figure).encode()) < 17_000
+
+
+def test_a_signal_of_the_year_before_is_told_of():
+    values = [*QUIET[:20], 25.0, *QUIET[21:]]
+    finding = a_finding(values, target=5.0)
+    assert finding.verdict.state == "common_cause"
+    assert any("September 2025: above the upper limit" in text for text in kpi_words.remarks(finding))

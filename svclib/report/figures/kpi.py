@@ -35,7 +35,7 @@ from svclib.report.figures.style import (
     period_axis,
     value_axis,
 )
-from svclib.report.words.kpi import value_of
+from svclib.report.words.kpi import line_of, value_of
 
 _MULTIPLES_ACROSS = 3
 
@@ -46,7 +46,7 @@ def control_chart_figure(finding: KpiFinding) -> Figure:
     Provisional periods are hollow and their line is dotted; missing periods leave a gap; what signals has its own
     shape. Lines are named at their right end.
     """
-    points, kpi = _readable(finding), finding.kpi
+    points, kpi = finding.drawn, finding.kpi
     figure, axes = new_chart(8.2, 3.5)
     x = np.arange(len(points))
     with drawing():
@@ -65,13 +65,6 @@ def control_chart_figure(finding: KpiFinding) -> Figure:
     if not shown:
         note_inside(axes, words.say("state.withheld"))
     return figure
-
-
-def _readable(finding: KpiFinding) -> pd.DataFrame:
-    """The points with limits kept within what is possible; the tables keep what the rule set says."""
-    low, high = finding.chart.possible
-    lines = ["lower", "upper"]
-    return finding.points.assign(**{c: finding.points[c].clip(lower=low, upper=high) for c in lines})
 
 
 def _draw_lines(axes: Axes, x: np.ndarray, points: pd.DataFrame) -> None:
@@ -162,14 +155,14 @@ def _tick_decimals(axes: Axes, kpi: Kpi) -> int | None:
 
 
 def _end_labels(axes: Axes, finding: KpiFinding, states: Sequence[str]) -> list[Label]:
-    points, kpi = _readable(finding), finding.kpi
+    points, kpi = finding.drawn, finding.kpi
     last = points.iloc[-1]
     labels = []
     for column, colour in (("upper", LIMIT), ("centre", INK), ("lower", LIMIT)):
         if np.isfinite(last[column]):
             key = "centre_run" if column == "centre" and finding.chart.kind == "run" else column
             labels.append(
-                Label(float(last[column]), words.say(f"kpi.figure.{key}", value=value_of(kpi, last[column])), colour)
+                Label(float(last[column]), words.say(f"kpi.figure.{key}", value=line_of(kpi, last[column])), colour)
             )
     # Lines that lie on each other are named once: by the centre, which says most.
     bottom, top = axes.get_ylim()
@@ -229,7 +222,7 @@ def multiples_figure(findings: Sequence[KpiFinding]) -> Figure:
 
 
 def _small(axes: Axes, finding: KpiFinding) -> None:
-    points, kpi = _readable(finding).tail(24).reset_index(drop=True), finding.kpi
+    points, kpi = finding.drawn.tail(24).reset_index(drop=True), finding.kpi
     x = np.arange(len(points))
     states = point_states(points, kpi.direction)
     with drawing():

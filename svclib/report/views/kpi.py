@@ -295,12 +295,13 @@ class KpiReport:
         return points[[c for c in _POINT_COLUMNS if c in points]]
 
     def _alt(self, finding: KpiFinding, names: dict[str, str]) -> str:
-        kpi, last = finding.kpi, finding.points.iloc[-1]
+        kpi, last = finding.kpi, finding.drawn.iloc[-1]
         latest = kpi_words.value_of(kpi, last["value"]) if finding.shown else say("kpi.value.hidden")
         said = {**names, "count": str(len(finding.points)), "latest": latest}
         if not np.isfinite(last["centre"]):
             return say("kpi.figure.control_alt_none", **said)
-        limits = words.interval(last["lower"], last["upper"], kpi.unit, kpi.decimals)
+        ends = [kpi_words.line_of(kpi, last[c]) for c in ("lower", "upper")]
+        limits = say("value.interval", low=ends[0], high=ends[1])
         marked = finding.points[finding.points["signals"].map(bool)]
         listed = words.list_of(words.period_short(str(p)) for p in marked["period"].tail(12))
         signals = (
@@ -310,7 +311,7 @@ class KpiReport:
         )
         return say(
             "kpi.figure.control_alt",
-            centre=kpi_words.value_of(kpi, last["centre"]),
+            centre=kpi_words.line_of(kpi, last["centre"]),
             limits=limits,
             signals=signals,
             **said,

@@ -15,12 +15,20 @@ from svclib.report.words import say
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
 _RARELY = 0.05
+_RECENT = 12
 _WEAK_BELOW, _WEAK_P = 24, 0.0027
 
 
 def value_of(kpi: Kpi, x: float | None) -> str:
     """A value of the KPI as its reader writes it."""
     return words.value(x, kpi.unit, kpi.decimals)
+
+
+def line_of(kpi: Kpi, x: float | None) -> str:
+    """A centre line or limit: whole counts have lines between them."""
+    if kpi.kind == "count" and kpi.decimals == 0:
+        return words.value(x, kpi.unit, 1)
+    return value_of(kpi, x)
 
 
 def target_of(finding: KpiFinding) -> str:
@@ -66,6 +74,8 @@ def _value(finding: KpiFinding) -> str:
     said = {"title": kpi.title, "value": value_of(kpi, row["value"]), "period": _period(finding)}
     if pd.isna(row["lower"]) or pd.isna(row["upper"]) or kpi.kind in ("count", "availability"):
         return say("kpi.value.no_interval", **said)
+    if value_of(kpi, row["lower"]) == value_of(kpi, row["upper"]):
+        return say("kpi.value.no_interval", **said)
     interval = words.interval(row["lower"], row["upper"], kpi.unit, kpi.decimals)
     return say("kpi.value.plain", **said, interval=interval, cases=_cases(row["n"]))
 
@@ -85,8 +95,28 @@ def _stable(finding: KpiFinding) -> str:
     judged = finding.verdict
     p = judged.p_meets_target_next
     if judged.assurance == "hit_or_miss" and p is not None and not _RARELY < p < 1 - _RARELY:
-        return say(f"kpi.stable.{'mostly_met' if p > 0.5 else 'mostly_missed'}")
-    return say(f"kpi.stable.{judged.assurance}")
+        return say(
+            f"kpi.stable.{'mostly_met' if p > 0.5 else 'mostly_missed'}", period=_sentence_start(_period(finding))
+        )
+    return say(f"kpi.stable.{judged.assurance}", period=_sentence_start(_period(finding)))
+
+
+def _sentence_start(text: str) -> str:
+    """Months are written small in Italian, but not where they begin a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def _last_signal(finding: KpiFinding) -> list[str]:
+    """A quiet period after a signal in the year before it: the reader sees the mark and should know of it."""
+    if finding.verdict.state != "common_cause":
+        return []
+    marked = finding.points.tail(_RECENT)
+    marked = marked[marked["signals"].map(bool)]
+    if marked.empty:
+        return []
+    last = marked.iloc[-1]
+    period = words.period_name(str(last["period"]))
+    return [say("kpi.stable.last_signal", period=period, signals=signal_list(last["signals"]))]
 
 
 def _next(finding: KpiFinding) -> list[str]:
@@ -105,8 +135,8 @@ def _unstable(finding: KpiFinding) -> list[str]:
     signals = signal_list(judged.signals)
     parts = [say(f"kpi.unstable.{judged.state}", period=_period(finding), signals=signals)]
     parts.append(say(f"kpi.unstable.ask_{judged.state}"))
-    if judged.target is not None:
-        parts.append(say("kpi.unstable.target"))
+    if judged.assurance != "none":
+        parts.append(say(f"kpi.unstable.target_{judged.assurance}"))
     return parts
 
 
@@ -194,7 +224,7 @@ def remarks(finding: KpiFinding) -> list[str]:
         return []
     parts = [] if finding.verdict.state == "provisional" else _open(finding)
     parts += cautions(finding)[1:] if finding.verdict.state != "provisional" else cautions(finding)
-    return [*parts, *_year(finding), *_trend(finding), *_forecast(finding)]
+    return [*parts, *_last_signal(finding), *_year(finding), *_trend(finding), *_forecast(finding)]
 
 
 def _year(finding: KpiFinding) -> list[str]:

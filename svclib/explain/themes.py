@@ -141,7 +141,8 @@ def _quotes(
     leading = {found.code for found in themes if found.p < 0.05 and found.share > found.share_outside}
     books = [theme.words for theme in code_book if theme.code in leading]
     scored = []
-    for text in dict.fromkeys(inside):
+    once = {" ".join(_tokens(text)): text for text in reversed(inside)}
+    for text in once.values():
         score = len(telling & set(_tokens(text))) + sum(speaks_of(text, book) for book in books)
         scored.append((-score, len(text), text))
     chosen = [text for score, _, text in sorted(scored) if score < 0][:most]

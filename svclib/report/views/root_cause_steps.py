@@ -1,0 +1,235 @@
+"""The tables of a gap's steps: segments, process, drivers, whys, themes, evidence and the draft action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from svclib.explain.analysis import Gap
+from svclib.explain.localise import Localisation, Segment
+from svclib.explain.process import Load
+from svclib.explain.record import effect_of
+from svclib.measure.periods import Period
+from svclib.report import words
+from svclib.report.show import Block, bullets, note, paragraph, sentence
+from svclib.report.tables import table
+from svclib.report.words import root_cause as said
+from svclib.report.words import say
+
+
+def segment_table(gap: Gap) -> list[Block]:
+    """What the scan found, what else would fit, and whether all cases moved."""
+    local = gap.localisation
+    assert local is not None
+    general = _general(gap, local)
+    if not local.segments:
+        return [sentence(f"{say('root_cause.segments.nothing', count=words.number(local.candidates, 0))} {general}")]
+    rows = pd.DataFrame([_segment_row(gap, segment) for segment in local.segments])
+    caption = say("root_cause.segments.caption", count=words.number(local.candidates, 0))
+    best = local.segments[0]
+    blocks = [
+        sentence(f"{said.where_of(best.where)}: {said.excess(gap, best)}. {said.elsewhere(gap, best)} {general}"),
+        table(rows, caption=caption),
+    ]
+    for segment in local.segments:
+        if segment.alternatives:
+            names = words.list_of((said.where_of(where) for where in segment.alternatives), either=True)
+            text = say("root_cause.segments.alternatives", where=said.where_of(segment.where), alternatives=names)
+            blocks.append(note("caution", text))
+    return blocks
+
+
+def _general(gap: Gap, local: Localisation) -> str:
+    general = local.general
+    if not general.established:
+        return say("root_cause.segments.general_no") if local.segments else ""
+    low, high = general.ratio_interval
+    effect = say(f"root_cause.effect.{effect_of(gap)}")
+    numbers = {"ratio": words.number(general.ratio, 2), "low": words.number(low, 2), "high": words.number(high, 2)}
+    return say("root_cause.segments.general", effect=effect, **numbers)
+
+
+def _segment_row(gap: Gap, segment: Segment) -> dict[str, Any]:
+    kpi = gap.question.kpi
+
+    def level(x: float | None) -> str:
+        shown = said.level_of(gap, x)
+        return "–" if shown is None else said.value_of(kpi, shown)
+
+    cells = {
+        "where": said.where_of(segment.where),
+        "cases": words.number(round(segment.cases), 0),
+        "excess": words.signed(segment.excess, 0),
+        "share": "–" if segment.share is None else words.percent(segment.share, 0),
+        "effect": f"{say(f'root_cause.effect.{effect_of(gap)}')} {words.number(segment.ratio, 2)}",
+        "value": level(segment.value),
+        "usual": level(segment.baseline),
+        "elsewhere": level(segment.complement),
+        "p": words.p_value(segment.p_adjusted),
+        "stability": words.percent(segment.stability, 0),
+    }
+    return {say(f"root_cause.segments.{name}"): text for name, text in cells.items()}
+
+
+def how_blocks(gap: Gap, period: Period) -> list[Block]:
+    """Parts of the process, load, and drivers."""
+    blocks: list[Block] = []
+    if gap.process:
+        changed = [say(f"root_cause.process.{part.part}") for part in gap.process if part.p < 0.01]
+        text = say("root_cause.process.unchanged")
+        if changed:
+            text = say("root_cause.process.changed", parts=words.list_of(changed))
+        rows = [
+            {
+                say("root_cause.process.part"): say(f"root_cause.process.{part.part}"),
+                say("root_cause.process.usual"): said.part_value(part.part, part.usual),
+                say("root_cause.process.now"): said.part_value(part.part, part.now),
+                say("root_cause.process.difference"): words.signed(part.difference, 2),
+                say("root_cause.process.interval"): words.interval(part.lower, part.upper, "", 2),
+                say("root_cause.segments.p"): words.p_value(part.p),
+            }
+            for part in gap.process
+        ]
+        blocks += [sentence(text), table(pd.DataFrame(rows), caption=say("root_cause.process.caption"))]
+    if gap.load is not None:
+        blocks.append(sentence(_load(gap.load)))
+    if gap.drivers is not None:
+        blocks += _drivers(gap, period)
+    return blocks or [note("unknown", say("root_cause.process.none"))]
+
+
+def _load(load: Load) -> str:
+    now = load.periods.iloc[-1]
+    said_ = {"arrivals": words.number(int(now["arrivals"]), 0), "closed": words.number(int(now["closed"]), 0)}
+    needed = {
+        "usual": said_,
+        "more_arrivals": {"arrivals": said_["arrivals"], "z": words.number(load.arrivals_z, 1)},
+        "less_capacity": {"closed": said_["closed"]},
+        "both": said_,
+    }
+    return say(f"root_cause.process.load_{load.answer}", **needed[load.answer])
+
+
+def _drivers(gap: Gap, period: Period) -> list[Block]:
+    drivers = gap.drivers
+    assert drivers is not None
+    frame = drivers.to_frame()
+    best = frame.iloc[0]
+    text = say(
+        "root_cause.process.drivers",
+        r2=words.percent(drivers.r2, 0),
+        best=_driver(str(best["driver"])),
+        share=words.percent(best["share"], 1),
+        low=words.percent(best["lower"], 1),
+        high=words.percent(best["upper"], 1),
+    )
+    rows = [
+        {
+            say("root_cause.process.driver"): _driver(str(row["driver"])),
+            say("root_cause.process.driver_share"): words.percent(row["share"], 1),
+            say("root_cause.process.interval"): words.interval(row["lower"], row["upper"], "%", 1),
+        }
+        for _, row in frame.iterrows()
+    ]
+    caption = say("root_cause.process.drivers_caption", period=words.period_name(period))
+    return [sentence(text), table(pd.DataFrame(rows), caption=caption)]
+
+
+def _driver(name: str) -> str:
+    key = f"root_cause.process.{name}"
+    return say(key) if words.known(key) else name
+
+
+def whys_block(gap: Gap) -> Block:
+    """The ladder of five whys."""
+    title = say("root_cause.why.title")
+    return bullets([f"{title} {said.rung_text(rung)}" for rung in gap.whys])
+
+
+def themes_blocks(gap: Gap) -> list[Block]:
+    """What the comments say, within the disclosure rule."""
+    themes, question = gap.themes, gap.question
+    if themes is None:
+        return [note("unknown", say("root_cause.themes.none"))]
+    if themes.withheld:
+        return [note("unknown", say("root_cause.themes.withheld"))]
+    counts = {"inside": words.number(themes.comments, 0), "outside": words.number(themes.comments_outside, 0)}
+    best = gap.localisation.segments[0] if gap.localisation and gap.localisation.segments else None
+    if best is not None:
+        text = say("root_cause.themes.compared", where=said.where_of(best.where), **counts)
+    else:
+        since = question.onset.period if question.onset else str(question.points["period"].iloc[-1])
+        text = say("root_cause.themes.compared_time", since=words.period_name(since), **counts)
+    told = say("root_cause.themes.nothing")
+    if themes.words:
+        told = say("root_cause.themes.words", words=words.list_of(found.word for found in themes.words))
+    blocks = [sentence(f"{text} {told}")]
+    if themes.themes:
+        rows = [
+            {
+                say("root_cause.themes.theme"): theme.title,
+                say("root_cause.themes.here"): words.percent(theme.share, 0),
+                say("root_cause.themes.others"): words.percent(theme.share_outside, 0),
+                "p": words.p_value(theme.p),
+            }
+            for theme in themes.themes
+        ]
+        blocks.append(table(pd.DataFrame(rows), caption=say("root_cause.themes.caption")))
+    if themes.quotes:
+        blocks += [paragraph(say("root_cause.themes.quotes")), bullets([f"“{text}”" for text in themes.quotes])]
+    return blocks
+
+
+def action_block(gap: Gap, period: Period) -> list[Block]:
+    """The grade with what it rests on, and the draft row."""
+    evidence, action, kpi = gap.evidence, gap.action, gap.question.kpi
+    text = say(f"root_cause.grade.{evidence.grade}")
+    if evidence.for_:
+        text = f"{text} {say('root_cause.grade.for', codes=said.evidence_codes(evidence.for_))}"
+    if evidence.against:
+        text = f"{text} {say('root_cause.grade.missing', codes=said.evidence_codes(evidence.against))}"
+    blocks: list[Block] = [sentence(text)]
+    if action is None:
+        return blocks
+    where = said.where_of(action.segment) if action.segment else ""
+    people = say("root_cause.action.people")
+    tail = say("root_cause.action.gap_where", where=where) if where else ""
+    named = {
+        "title": kpi.title,
+        "current": said.value_of(kpi, action.current),
+        "target": said.value_of(kpi, action.target),
+        "due": words.date(action.due),
+    }
+    objective = (
+        say("root_cause.action.objective_segment", where=where, **named)
+        if where
+        else say("root_cause.action.objective_text", **named)
+    )
+    baseline = say(
+        "root_cause.action.baseline_text",
+        value=said.value_of(kpi, action.baseline),
+        first=words.date(action.baseline_from, "medium"),
+        last=words.date(action.baseline_to, "medium"),
+    )
+    gap_text = say(
+        "root_cause.action.gap_text",
+        title=kpi.title,
+        value=named["current"],
+        usual=said.value_of(kpi, action.baseline),
+        period=words.period_name(period),
+        where=tail,
+    )
+    pairs = [
+        ("gap", gap_text),
+        ("objective", objective),
+        ("baseline", baseline),
+        ("target", say(f"root_cause.action.{action.target_source}")),
+        ("steps", people),
+        ("responsible", people),
+    ]
+    if action.gain is not None:
+        pairs.insert(4, ("gain", said.value_of(kpi, action.gain)))
+    heading = say("root_cause.action.title")
+    rows = pd.DataFrame([{heading: say(f"root_cause.action.{name}"), "": text} for name, text in pairs])
+    return [*blocks, table(rows, caption=say("root_cause.action.caption"))]

@@ -1,0 +1,210 @@
+"""Sentences of the root-cause analysis: the same gap always gives the same words, with the numbers in them."""
+
+from __future__ import annotations
+
+from svclib.catalogue.models import Kpi
+from svclib.explain.analysis import Gap
+from svclib.explain.crosstab import OTHER
+from svclib.explain.decompose import Decomposition
+from svclib.explain.localise import Segment
+from svclib.explain.segments import Where
+from svclib.explain.whys import Rung
+from svclib.measure.periods import Period
+from svclib.report import words
+from svclib.report.words import say
+
+
+def value_of(kpi: Kpi, x: float | None) -> str:
+    """A value of the KPI as its reader writes it."""
+    return words.value(x, kpi.unit, kpi.decimals)
+
+
+def change_of(kpi: Kpi, x: float | None) -> str:
+    """A difference of two values of the KPI."""
+    return words.change(x, kpi.unit, kpi.decimals)
+
+
+def value_name(value: str) -> str:
+    """A value of a dimension; a missing one and the folded rest have names of their own."""
+    if value == "":
+        return say("root_cause.where.missing_value")
+    return say("root_cause.where.other_value") if value == OTHER else value
+
+
+def where_of(where: Where) -> str:
+    """A segment in words.
+
+    >>> where_of((("channel", "Chat"), ("team", "")))
+    'channel Chat, team (not stated)'
+    """
+    if not where:
+        return say("root_cause.where.all")
+    return ", ".join(say("root_cause.where.item", dimension=name, value=value_name(value)) for name, value in where)
+
+
+def sentence(gap: Gap, period: Period) -> str:
+    """The answer to a gap in a few plain sentences."""
+    question = gap.question
+    if not question.explain:
+        return _nothing(gap, period)
+    said = {
+        "title": question.kpi.title,
+        "value": value_of(question.kpi, question.value),
+        "usual": value_of(question.kpi, question.usual),
+        "period": words.period_name(period),
+    }
+    if gap.answer in ("local", "local_and_general") and gap.localisation is not None:
+        best = gap.localisation.segments[0]
+        said |= {"where": where_of(best.where), "excess": excess(gap, best), "elsewhere": elsewhere(gap, best)}
+        return say(f"root_cause.sentence.{gap.answer}", **said).strip()
+    if gap.answer == "mix":
+        split = mixed_split(gap)
+        change = question.worse * (split.after - split.before)
+        said |= {
+            "dimension": split.dimension,
+            "mix": words.percent(question.worse * split.mix / change, 0),
+            "delta": change_of(question.kpi, split.delta * gap.factor),
+        }
+    totals = gap.answer == "unlocated" and any(code in ("totals_only", "no_dimensions") for code, _ in gap.limits)
+    return say(f"root_cause.sentence.{'unlocated_totals' if totals else gap.answer}", **said)
+
+
+def mixed_split(gap: Gap) -> Decomposition:
+    """The decomposition whose mix explains most of the deterioration."""
+    return max(gap.splits, key=lambda split: gap.question.worse * split.mix)
+
+
+def _nothing(gap: Gap, period: Period) -> str:
+    question = gap.question
+    advice = say("root_cause.sentence.advice_none")
+    if "off_target" in question.reasons and question.target is not None:
+        advice = say("root_cause.sentence.advice_target", target=value_of(question.kpi, question.target))
+    key = f"root_cause.sentence.{question.why_not}"
+    said = {"title": question.kpi.title, "period": words.period_name(period)}
+    if question.why_not in ("common_cause", "no_concern", "weak_signal"):
+        said |= {"value": value_of(question.kpi, question.value), "advice": advice}
+    if question.why_not == "weak_signal":
+        said["p"] = words.p_value(question.p)
+    return say(key, **said)
+
+
+def excess(gap: Gap, segment: Segment) -> str:
+    """What a segment adds, in the measure's own terms."""
+    measure = gap.piece.measure if gap.piece else "share"
+    low, high = segment.ratio_interval
+    interval = ""
+    if segment.share_interval is not None:
+        ends = [words.percent(x, 0) for x in segment.share_interval]
+        interval = say("root_cause.excess.interval", low=ends[0], high=ends[1])
+    share = say("root_cause.excess.share_unknown") if segment.share is None else words.percent(segment.share, 0)
+    write = (lambda x: change_of(gap.question.kpi, x)) if measure == "mean" else (lambda x: words.number(x, 1))
+    said = {
+        "share": share,
+        "interval": interval if segment.share is not None else "",
+        "ratio": write(segment.ratio),
+        "low": write(low),
+        "high": write(high),
+    }
+    if measure in ("share", "rate", "count"):
+        said["excess"] = words.number(round(abs(segment.excess)), 0)
+    if measure in ("share", "mean"):
+        said["cases"] = words.number(round(segment.cases), 0)
+    return say(f"root_cause.excess.{measure}", **said)
+
+
+def level_of(gap: Gap, x: float | None) -> float | None:
+    """A segment's level on the KPI's own scale; None where the scan's scale has no such reading (times)."""
+    if x is None or gap.piece is None or gap.piece.measure in ("time", "count"):
+        return None
+    level = 1 - x if gap.piece.flipped else x
+    return level * gap.factor
+
+
+def elsewhere(gap: Gap, segment: Segment) -> str:
+    """The level of all other cases, now and usually; empty for times and counts."""
+    now, usual = level_of(gap, segment.complement), level_of(gap, segment.complement_baseline)
+    if now is None or usual is None:
+        return ""
+    kpi = gap.question.kpi
+    return say("root_cause.excess.elsewhere", value=value_of(kpi, now), usual=value_of(kpi, usual))
+
+
+def onset_text(gap: Gap) -> str:
+    """Since when, and how sure that is."""
+    onset = gap.question.onset
+    if onset is None:
+        return say("root_cause.onset.none")
+    said = {"period": words.period_name(onset.period), "p": words.p_value(onset.p)}
+    if onset.method == "signal":
+        return say("root_cause.onset.signal", **said)
+    if onset.earliest == onset.latest:
+        return say("root_cause.onset.change_point_exact", **said)
+    ends = {"earliest": words.period_name(onset.earliest), "latest": words.period_name(onset.latest)}
+    return say("root_cause.onset.change_point", **said, **ends)
+
+
+def events_text(gap: Gap) -> str:
+    """Declared events around the onset; empty without an onset."""
+    if gap.question.onset is None:
+        return ""
+    near = [f"{e.title} ({words.date(e.date, 'medium')})" for e in gap.question.events if e.near_onset]
+    if not near:
+        return say("root_cause.onset.no_event")
+    return say("root_cause.onset.event", events=words.list_of(near))
+
+
+def mix_text(gap: Gap, split: Decomposition) -> str:
+    """One decomposition in a sentence."""
+    kpi, factor = gap.question.kpi, gap.factor
+    minutes = gap.piece is None
+    write = (
+        (lambda x: words.signed(x, 0)) if minutes or split.kind == "count" else (lambda x: change_of(kpi, x * factor))
+    )
+    said = {
+        "dimension": split.dimension,
+        "delta": write(split.delta),
+        "rate": write(split.rate),
+        "mix": write(split.mix),
+    }
+    if split.kind == "count":
+        said["volume"] = write(split.volume)
+    return say(f"root_cause.mix.{split.kind}", **said)
+
+
+def limit_text(code: str, detail: str) -> str:
+    """What could not be done."""
+    said = {"detail": detail} if code in ("folded", "unstable", "new_segment") else {}
+    return say(f"root_cause.limits.{code}", **said)
+
+
+def rung_text(rung: Rung) -> str:
+    """One answer on the ladder of whys."""
+    facts = rung.facts
+    if rung.code == "since":
+        events = words.list_of(facts["events"])
+        tail = say("root_cause.why.since_events", events=events) if facts["events"] else ""
+        return say("root_cause.why.since", period=words.period_name(facts["period"]), events=tail)
+    if rung.code == "segment":
+        return say("root_cause.why.segment", where=where_of(facts["where"]))
+    if rung.code == "process":
+        return say(
+            "root_cause.why.process",
+            part=say(f"root_cause.process.{facts['part']}"),
+            usual=part_value(facts["part"], facts["usual"]),
+            now=part_value(facts["part"], facts["now"]),
+        )
+    if rung.code == "hypothesis":
+        return say("root_cause.why.hypothesis", causes=words.list_of(facts["causes"]))
+    return say(f"root_cause.why.{rung.code}")
+
+
+def part_value(part: str, x: float) -> str:
+    """A mean of a part of the process."""
+    if part == "reopened":
+        return words.percent(x, 1)
+    return words.value(x, "h", 1) if part.endswith("hours") else words.number(x, 2)
+
+
+def evidence_codes(codes: tuple[str, ...]) -> str:
+    """What speaks for or against, in words."""
+    return words.list_of(say(f"root_cause.grade.{code}") for code in codes)

@@ -45,6 +45,9 @@ def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: in
         return np.nan
     sigma = max(float(np.abs(np.diff(earlier)).mean()) / D2, floor)
     difference = later.mean() - earlier.mean()
+    # One extreme month is no level: all but one of the later points must lie on the new side.
+    if np.sum(np.sign(later - earlier.mean()) == np.sign(difference)) < recent - 1:
+        return 1.0
     if sigma <= 1e-12 * max(1.0, float(np.abs(kept).max())):
         return 1.0 if abs(difference) <= 1e-12 else 0.0
     reach = difference / (sigma * np.sqrt(1 / later.size + 1 / earlier.size))

@@ -18,6 +18,8 @@ _COMMAND = re.compile(r"([MLz])([^MLz]*)", re.I)
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _GEOMETRY = frozenset({"x", "y", "width", "height", "transform", "points", "viewBox"})
+# matplotlib draws the circle of a marker as eight Bezier curves
+_CIRCLE = re.compile(r"M 0 ([\d.]+) (?:C [-\d. ]+){8}z ?")
 _IDLE = frozenset({"fill:none", "fill:none;opacity:0", ""})
 
 
@@ -33,6 +35,7 @@ def compact(svg: str) -> str:
     for element in root.iter():
         _tidy(element, names)
     _prune(root)
+    _join_marks(root)
     rules = _classes(root)
     body = "".join(_written(child) for child in root)
     head = " ".join(f"{name}='{root.get(name)}'" for name in ("width", "height", "viewBox"))
@@ -77,8 +80,11 @@ def path(d: str) -> str:
     >>> path("M 1 2")
     'M1 2'
     """
+    if circle := _CIRCLE.fullmatch(" ".join(d.split())):
+        radius = _plain(float(circle[1]))
+        return f"M0 {radius}a{radius} {radius} 0 1 1 .01 0z"
     if re.search(r"[^MLz\d\s.,e+-]", d):
-        return _tight(_NUMBER.sub(_rounded, d))  # curves: a marker, drawn once
+        return _tight(_NUMBER.sub(_rounded, d))
     parts: list[str] = []
     line: list[tuple[float, float]] = []
     for command, numbers in _COMMAND.findall(d):
@@ -93,20 +99,20 @@ def path(d: str) -> str:
     return "".join([*parts, *_steps(line)])
 
 
-def _steps(line: list[tuple[float, float]]) -> Iterator[str]:
+def _steps(line: list[tuple[float, float]], *, all_points: bool = False) -> Iterator[str]:
     if not line:
         return
-    kept = [line[0]]
+    kept = line[:1]
     for point, after in pairwise([*line[1:], None]):
-        if point is not None and (after is None or not _between(kept[-1], point, after)):
+        if point is not None and (all_points or after is None or not _between(kept[-1], point, after)):
             kept.append(point)
     yield f"M{_plain(kept[0][0])}{_joined(kept[0][1])}"
     for (x, y), (to_x, to_y) in pairwise(kept):
         dx, dy = round(to_x - x, 2), round(to_y - y, 2)
         if dx and dy:
             yield f"l{_plain(dx)}{_joined(dy)}"
-        elif dx or dy:
-            yield f"h{_plain(dx)}" if dx else f"v{_plain(dy)}"
+        elif dx or dy or all_points:
+            yield f"v{_plain(dy)}" if dy else f"h{_plain(dx)}"
 
 
 def _between(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
@@ -155,6 +161,42 @@ def _prune(parent: ElementTree.Element) -> None:
         else:
             kept.append(child)
     parent[:] = kept
+
+
+def _join_marks(root: ElementTree.Element) -> None:
+    """Many uses of one mark become one line with that marker at its corners."""
+    shapes = {element.get("id"): element for element in root.iter() if element.get("id")}
+    for parent in list(root.iter()):
+        run: list[ElementTree.Element] = []
+        for child in [*parent, None]:
+            if child is not None and run and _same_mark(run[0], child):
+                run.append(child)
+                continue
+            if len(run) >= _FEWEST_MARKS:
+                _join(parent, run, shapes[run[0].get("href", "")[1:]])
+            run = [child] if child is not None and child.tag == f"{_SVG}use" else []
+
+
+_FEWEST_MARKS = 5
+
+
+def _same_mark(one: ElementTree.Element, other: ElementTree.Element) -> bool:
+    return other.tag == one.tag and all(one.get(name) == other.get(name) for name in ("href", "style"))
+
+
+def _join(parent: ElementTree.Element, run: list[ElementTree.Element], shape: ElementTree.Element) -> None:
+    name = f"m{shape.get('id')}{len(parent)}"
+    style = ";".join(filter(None, (shape.get("style"), run[0].get("style"))))
+    marker = ElementTree.Element(f"{_SVG}marker", {"id": name, "overflow": "visible", "markerUnits": "userSpaceOnUse"})
+    ElementTree.SubElement(marker, f"{_SVG}path", {"d": shape.get("d", ""), "style": style})
+    places = [(float(use.get("x", "0")), float(use.get("y", "0"))) for use in run]
+    line = "".join(_steps(places, all_points=True))
+    drawn = ElementTree.Element(f"{_SVG}path", {"d": line, "style": f"fill:none;marker:url(#{name})"})
+    at = list(parent).index(run[0])
+    for use in run:
+        parent.remove(use)
+    parent.insert(at, drawn)
+    parent.insert(at, marker)
 
 
 def _short_style(style: str) -> str:

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Kpi
-from svclib.measure import rules
 from svclib.measure.baseline import FREEZE, Standing, baseline_mask, phases, standing
 from svclib.measure.choice import Choice, choose_chart, ratio_kind
 from svclib.measure.gates import Autocorrelation, Dispersion, Season, dispersion, season, season_at
 from svclib.measure.periods import Period
 from svclib.measure.phase import PhaseChart, PhaseData, chart_phase
 from svclib.measure.predictive import Predictive
+from svclib.measure.rules import Runs
 from svclib.measure.scale import forward
 from svclib.measure.target import target_values
 
@@ -61,7 +61,7 @@ class ControlChart:
     points: pd.DataFrame
     standing: Standing
     baseline_points: int
-    runs: rules.Runs
+    runs: Runs
     autocorrelation: Autocorrelation
     season: Season
     dispersion: Dispersion

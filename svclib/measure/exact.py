@@ -124,7 +124,7 @@ def beta_binomial_quantile(size: float, events: float, cases: float, q: float) -
     5.0
     """
     first, mass = _support(size, events + 0.5, cases - events + 0.5)
-    return float(min(first + np.searchsorted(np.cumsum(mass), q - 1e-12), round(size)))
+    return float(min(first + int(np.searchsorted(np.cumsum(mass), q - 1e-12)), round(size)))
 
 
 def gamma_poisson(events: float, exposure: float, size: np.ndarray | float):

@@ -147,8 +147,8 @@ def _totals(data: PhaseData, kind: str) -> tuple[np.ndarray, float, float]:
 def _times(lines: Limits, per: float) -> Limits:
     if per == 1:
         return lines
-    moved = (lines.centre, lines.lower, lines.upper, lines.sigma, lines.near_lower, lines.near_upper)
-    return Limits(*(line * per for line in moved), lines.sigma_z)
+    names = ("centre", "lower", "upper", "sigma", "near_lower", "near_upper")
+    return replace(lines, **{name: getattr(lines, name) * per for name in names})
 
 
 def _evidence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,9 @@ def workload(study: Study, analysis: KpiAnalysis, once: Draw) -> Block:
     blocks: list[Block] = []
     for source in _sources(study, "cases"):
         load = _load(study, source)
-        blocks += [_flow_text(load), once(f"workload-{slug(source.name)}", lambda name, load=load: _flow(load, name))]
+        blocks += [_flow_text(load), once(f"workload-{slug(source.name)}", partial(_flow, load))]
         if load.arrivals.sum() > 0:
-            blocks.append(once(f"arrivals-{slug(source.name)}", lambda name, load=load: _arrivals(load, name)))
+            blocks.append(once(f"arrivals-{slug(source.name)}", partial(_arrivals, load)))
         if load.ages["cases"].sum() > 0:
             blocks.append(_ages(load))
     timed = [f for f in analysis.findings if f.kpi.kind == "time_to_event" and f.shown]
@@ -231,9 +232,9 @@ def _said(study: Study, source: Source) -> list[Block]:
     when = pd.to_datetime(rows["responded_at"])
     now = (when >= pd.Timestamp(study.period.start)) & (when < pd.Timestamp(study.period.end))
     before = (when >= pd.Timestamp(periods[0].start)) & (when < pd.Timestamp(study.period.start))
-    texts = [rows.loc[mask, "comment"].dropna().tolist() for mask in (now, before)]
+    inside, outside = (rows.loc[mask, "comment"].dropna().tolist() for mask in (now, before))
     minimum = study.organisation.disclosure_minimum
-    found = compare_comments(*texts, study.catalogue.themes, minimum=minimum)
+    found = compare_comments(inside, outside, study.catalogue.themes, minimum=minimum)
     period = words.period_name(study.period)
     if found.withheld:
         return [note("unknown", say("kpi.comments.withheld", period=period))]

@@ -50,13 +50,13 @@ def _draw_dimensions(rng: np.random.Generator, shares: dict[str, np.ndarray], ca
     return np.column_stack([rng.choice(len(p), size=cases, p=p) for p in shares.values()])
 
 
-def _segment(rng: np.random.Generator, depth: int, codes: np.ndarray, smallest: float = 0.04) -> dict[str, str]:
-    """A random segment of that depth which at least a share `smallest` (depth 1: twice that) of the cases belong to."""
+def _segment(rng: np.random.Generator, depth: int, codes: np.ndarray, smallest: float = 0.05) -> dict[str, str]:
+    """A random segment that at least a share `smallest` of the cases belong to."""
     while True:
         chosen = sorted(rng.choice(len(LEVELS), size=depth, replace=False))
         values = [int(rng.integers(list(LEVELS.values())[d])) for d in chosen]
         share = np.mean(np.all(codes[:, chosen] == values, axis=1))
-        if share >= smallest * (2 if depth == 1 else 1):
+        if share >= smallest:
             return {DIMENSIONS[d]: f"{DIMENSIONS[d][:2]}{v}" for d, v in zip(chosen, values, strict=True)}
 
 

@@ -237,7 +237,7 @@ def ishikawa_figure(bones: Sequence[Bone], head: str) -> Figure:
     ]
     pairs = (len(groups) + 1) // 2
     longest = max(len(part) for _, part in groups)
-    height = 1.1 + 2 * (0.55 + 0.42 * longest)
+    height = 1.1 + 2 * (0.55 + 0.5 * longest)
     figure = new_figure(8.2, height, layout="none")
     with drawing():
         axes = figure.add_axes((0.01, 0.02, 0.98, 0.96))
@@ -251,7 +251,7 @@ def ishikawa_figure(bones: Sequence[Bone], head: str) -> Figure:
             _draw_rib(axes, category, part, 0.15 + width * (i // 2), width, 1 if i % 2 == 0 else -1, longest)
         for i, status in enumerate(BONES):
             y = -height / 2 + 0.14
-            axes.plot([0.2 + 1.5 * i], [y], linestyle="none", **marker_style(STATES[BONES[status]]))
+            axes.plot([0.2 + 1.5 * i], [y], linestyle="none", **_bone_mark(status))
             axes.text(0.32 + 1.5 * i, y, say(f"root_cause.ishikawa.{status}"), va="center", fontsize=8.5, color=MUTED)
     return figure
 
@@ -260,15 +260,19 @@ def _draw_rib(
     axes: Axes, category: str, bones: Sequence[Bone], left: float, width: float, side: int, longest: int
 ) -> None:
     """One category: a rib from its name down (or up) to the spine, its suspicions beside it."""
-    top = side * (0.3 + 0.42 * longest)
+    top = side * (0.3 + 0.5 * longest)
     foot = left + width * 0.92
     axes.plot([left + 0.1, foot], [top, 0], color=LIMIT, linewidth=1.2)
     axes.text(left, top + side * 0.16, wrap(category, 26, 1), fontweight="bold", va="center", fontsize=9)
     for i, bone in enumerate(bones):
-        y = top - side * (0.16 + 0.42 * i)
+        y = top - side * (0.2 + 0.5 * i)
         x = left + 0.1 + (foot - left - 0.1) * (1 - abs(y / top)) + 0.12
-        axes.plot([x], [y], linestyle="none", **marker_style(STATES[BONES[bone.status]]))
-        room = max(12, int((left + width - x) * 13))
-        axes.text(x + 0.12, y, wrap(bone.cause, min(room + 14, 40), 2), va="center", fontsize=8.5,
+        axes.plot([x], [y], linestyle="none", **_bone_mark(bone.status))
+        room = max(12, int((width - 0.35) * 15))  # characters between this rib and the next
+        axes.text(x + 0.12, y, wrap(bone.cause, room, 3), va="center", fontsize=8.5,
                   color=INK if bone.status == "supported" else MUTED,
                   fontweight="bold" if bone.status == "supported" else "normal")  # fmt: skip
+
+
+def _bone_mark(status: str) -> dict:
+    return {**marker_style(STATES[BONES[status]]), "markersize": 6.5}

@@ -1,0 +1,1 @@
+"""Root-cause analysis: generated months with planted causes, real failures, and the scorer."""

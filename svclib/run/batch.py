@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from svclib.run.execute import Limits
 from svclib.run.executors import open_workshop
 from svclib.run.manifest import Manifest, past_peak_mb, past_seconds, platform_facts
 from svclib.run.pages import ReportPages
-from svclib.run.place import OutFolder, folder_names
+from svclib.run.place import OutFolder
 from svclib.run.plan import Inputs, describe_plan, find_departments, find_notebooks, gather_inputs, plan_reports
 from svclib.run.progress import Progress
 from svclib.run.report import ReportOutcome, ReportTask, seal_failure
@@ -83,7 +83,7 @@ def run_batch(
     portal: Callable[[Path], Any] | None = None,
     modules: Sequence[str] = STACK,
     limits: Limits | None = None,
-    beside: Path | None = None,
+    links: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
     shown: bool = True,
 ) -> BatchResult:
     """Make a period's reports: every notebook for every department, each made again only if something changed.
@@ -114,8 +114,8 @@ def run_batch(
         'text', or 'json' for one JSON object a line.
     notebook_folder, pages, portal, modules, limits
         Replace the project's notebooks, its pages, its portal, what warm kernels import and run.yaml's limits.
-    beside
-        Reports folder whose earlier periods the pages link to, `out` where left out.
+    links
+        Addresses that pages show, by department and notebook; found by themselves where left out.
     shown
         Print where the reports lie.
 
@@ -145,7 +145,8 @@ def run_batch(
             out=folder.path,
             manifest=manifest,
             limits=limits or run_limits(catalogue.run),
-            pages=pages or _pages(inputs, beside or folder.path),
+            pages=pages or ReportPages(catalogue.organisation.name),
+            links=links,
             provenance=page_provenance(inputs),
             past=past_seconds(folder.path, label),
             force=force,
@@ -185,18 +186,6 @@ def _frequency(period: str | None) -> str | None:
         return Period.parse(period).frequency
     except ValueError as error:
         raise InputRefused(Problem(f"period {period}", str(error))) from None
-
-
-def _pages(inputs: Inputs, out: Path) -> ReportPages:
-    before = Period.parse(inputs.period).previous().label
-    folders = folder_names(department.code for department in inputs.catalogue.departments)
-    previous = {
-        (folder, name): before
-        for folder in folders.values()
-        for name in inputs.notebooks
-        if (out / before / folder / f"{name}.html").exists()
-    }
-    return ReportPages(inputs.catalogue.organisation.name, tuple(inputs.notebooks), previous)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from svclib.run.failure import Failure
@@ -22,15 +22,9 @@ class ReportPages:
     ----------
     organisation
         Its name, above the title.
-    notebooks
-        Notebooks of the run: a department's pages link to one another.
-    previous
-        Department folder and notebook of last period's pages that exist, to that period's label.
     """
 
     organisation: str = ""
-    notebooks: tuple[str, ...] = ()
-    previous: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def report(self, notebook: Any, task: ReportTask) -> str:
         """The page of a complete report."""
@@ -59,23 +53,39 @@ class ReportPages:
             "department": task.title,
             "period": task.period,
             "organisation": self.organisation,
-            "links": self._links(task),
+            "links": dict(task.links),
         }
-
-    def _links(self, task: ReportTask) -> dict[str, str | None]:
-        from svclib.report.render import LINKS
-
-        before = self.previous.get((task.folder, task.notebook))
-        links: dict[str, str | None] = {
-            "portal": "../../index.html",
-            "period": "../index.html",
-            "department": "index.html",
-            "notebook": f"{task.notebook}.ipynb",
-            "previous": f"../../{before}/{task.folder}/{task.notebook}.html" if before else None,
-        }
-        links |= {name: f"{name}.html" for name in self.notebooks if name != task.notebook and name in LINKS}
-        return links
 
     def _provenance(self, task: ReportTask) -> dict[str, Any]:
         """What the footer tells: all that shaped the page, and nothing that a second run would tell otherwise."""
         return dict(task.provenance)
+
+
+def page_links(folder: str, notebook: str, *, siblings: Iterable[str], previous: str | None) -> dict[str, str]:
+    """Relative addresses that a report's page shows; only of pages that are there.
+
+    Parameters
+    ----------
+    folder, notebook
+        Which report.
+    siblings
+        The department's other notebooks of the period.
+    previous
+        Label of the period before, where that has this report too.
+
+    Examples
+    --------
+    >>> page_links("D01", "kpi_analysis", siblings=["kpi_analysis"], previous="2026-09")["previous"]
+    '../../2026-09/D01/kpi_analysis.html'
+    """
+    from svclib.report.render import LINKS
+
+    links = {
+        "portal": "../../index.html",
+        "period": "../index.html",
+        "department": "index.html",
+        "notebook": f"{notebook}.ipynb",
+    }
+    if previous:
+        links["previous"] = f"../../{previous}/{folder}/{notebook}.html"
+    return links | {name: f"{name}.html" for name in sorted(siblings) if name != notebook and name in LINKS}

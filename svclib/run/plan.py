@@ -10,10 +10,12 @@ from typing import Any
 
 from svclib.catalogue.names import nearest
 from svclib.errors import InputRefused, Problem
+from svclib.measure.periods import Period
 from svclib.paths import NOTEBOOKS
 from svclib.run.digest import digest_files, digest_json, digest_notebook, digest_requirements, digest_source
 from svclib.run.execute import Limits
 from svclib.run.manifest import Manifest
+from svclib.run.pages import page_links
 from svclib.run.place import folder_names
 from svclib.run.report import ReportTask
 from svclib.run.slices import measures_digest, slice_digests
@@ -145,11 +147,14 @@ def plan_reports(
     past: Mapping[tuple[str, str], float] | None = None,
     force: bool = False,
     only_failed: bool = False,
+    links: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
 ) -> tuple[list[ReportTask], list[tuple[str, str]]]:
     """The reports to make, longest first, and those that are still good.
 
     A report is made again only if its notebook, the package, its parameters, its slice of the data or a package's
     version changed, if it failed before, or if a file of it is missing.
+
+    `links` are the addresses that pages show, by department and notebook; found by themselves where left out.
 
     Returns
     -------
@@ -183,6 +188,7 @@ def plan_reports(
                     limits=limits,
                     pages=pages,
                     provenance={**provenance, "data": key["data"][:16], "parameters": _told(parameters)},
+                    links=(links or {}).get(which) or _links(inputs, out, manifest, which, folders[department.code]),
                     title=department.name,
                     language=inputs.language,
                     before=tuple(before["files"]) if before else (),
@@ -191,6 +197,14 @@ def plan_reports(
                 )
             )
     return longest_first(tasks), good
+
+
+def _links(inputs: Inputs, out: Path, manifest: Manifest, which: tuple[str, str], folder: str) -> dict[str, str]:
+    code, notebook = which
+    siblings = {*inputs.notebooks, *(name for department, name in manifest.entries if department == code)}
+    before = Period.parse(inputs.period).previous().label
+    there = (out / before / folder / f"{notebook}.html").exists()
+    return page_links(folder, notebook, siblings=siblings, previous=before if there else None)
 
 
 def report_parameters(inputs: Inputs, department: str) -> dict[str, Any]:

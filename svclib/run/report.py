@@ -42,8 +42,8 @@ class ReportTask:
         Files of this report's last version, relative to the department's folder.
     pages
         Turns the executed notebook, or a failure, into HTML; see `svclib.run.pages`.
-    provenance
-        What the page's footer tells.
+    provenance, links, title, language
+        What the page's footer tells, where it links to, the department's name, the page's language.
     reason
         Why it is made (again): 'new', 'forced', 'failed before', or what changed.
     expected_seconds
@@ -62,6 +62,7 @@ class ReportTask:
     limits: Limits
     pages: Any
     provenance: Mapping[str, Any]
+    links: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     language: str | None = None
     work: str = ""
@@ -250,6 +251,7 @@ def _entry(task: ReportTask, execution: Execution, work: Path, files: list[str])
         "reason": task.reason,
         "title": task.title,
         "language": task.language,
+        "links": dict(task.links),
         "parameters": dict(task.parameters),
         "key": dict(task.key),
         "failure": execution.failure.to_json() if execution.failure else None,

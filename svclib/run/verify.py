@@ -89,7 +89,7 @@ def verify_period(
         note("svclib is not the version that made these reports: results and tables are compared, pages are not")
     for group in _groups(manifest):
         with tempfile.TemporaryDirectory(prefix="svclib-verify-") as folder:
-            again = _make_again(group, manifest, out, Path(folder), prepare, options)
+            again = _make_again(group, manifest, Path(folder), prepare, options)
             for entry in group:
                 key = (entry["department"], entry["notebook"])
                 differences += _compare(reports, entry, Path(folder) / period, again.entries.get(key), same_code)
@@ -121,7 +121,7 @@ def _groups(manifest: Manifest) -> list[list[dict[str, Any]]]:
 
 
 def _make_again(
-    group: list[dict[str, Any]], manifest: Manifest, out: Path, folder: Path, prepare: Any, options: dict[str, Any]
+    group: list[dict[str, Any]], manifest: Manifest, folder: Path, prepare: Any, options: dict[str, Any]
 ) -> Manifest:
     parameters = group[0]["parameters"]
     known = manifest.header.get("snapshot", {})
@@ -144,7 +144,7 @@ def _make_again(
         out=folder,
         as_of=parameters["as_of"],
         language=parameters["language"],
-        beside=out,
+        links={(entry["department"], entry["notebook"]): entry["links"] for entry in group},
         shown=False,
         **{"portal": _no_portal, **options},
     )

@@ -41,6 +41,18 @@ def test_the_same_again(toys):
     assert verify(toys) == []
 
 
+def test_the_same_again_with_links_to_other_reports(toys):
+    """A second notebook and an earlier period: their pages link to one another, and are confirmed all the same."""
+    toys.write("kpi_analysis", "print('second')")
+    toys.run()
+    toys.run(period="2026-09")
+    toys.run(force=True, notebooks=["first"])
+    page = (toys.out / "2026-10" / "D01" / "first.html").read_text()
+    assert 'href="kpi_analysis.html"' in page
+    assert 'href="../../2026-09/D01/first.html"' in page
+    assert verify(toys) == []
+
+
 def test_another_figure_is_named_with_its_place(toys):
     toys.values["D02"] = 2.0
     toys.write_table()

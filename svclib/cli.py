@@ -164,6 +164,20 @@ def compare(
     typer.echo(compare_periods(out, before, after))
 
 
+@app.command()
+def share(
+    period: Annotated[str, typer.Argument(metavar="PERIOD")],
+    out: Annotated[Path, typer.Option(help="Where the reports are")] = Path("reports"),
+    base_url: Annotated[str | None, typer.Option(help="Where the reports are published; mails link there")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print every page to PDF with the local Chromium")] = False,
+) -> None:
+    """Archive with checksums, a mail for each department, the review meeting's agenda and decisions sheet."""
+    from svclib.report.share import share_period
+
+    for path in share_period(out, period, base_url=base_url, pdf=pdf):
+        typer.echo(path)
+
+
 @app.command(hidden=True)
 def schemas(to: Annotated[Path, typer.Option()] = Path("params/schemas")) -> None:
     """Write the JSON Schema of each file of params/."""

@@ -202,8 +202,8 @@ def kpi_href(department: DepartmentMonth, code: str) -> str | None:
 
 
 def _misses(kpi: KpiResult) -> bool:
-    """Whether the process will keep missing its target, whatever this month shows."""
-    return kpi.assurance == "fail" and kpi.state not in UNKNOWN_STATES
+    """Whether a process that is stable will keep missing its target; one that changes can tell nothing of that."""
+    return kpi.assurance == "fail" and kpi.state == "common_cause"
 
 
 def brief(text: str, sentences: int = 3) -> str:
@@ -226,11 +226,13 @@ def attention(department: DepartmentMonth, period: str) -> list[Item]:
                 else Badge(kpi.state, words.say("assurance_short.fail"))
             )
             found.append(Item(kpi.title, brief(kpi.sentence), kpi_href(department, kpi.code), mark))
-    late = [line for line in actions(department, period) if line.overdue]
-    page = "outcome_evaluation.html"
-    for line in late:
-        text = words.say("department.overdue_action", title=line.title, due=line.due, owner=line.owner)
-        found.append(Item(line.id, text, f"{page}#{slug(line.id)}", Badge("concern", words.say("department.overdue"))))
+    for line in actions(department, period):
+        href = f"outcome_evaluation.html#{line.anchor}"
+        if line.overdue:
+            text = words.say("department.overdue_action", due=line.due, owner=line.owner)
+            found.append(Item(line.title, text, href, Badge("concern", words.say("department.overdue"))))
+        if line.verdict.state == "concern":
+            found.append(Item(line.title, brief(line.sentence), href, line.verdict))
     return found
 
 
@@ -315,10 +317,19 @@ def tile(department: DepartmentMonth, kpi: KpiResult) -> Tile:
         write(kpi.value),
         words.say("department.target", target=write(kpi.target)) if kpi.target is not None else words.say("department.no_target"),
         state_badge(kpi.state),
-        words.say(f"assurance.{kpi.assurance}") if words.known(f"assurance.{kpi.assurance}") else "",
+        _outlook(kpi),
         data_uri(spark),
         alt,
     )  # fmt: skip
+
+
+def _outlook(kpi: KpiResult) -> str:
+    """What to expect of the target: only a stable process can tell."""
+    if kpi.target is None or kpi.state in UNKNOWN_STATES:
+        return ""
+    if kpi.signals:
+        return words.say("department.changing")
+    return words.say(f"assurance.{kpi.assurance}") if words.known(f"assurance.{kpi.assurance}") else ""
 
 
 def causes(department: DepartmentMonth) -> list[Item]:
@@ -340,12 +351,12 @@ def _verdict(action: Mapping[str, Any]) -> str:
 
 
 def _title(action: Mapping[str, Any]) -> str:
-    return str(action.get("title") or action.get("objective") or action.get("id"))
+    return str(action.get("title") or action.get("objective") or action.get("id")).rstrip(". ")
 
 
 def _action_item(action: Mapping[str, Any]) -> Item:
     href = f"outcome_evaluation.html#{slug(str(action['id']))}"
-    return Item(_title(action), str(action.get("sentence") or ""), href, verdict_badge(_verdict(action)))
+    return Item(_title(action), brief(str(action.get("sentence") or "")), href, verdict_badge(_verdict(action)))
 
 
 def actions(department: DepartmentMonth, period: str) -> list[ActionLine]:

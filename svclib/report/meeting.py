@@ -83,7 +83,7 @@ def _actions(month: Month) -> Iterator[Item]:
         lines = actions(department, month.label)
         for line in lines:
             if line.overdue:
-                text = words.say("department.overdue_action", title=line.title, due=line.due, owner=line.owner)
+                text = words.say("department.overdue_action", due=line.due, owner=line.owner)
                 yield Item("overdue", department.name, line.title, text, f"{page}#{line.anchor}")
         verdicts = {str(a["id"]): str(a.get("verdict") or "").lower().replace(" ", "_") for a in department.actions}
         for line in lines:

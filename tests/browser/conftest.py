@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from svclib.report.compare import compare_periods
+from svclib.report.meeting import write_meeting
 from svclib.report.portal import write_period_pages, write_portal
 from tests.report.reports_folder import DEPARTMENTS, write_reports
 
@@ -40,7 +42,9 @@ def reports(tmp_path_factory) -> Path:
     write_reports(out, names=names, pages=("D01", "D03"))
     for period in ("2026-09", "2026-10"):
         write_period_pages(out, period)
+        write_meeting(out, period)
     write_portal(out)
+    compare_periods(out, "2026-09", "2026-10")
     return out
 
 

@@ -17,6 +17,8 @@ PAGES = {
     "root-cause report": "2026-10/D01/root_cause_analysis.html",
     "outcome report": "2026-10/D01/outcome_evaluation.html",
     "failed report": "2026-10/D03/root_cause_analysis.html",
+    "agenda": "2026-10/agenda.html",
+    "comparison": "compare-2026-09-2026-10.html",
     "glossary": "glossary-en.html",
 }
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("kind", PAGES)]

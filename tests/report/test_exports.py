@@ -194,3 +194,16 @@ def test_pdf_without_a_browser_says_what_to_do(out, monkeypatch):
     monkeypatch.setattr("svclib.report.export.shutil.which", lambda name: None)
     with pytest.raises(InputRefused, match="no Chromium on this machine"):
         write_pdf(out / "index.html")
+
+
+def test_sharing_a_period_writes_it_all(out):
+    from svclib.report.share import share_period
+
+    written = share_period(out, "2026-10")
+    assert {path.suffix for path in written} >= {".html", ".eml", ".zip"}
+    assert written[-1].name == "2026-10.zip"
+    with zipfile.ZipFile(written[-1]) as archive:
+        assert "2026-10/agenda.html" in archive.namelist()
+        assert "2026-10/mail/D01.eml" in archive.namelist()
+    with pytest.raises(InputRefused, match="has no reports"):
+        share_period(out, "2020-01")

@@ -1,0 +1,47 @@
+"""Everything that a period's reports are handed on with, in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from svclib.errors import InputRefused, Problem
+from svclib.report.export import write_archive, write_pdf
+from svclib.report.mail import write_mails
+from svclib.report.meeting import write_meeting
+from svclib.report.results import period_labels, read_month
+
+
+def share_period(out: Path, period: str, *, base_url: str | None = None, pdf: bool = False) -> list[Path]:
+    """Write the meeting's agenda and decisions sheet, a mail for each department, PDFs on request, and the archive.
+
+    Parameters
+    ----------
+    base_url
+        Where `out` is published; the mails link there.
+    pdf
+        Also print every department's month and reports to PDF; needs a local Chromium.
+
+    Returns
+    -------
+    list of Path
+        What was written, the archive (which holds the rest) last.
+
+    Raises
+    ------
+    InputRefused
+        The period has no reports, or there is no Chromium for `pdf`.
+    """
+    if period not in period_labels(out):
+        raise InputRefused(Problem(f"period {period}", f"has no reports in {out}", f"svclib run --period {period}"))
+    written = [*write_meeting(out, period), *write_mails(out, period, base_url=base_url)]
+    if pdf:
+        month = read_month(out, period)
+        pages = [out / period / "index.html", out / period / "agenda.html"]
+        for department in month.departments:
+            folder = out / period / department.folder
+            pages += [
+                folder / "index.html",
+                *(folder / f"{r.notebook}.html" for r in department.reports.values() if r.ok),
+            ]
+        written += [write_pdf(page) for page in pages if page.is_file()]
+    return [*written, write_archive(out, period)]

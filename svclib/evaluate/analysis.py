@@ -26,7 +26,6 @@ from svclib.evaluate.verdict import Verdict, improvement
 from svclib.evaluate.window import Window
 from svclib.measure.periods import Frequency, Period
 
-DAYS = {"week": 7.0, "month": 30.437, "quarter": 91.31}
 # Verdicts that more periods could still decide.
 _UNDECIDED = frozenset({"too_early", "inconclusive", "met_not_attributable"})
 
@@ -196,20 +195,20 @@ def _until(plan: Plan, p: _Prepared, assessment: Assessment, verdict: Verdict) -
     enough = assessment.power.enough
     if assessment.needed is None:
         enough = FEWEST_AFTER
-    action = p.action
-    whole = max(action.full_effect or action.start, action.start)
-    first = Period.containing(whole, plan.frequency)
-    begins = first.start if first.start >= whole else first.end
-    until = date_of(enough, begins, DAYS[plan.frequency], p.kpi.maturity)
+    until = date_of(enough, _first_whole(p.action, plan.frequency), p.kpi.maturity)
     return until if until and until > plan.as_of else None
+
+
+def _first_whole(action: Action, frequency: Frequency) -> Period:
+    """The first period that begins with the effect in full."""
+    whole = max(action.full_effect or action.start, action.start)
+    period = Period.containing(whole, frequency)
+    return period if period.start >= whole else period.next()
 
 
 def _smart(plan: Plan, p: _Prepared, assessment: Assessment):
     target = p.kpi.target_on(p.action.start)
-    whole, due = max(p.action.full_effect or p.action.start, p.action.start), p.action.due
-    periods = 0
-    period = Period.containing(whole, plan.frequency)
-    period = period if period.start >= whole else period.next()
+    due, periods, period = p.action.due, 0, _first_whole(p.action, plan.frequency)
     while period.end - dt.timedelta(days=1) <= due:
         periods, period = periods + 1, period.next()
     return check_smart(

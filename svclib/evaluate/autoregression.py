@@ -51,8 +51,11 @@ class Mixture:
         """Value below which the share `q` lies (0 < q < 1)."""
         reach = stdtrit(self.df, q) * self.scale + self.location
         low, high = float(reach.min()), float(reach.max())
-        if high - low < 1e-12 * (1 + abs(high)):
+        # In exact arithmetic the quantile lies between; rounding can put it on an end.
+        if self.cdf(low) >= q:
             return low
+        if self.cdf(high) <= q:
+            return high
         return float(brentq(lambda x: self.cdf(x) - q, low, high, xtol=1e-10 * (1 + abs(high))))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:

@@ -8,7 +8,14 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit
 
-from svclib.evaluate.autoregression import NotEstimable, fit_ar1
+from svclib.evaluate.autoregression import (
+    RHO,
+    FloatArray,
+    NotEstimable,
+    fit_ar1,
+    log_evidence_of_rho,
+    prior_of_rho,
+)
 from svclib.evaluate.effect import SEASON_SD, Mapped, Panel, Posterior, small_number_family
 from svclib.evaluate.latent import fit_latent
 from svclib.evaluate.window import PERIODS_FOR_SEASON, Window, step_design
@@ -17,6 +24,8 @@ GoalVerdict = Literal["met", "not_met", "open", "inconclusive", "no_target"]
 Direction = Literal["increase", "decrease", "neutral"] | tuple[float, float]
 
 SURE, UNLIKELY = 0.8, 0.2
+# The peers' own series tell how strongly such months are autocorrelated; they share their shocks, so each counts little.
+SHARE_OF_EVIDENCE = 0.15
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ def level_after(panel: Panel, window: Window) -> Posterior:
     contrast[:2] = 1.0
     if not family:
         prior_sd = [np.inf, np.inf, *[SEASON_SD] * (x.shape[1] - 2)]
-        return fit_ar1(values[times], x, times, prior_sd=prior_sd).contrast(contrast)
+        log_prior = prior_of_rho() + SHARE_OF_EVIDENCE * _evidence_of_peers(panel, window, harmonics)
+        return fit_ar1(values[times], x, times, log_prior=log_prior, prior_sd=prior_sd).contrast(contrast)
     assert panel.treated.numerator is not None
     exposure = np.ones(len(values)) if panel.kind == "count" else panel.treated.denominator
     assert exposure is not None
@@ -91,6 +101,16 @@ def level_after(panel: Panel, window: Window) -> Posterior:
         return Mapped(fit.contrast(contrast), lambda eta: float(expit(eta)))
     factor = panel.per if panel.kind == "rate" else 1.0
     return Mapped(fit.contrast(contrast), lambda eta: float(factor * np.exp(eta)))
+
+
+def _evidence_of_peers(panel: Panel, window: Window, harmonics: int) -> FloatArray:
+    total = np.zeros(len(RHO))
+    for series in panel.peers.values():
+        known = window.without(np.isnan(series.value))
+        x, times = step_design(known, harmonics=harmonics, per_year=panel.per_year)
+        if known.n_after and known.n_before >= window.n_before / 2:
+            total += log_evidence_of_rho(series.value[times], x, times)
+    return total
 
 
 def probability_beyond(level: Posterior, target: float, direction: Direction) -> float | None:

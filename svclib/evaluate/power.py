@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svclib.evaluate.autoregression import RHO, Ar1Fit, Mixture, fit_ar1
+from svclib.measure.periods import Period
 
 FloatArray = NDArray[np.float64]
 POWER = 0.8
@@ -99,12 +100,15 @@ def plan_power(
     return PowerPlan(list(seen), list(seen.values()), needed, enough)
 
 
-def date_of(enough: int | None, first_after: dt.date, days: float, maturity: dt.timedelta) -> dt.date | None:
-    """Day on which that many periods after have ended and matured.
+def date_of(enough: int | None, first_after: Period, maturity: dt.timedelta) -> dt.date | None:
+    """Day on which that many periods after, from `first_after` on, are over and mature.
 
-    >>> date_of(3, dt.date(2026, 4, 1), 30.44, dt.timedelta(days=14))
+    >>> date_of(3, Period.parse("2026-04"), dt.timedelta(days=14))
     datetime.date(2026, 7, 15)
     """
     if enough is None:
         return None
-    return first_after + dt.timedelta(days=round(enough * days)) + maturity
+    period = first_after
+    for _ in range(enough - 1):
+        period = period.next()
+    return period.end + maturity

@@ -1,0 +1,221 @@
+"""A department's plan evaluated: what worked, what did not, and every kind of bad input."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pytest
+
+from svclib.catalogue.models import Department, Event, Kpi
+from svclib.evaluate.analysis import evaluate_plan
+
+from .plans import CODES, KPI, a_plan, an_action, measures, noise
+
+
+def judged(values, *actions, department="D0", **more):
+    return evaluate_plan(a_plan(values, *(actions or (an_action(),)), **more), department).outcomes[0]
+
+
+@pytest.fixture
+def worked():
+    values = noise()
+    values[0, 24:] += 2.0
+    return values
+
+
+def test_an_effect_against_peers_is_found_and_attributed(worked):
+    outcome = judged(worked)
+    effect = outcome.assessment.effect
+    assert (outcome.verdict.code, outcome.verdict.grade, outcome.verdict.rival) == ("met_attributable", "A", None)
+    assert effect.lower < 2.0 < effect.upper
+    assert effect.method == "peers_ar1"
+    assert outcome.verdict.next_step == "sustain"
+    assert outcome.share_of_target == pytest.approx(effect.estimate / outcome.assessment.needed)
+    assert outcome.persistence.holds
+    assert outcome.too_early_until is None
+
+
+def test_everybody_improved_is_no_effect():
+    values = noise()
+    values[:, 24:] += 2.0
+    outcome = judged(values)
+    assert (outcome.verdict.code, outcome.verdict.rival) == ("met_not_attributable", "common_trend")
+    assert outcome.assessment.before_after > 1.0
+
+
+def test_a_return_to_normal_is_named():
+    values = noise()
+    values[0, 21:24] -= 3.0
+    outcome = judged(values, an_action(target_value=49.0))
+    assert (outcome.verdict.code, outcome.verdict.rival) == ("met_not_attributable", "regression_to_the_mean")
+
+
+def test_harm_is_said_as_such():
+    values = noise()
+    values[0, 24:] -= 2.0
+    outcome = judged(values)
+    assert (outcome.verdict.code, outcome.verdict.next_step) == ("worsened", "stop")
+
+
+def test_before_the_effect_nothing_is_judged(worked):
+    outcome = judged(worked[:, :26])
+    assert (outcome.verdict.code, outcome.verdict.grade) == ("too_early", "D")
+    assert outcome.too_early_until == dt.date(2026, 4, 1)
+    assert outcome.progress.total == 0
+
+
+def test_no_data_before_is_not_evaluable(worked):
+    outcome = judged(worked[:, 20:], table=measures(worked[:, 20:], first="2025-09"))
+    assert (outcome.verdict.code, outcome.verdict.rival) == ("not_evaluable", "too_few_periods")
+    worked[0, :24] = np.nan
+    outcome = judged(worked)
+    assert outcome.verdict.code == "not_evaluable"
+    assert outcome.assessment.effect is None
+
+
+def test_a_department_without_a_single_figure(worked):
+    departments = [Department(code=c, name=c) for c in [*CODES, "X"]]
+    outcome = judged(worked[1:], an_action(department="X"), department="X", departments=departments)
+    assert outcome.verdict.code == "not_evaluable"
+
+
+def test_a_kpi_without_any_rows(worked):
+    other = KPI.model_copy(update={"code": "other"})
+    plan = a_plan(worked, an_action(kpi="other"))
+    plan.kpis["other"] = other
+    [outcome] = evaluate_plan(plan, "D0").outcomes
+    assert outcome.verdict.code == "not_evaluable"
+    assert outcome.frame().empty
+
+
+def test_overlapping_actions_are_one_joint_estimate(worked):
+    other = an_action(id="A2", start=dt.date(2026, 2, 1))
+    first, second = evaluate_plan(a_plan(worked, an_action(), other), "D0").outcomes
+    for outcome, name in ((first, "A2"), (second, "A1")):
+        assert outcome.verdict.code == "met_not_attributable"
+        assert (outcome.verdict.rival, outcome.verdict.grade) == ("other_action", "C")
+        assert [joint for joint, _ in outcome.surroundings.joint] == [name]
+
+
+def test_a_later_action_ends_the_time_after_and_an_earlier_one_limits_the_time_before():
+    values = noise(periods=48)
+    early, late = an_action(id="E", start=dt.date(2024, 9, 1)), an_action(id="L", start=dt.date(2027, 1, 1))
+    plan = a_plan(values, early, an_action(), late)
+    middle = evaluate_plan(plan, "D0").outcome("A1").surroundings
+    labels = plan.measures["period"].unique()
+    assert not middle.joint
+    assert [labels[i] for i in np.flatnonzero(middle.window.before)[[0, -1]]] == ["2024-09", "2025-12"]
+    assert [labels[i] for i in np.flatnonzero(middle.window.after)[[0, -1]]] == ["2026-01", "2026-12"]
+
+
+def test_actions_on_other_segments_do_not_overlap(worked):
+    mine, other = an_action(segment={"channel": "phone"}), an_action(id="A2", segment={"channel": "mail"})
+    outcome = evaluate_plan(a_plan(worked, mine, other), "D0").outcomes[0]
+    assert not outcome.surroundings.joint
+
+
+def test_a_kpi_redefined_in_between(worked):
+    kpi = KPI.model_copy(update={"changes": [{"date": dt.date(2026, 2, 1), "note": "New form"}]})
+    kpi = Kpi(**{**KPI.model_dump(by_alias=True), "changes": [{"date": dt.date(2026, 2, 1), "note": "New form"}]})
+    outcome = judged(worked, kpi=kpi)
+    assert (outcome.verdict.code, outcome.verdict.rival) == ("met_not_attributable", "definition_change")
+    assert outcome.verdict.grade == "C"
+
+
+def test_a_change_of_definition_long_before_only_shortens_the_past(worked):
+    kpi = Kpi(**{**KPI.model_dump(by_alias=True), "changes": [{"date": dt.date(2024, 6, 1), "note": "New form"}]})
+    outcome = judged(worked, kpi=kpi)
+    assert outcome.verdict.code == "met_attributable"
+    assert (outcome.assessment.n_before, outcome.verdict.grade) == (19, "B")
+
+
+def test_an_event_of_the_department_is_a_rival_and_one_of_all_is_not(worked):
+    event = Event(date=dt.date(2026, 1, 10), title="Move", departments=["D0"])
+    assert judged(worked, events=[event]).verdict.rival == "event"
+    common = Event(date=dt.date(2026, 1, 10), title="Strike")
+    outcome = judged(worked, events=[common])
+    assert outcome.verdict.code == "met_attributable"
+    assert outcome.surroundings.common_events == ("Strike",)
+    other = Event(date=dt.date(2026, 1, 10), title="Elsewhere", departments=["D3"])
+    assert judged(worked, events=[other]).verdict.code == "met_attributable"
+
+
+def test_a_department_that_closed(worked):
+    worked[0, 25:] = np.nan
+    departments = [Department(code=c, name=c, closed=dt.date(2026, 2, 1) if c == "D0" else None) for c in CODES]
+    outcome = judged(worked, departments=departments)
+    assert (outcome.verdict.code, outcome.verdict.rival) == ("not_evaluable", "department_closed")
+
+
+def test_every_peer_treated_too(worked):
+    actions = [an_action(), *(an_action(id=f"B{c}", department=c) for c in CODES[1:])]
+    outcome = judged(worked, *actions)
+    assert outcome.assessment.effect.method == "series_ar1"
+    assert set(outcome.peers_left_out.values()) == {"treated"}
+    assert outcome.verdict.code in ("met_not_attributable", "inconclusive")
+    assert outcome.verdict.grade == "C"
+    assert outcome.pooled.count == 9
+
+
+def test_declared_spillover_is_left_out(worked):
+    outcome = judged(worked, an_action(exclude_peers=["D1", "D2"]))
+    assert outcome.peers_left_out == {"D1": "declared", "D2": "declared"}
+    assert set(outcome.assessment.effect.comparison.weights) == set(CODES[3:])
+
+
+def test_a_contaminated_peer_is_found_and_left_out(worked):
+    worked[4, 24:] += 4.0
+    outcome = judged(worked)
+    assert outcome.peers_left_out == {"D4": "contaminated"}
+    assert outcome.verdict.code == "met_attributable"
+
+
+def test_a_cancelled_action_is_not_judged(worked):
+    outcome = judged(worked, an_action(status="cancelled"))
+    assert (outcome.verdict.code, outcome.verdict.rival) == ("not_evaluable", "cancelled")
+
+
+def test_an_empty_plan_has_no_outcomes(worked):
+    evaluation = evaluate_plan(a_plan(worked), "D0")
+    assert evaluation.outcomes == ()
+    assert evaluation.to_json(str)["actions"] == []
+
+
+def test_the_json_is_as_designed(worked):
+    evaluation = evaluate_plan(
+        a_plan(worked, an_action(), an_action(id="A2", start=dt.date(2026, 9, 1), due=dt.date(2027, 3, 1))), "D0"
+    )
+    content = evaluation.to_json(lambda outcome: "words")
+    text = json.dumps(content, allow_nan=False)
+    first, second = json.loads(text)["actions"]
+    assert {
+        "id",
+        "progress",
+        "goal",
+        "effect",
+        "checks",
+        "verdict",
+        "grade",
+        "rival",
+        "too_early_until",
+        "sentence",
+    } <= set(first)
+    assert {"estimate", "interval", "p", "method", "unit", "mde80"} <= set(first["effect"])
+    assert all({"name", "passed", "detail"} <= set(check) for check in first["checks"])
+    assert second["effect"] is None
+    assert second["verdict"] == "too_early"
+
+
+def test_false_discovery_control_over_the_plan():
+    values = noise(seed=3)
+    values[0, 24:] += 0.62
+    alone = judged(values)
+    kpis = {f"k{i}": Kpi(**{**KPI.model_dump(by_alias=True), "code": f"k{i}"}) for i in range(9)}
+    import pandas as pd
+
+    tables = [measures(values), *(measures(noise(seed=20 + i), kpi=k) for i, k in enumerate(kpis.values()))]
+    plan = a_plan(values, an_action(), *(an_action(id=c, kpi=c) for c in kpis), table=pd.concat(tables))
+    plan.kpis.update(kpis)
+    among = evaluate_plan(plan, "D0").outcome("A1")
+    assert among.assessment.effect.p == pytest.approx(alone.assessment.effect.p)
+    assert among.p_adjusted > alone.p_adjusted

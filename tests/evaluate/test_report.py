@@ -1,0 +1,185 @@
+"""The report of an outcome evaluation: sentences from the numbers alone, in both languages; figures; the empty plan."""
+
+import datetime as dt
+import json
+import re
+import xml.etree.ElementTree as ET
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from svclib.catalogue.models import Department, Event, Step
+from svclib.evaluate.analysis import evaluate_plan
+from svclib.report import words
+from svclib.report.views.outcome import OutcomeReport
+from svclib.report.words import outcome as outcome_words
+
+from .plans import CODES, KPI, a_plan, an_action, noise
+
+LANGUAGES = ("en", "it")
+
+
+def a_report(values, *actions, out=None, **more):
+    plan = a_plan(values, *actions, **more)
+    study = SimpleNamespace(
+        department=Department(code="D0", name="<b>Zero</b>"), period=plan.period, as_of=plan.as_of, out=out, kpis=[KPI]
+    )
+    return OutcomeReport(study, plan, evaluate_plan(plan, "D0"))
+
+
+def situations():
+    """One plan for every verdict and every rival."""
+    base = noise()
+    up, down, shared, spell = base.copy(), base.copy(), base.copy(), base.copy()
+    up[0, 24:] += 2
+    down[0, 24:] -= 2
+    shared[:, 24:] += 2
+    spell[0, 21:24] -= 3
+    gone = up.copy()
+    gone[0, :24] = np.nan
+    event = Event(date=dt.date(2026, 1, 10), title="Move", departments=["D0"])
+    return {
+        "met_attributable": a_report(up, an_action()),
+        "improved_target_missed": a_report(up, an_action(target_value=56.0)),
+        "common_trend": a_report(shared, an_action()),
+        "regression_to_the_mean": a_report(spell, an_action(target_value=49.0)),
+        "event": a_report(up, an_action(), events=[event]),
+        "other_action": a_report(up, an_action(), an_action(id="A2")),
+        "no_comparison": a_report(up[:3], an_action()),
+        "worsened": a_report(down, an_action()),
+        "met_despite": a_report(down, an_action(target_value=40.0)),
+        "not_met": a_report(base, an_action(target_value=55.0)),
+        "too_early": a_report(up[:, :25], an_action()),
+        "too_early_never": a_report(base[:, :25], an_action(target_value=50.02)),
+        "on_track": a_report(up, an_action(due=dt.date(2027, 1, 1), target_value=56.0)),
+        "off_track": a_report(down, an_action(due=dt.date(2027, 1, 1))),
+        "not_evaluable": a_report(gone, an_action()),
+        "cancelled": a_report(up, an_action(status="cancelled")),
+        "no_target": a_report(up, an_action(target_value=None), kpi=KPI.model_copy(update={"targets": []})),
+    }
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return situations()
+
+
+def test_every_situation_is_what_it_is_called(reports):
+    for name, report in reports.items():
+        verdict = report.outcomes[0].verdict
+        known = {verdict.code, verdict.rival, verdict.outlook, "too_early_never", "no_target"}
+        assert name in known, f"{name}: {verdict}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_situation_has_its_words(reports, language):
+    with words.use_language(language):
+        for name, report in reports.items():
+            text = outcome_words.sentence(report.outcomes[0])
+            assert text.endswith("."), name
+            assert not re.search(r"[{}]|None|nan|outcome\.", text), f"{name}: {text}"
+            for block in (report.overview(), report.explain(), report.progress(), report.planning(), report.method()):
+                assert not re.search(r"\{|\bNone\b(?! can)|\bnan\b|outcome\.", block.plain), f"{name}: {block.plain}"
+
+
+def test_the_paragraph_says_the_numbers_of_the_result(reports):
+    report = reports["met_attributable"]
+    record = report.to_json()["actions"][0]
+    effect, goal = record["effect"], record["goal"]
+    for number in (effect["estimate"], *effect["interval"], goal["target"], goal["level"]):
+        assert words.number(abs(number), None).rstrip("0") in record["sentence"].replace("+", "")
+    assert "may be laid to the plan" in record["sentence"]
+    assert "8 comparable departments" in record["sentence"]
+
+
+@pytest.mark.parametrize(
+    "name", ["common_trend", "regression_to_the_mean", "event", "other_action", "no_comparison", "not_met", "worsened"]
+)
+def test_nothing_but_an_attributable_effect_is_laid_to_the_plan(reports, name):
+    text = outcome_words.sentence(reports[name].outcomes[0])
+    assert "laid to the plan" not in text
+    assert "sustain it" not in text
+
+
+def test_an_empty_plan_says_so_and_how_to_begin():
+    report = a_report(noise())
+    page = report.overview()
+    assert "nothing is claimed" in page.plain
+    assert "To begin" in page.plain
+    assert report.explain().html == report.progress().html == ""
+    assert "Kept promises" in report.planning().plain
+    assert list(report.frame.columns)[:2] == ["id", "kpi"]
+    assert "<b>Zero</b>" not in page.html
+
+
+def test_figures_are_svg_with_real_text_and_alternative_text(reports):
+    dated = an_action(
+        steps=[
+            Step(title="Train <everyone>", start=dt.date(2026, 1, 1), end=dt.date(2026, 2, 1), done_on=dt.date(2026, 2, 9)),
+            Step(title="Buy $5$", end=dt.date(2026, 3, 1)),
+        ],
+        full_effect=dt.date(2026, 3, 1),
+        status="in progress",
+    )  # fmt: skip
+    values = noise()
+    values[0, 26:] += 2
+    report = a_report(values, dated)
+    assert [chart.name for chart in report.charts] == ["action-1-a1", "effects", "steps"]
+    for chart in report.charts:
+        root = ET.fromstring(chart.svg)
+        texts = " ".join("".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text"))
+        assert texts.strip()
+        assert len(chart.svg) < 17_000
+        assert chart.alt
+        assert chart.data is not None
+    steps = report.charts[2]
+    assert "Buy $5$" in steps.svg
+    assert "Train &lt;everyone&gt;" in steps.svg
+    assert "ramp" in report.chart("A1").svg
+    assert "A1" in report.progress().plain
+
+
+def test_what_is_saved(tmp_path, reports):
+    values = noise()
+    values[0, 24:] += 2
+    report = a_report(values, an_action(), out=tmp_path)
+    report.save()
+    content = json.loads((tmp_path / "outcome_evaluation.json").read_text(encoding="utf-8"))
+    assert content["actions"][0]["verdict"] == "met_attributable"
+    names = {path.name for path in (tmp_path / "data").iterdir()}
+    assert names == {"actions.csv", "action-1-a1.csv", "effects.csv"}
+    assert not list(tmp_path.glob(".*"))
+    reports["met_attributable"].save()
+
+
+def test_hostile_names_stay_text():
+    evil = "<img src=x onerror=alert(1)>"
+    values = noise()
+    report = a_report(
+        values, an_action(objective=evil, gap=evil, responsible=evil, steps=[Step(title=evil, owner=evil)])
+    )
+    for block in (report.overview(), report.explain(), report.progress(), report.method()):
+        assert "<img src=x" not in block.html
+
+
+def test_withheld_values_are_not_shown():
+    """A month with too few people behind it enters the estimate and no figure, table or file."""
+    from svclib.catalogue.models import Kpi
+
+    from .plans import measures
+
+    kpi = Kpi(code="k", title="Share", source="s", kind="proportion", numerator="ok", direction="increase", unit="%")
+    rng = np.random.default_rng(1)
+    counts = rng.binomial(40, 0.7, size=(9, 30)).astype(float)
+    table = measures(counts / 40, kpi=kpi).assign(numerator=counts.ravel(), denominator=40.0)
+    hidden = (table["department"] == "D0") & (table["period"] == "2024-05")
+    table.loc[hidden, ["status", "numerator", "denominator", "value"]] = ["withheld", 1.0, 3.0, 1 / 3]
+    report = a_report(counts, an_action(target_value=0.8), kpi=kpi, table=table)
+    frame = report.outcomes[0].frame()
+    assert np.isnan(frame.loc[frame["period"] == "2024-05", "value"]).all()
+    assert report.outcomes[0].assessment.n_before == 24
+
+
+def test_department_codes_are_the_peers(reports):
+    assert set(reports["met_attributable"].outcomes[0].assessment.effect.comparison.weights) == set(CODES[1:])

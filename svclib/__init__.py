@@ -1,7 +1,8 @@
 """Service-quality analysis that a reviewer can trust.
 
 A notebook opens one department's period with `open_study` and passes it to `analyse_kpis`, `explain_gaps` or
-`evaluate_plan`; `load_catalogue` and `prepare` serve those who look at all departments at once.
+`evaluate_plan`; `load_catalogue` and `prepare` serve those who look at all departments at once. Data of one's own
+come in with `look_into`, `draft_source` and `draft_kpi`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ _FACE = {
     "analyse_kpis": "svclib.report.views.kpi",
     "explain_gaps": "svclib.report.views.root_cause",
     "evaluate_plan": "svclib.report.views.outcome",
+    "look_into": "svclib.begin.look",
+    "draft_source": "svclib.begin.draft",
+    "draft_kpi": "svclib.begin.draft",
     "write_sample": "svclib.sample",
 }
 

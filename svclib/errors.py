@@ -37,3 +37,15 @@ class InputRefused(Exception):
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in the place of a traceback: what is wrong and how to mend it, nothing of svclib's inside.
+
+        >>> InputRefused(Problem("look_into", "there is no file 'a.csv'", "write 'b.csv'"))._render_traceback_()
+        ["look_into: there is no file 'a.csv'", "   To mend it: write 'b.csv'"]
+        """
+        lines = []
+        for problem in self.problems:
+            lines.append(f"{problem.where}: {problem.what}")
+            lines += [f"   To mend it: {problem.cure}"] if problem.cure else []
+        return lines

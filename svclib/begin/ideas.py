@@ -1,0 +1,117 @@
+"""KPIs that the columns of a source allow: proposals to start from, as entries of `kpis.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from svclib.begin.inspect import ColumnFound
+from svclib.report.words import say
+
+_MOST_SHARES = 4
+
+
+def propose_kpis(source: Mapping[str, Any], columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+    """Entries of `kpis.yaml` that a source allows, the likeliest first.
+
+    Parameters
+    ----------
+    source
+        The entry of `sources.yaml`.
+    columns
+        What was found in the mapped columns, by svclib's name.
+    """
+    propose = {
+        "cases": _of_cases, "responses": _of_responses, "outages": _of_outages, "observations": _of_observations,
+        "counts": _of_counts,
+    }[source["shape"]]  # fmt: skip
+    return [{**kpi, "source": source["name"]} for kpi in propose(columns)]
+
+
+def _of_cases(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+    found = []
+    if "resolved_at" in columns:
+        ends = {"kind": "time_to_event", "event": "resolved_at"}
+        found.append(
+            _kpi(
+                "closed_in_time", statistic="within", within="5d", maturity="5d", direction="increase", unit="%", **ends
+            )
+        )
+        found.append(
+            _kpi(
+                "time_to_close", statistic="median", maturity="30d", direction="decrease", unit="d", decimals=1, **ends
+            )
+        )
+    if "first_response_at" in columns:
+        answer = {"kind": "time_to_event", "event": "first_response_at", "statistic": "within", "within": "8h"}
+        found.append(_kpi("answered_in_time", maturity="2d", direction="increase", unit="%", **answer))
+    return [*found, _kpi("cases", kind="count", direction="neutral", unit=say("begin.unit.cases"))]
+
+
+def _of_responses(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+    found = []
+    if (score := columns.get("score")) is not None and score.low is not None and score.high is not None:
+        found.append(_score(score.low, score.high))
+    if "invited_at" in columns:
+        answered = {"numerator": "responded_at is not null", "cohort": "invited_at"}
+        found.append(
+            _kpi("response_rate", kind="proportion", maturity="14d", direction="increase", unit="%", **answered)
+        )
+    return found
+
+
+def _score(low: float, high: float) -> dict[str, Any]:
+    """The scale that the answers seem to have been asked on."""
+    if low >= 1 and high <= 5:
+        scale = {"measure": "csat", "low": 1, "high": 5, "top": [4, 5]}
+        return _kpi("satisfaction", kind="score", value="score", scale=scale, direction="increase", unit="%")
+    if low >= 0 and 5 < high <= 10:
+        scale = {"measure": "nps", "low": 0, "high": 10}
+        return _kpi("promoters", kind="score", value="score", scale=scale, direction="increase", unit="points")
+    return _kpi("score", kind="mean", value="score", direction="increase", decimals=1)
+
+
+def _of_outages(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+    return [
+        _kpi("availability", kind="availability", direction="increase", unit="%", decimals=2),
+        _kpi(
+            "outages", kind="count", direction="decrease", empty_period="zero", minimum_n=1,
+            unit=say("begin.unit.outages"),
+        ),
+    ]  # fmt: skip
+
+
+def _of_observations(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+    if "passed" in columns:
+        return [_kpi("passed", kind="proportion", numerator="passed", direction="increase", unit="%")]
+    return [
+        _kpi("measured", code=f"average_{own}", kind="mean", value=own, direction="neutral", column=column.name)
+        for own, column in columns.items()
+        if column.kind in ("integer", "number")
+    ]
+
+
+def _of_counts(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+    """Each figure as a share of the greatest one, if all are counts and none exceeds it; else each figure by itself."""
+    counts = {own: c for own, c in columns.items() if c.kind == "integer" and (c.low or 0) >= 0 and c.total}
+    if len(counts) < 2:
+        return [
+            _kpi("total", code=own, kind="count", numerator=own, direction="neutral", column=column.name)
+            for own, column in counts.items()
+        ]
+    whole = max(counts, key=lambda own: counts[own].total or 0)
+    return [
+        _kpi(
+            "share", code=f"{own}_share", kind="proportion", numerator=own, denominator=whole, direction="neutral",
+            unit="%", decimals=1, part=column.name, whole=counts[whole].name,
+        )
+        for own, column in list(counts.items())[: _MOST_SHARES + 1]
+        if own != whole
+    ]  # fmt: skip
+
+
+def _kpi(
+    idea: str, *, code: str | None = None, column: str = "", part: str = "", whole: str = "", **said: Any
+) -> dict[str, Any]:
+    title = say(f"begin.idea.{idea}", column=column, part=part, whole=whole)
+    return {"code": code or idea, "title": title, **said}

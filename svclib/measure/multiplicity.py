@@ -12,7 +12,7 @@ FDR = 0.10
 
 # Chance that the latest point of a quiet chart signals: up to 24 periods, and beyond, where the limits are frozen
 # and their error stays (benchmarks/control_charts.py, 24 and 36 periods).
-FALSE_SIGNAL = {"nhs": (0.016, 0.038), "mdc2023": (0.012, 0.034), "strict": (0.007, 0.013)}
+FALSE_SIGNAL = {"nhs": (0.016, 0.038), "mdc2023": (0.012, 0.034), "strict": (0.007, 0.009)}
 
 
 @dataclass(frozen=True)

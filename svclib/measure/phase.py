@@ -15,7 +15,7 @@ from svclib.measure.evidence import LEVEL_PERIODS, level_p
 from svclib.measure.exact import ALPHA
 from svclib.measure.gates import Autocorrelation, autocorrelation, dispersion
 from svclib.measure.predictive import Predictive
-from svclib.measure.scale import forward, lines_backward
+from svclib.measure.scale import backward, forward, lines_backward
 
 # How many recent periods say how many cases the next one will have.
 _RECENT = 6
@@ -82,7 +82,7 @@ def chart_phase(data: PhaseData, choice: Choice, kpi: Kpi) -> PhaseChart:
     step = np.nan if dependent else level_p(z, data.judged, floor=1.0 if choice.exact else 0.0)
     shown = lines_backward(lines.shifted(data.effect), choice.scale)
     judged = np.where(data.judged, data.values, np.nan)
-    middle, weights = _sides(data, judged, choice, kpi) if choice.exact else (shown.centre, None)
+    middle, weights = _sides(data, level, judged, choice, kpi)
     marks = rules.signals(judged, shown, kpi.rules, mute_runs=strict and dependent, middle=middle, weights=weights)
     if strict and not dependent:
         marks = _with_level(marks, step, judged, shown.centre)
@@ -118,10 +118,22 @@ def _limits(data: PhaseData, level: np.ndarray, choice: Choice, kpi: Kpi, factor
     return _times(make_plain(events, n, base, factor=factor), kpi.per)
 
 
-def _sides(data: PhaseData, judged: np.ndarray, choice: Choice, kpi: Kpi) -> tuple[np.ndarray, np.ndarray]:
-    """For charts of small counts: the medians whose sides count, and what each point adds to a run."""
-    n, events, cases = _totals(data, choice.kind)
-    middle = exact.middle(choice.kind, data.numerator, n, data.base)
+def _sides(
+    data: PhaseData, level: np.ndarray, judged: np.ndarray, choice: Choice, kpi: Kpi
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The line whose sides Anhøj's rule counts, and what each point adds to a run.
+
+    It is the median of the whole phase: a frozen mean that came out a little low would make every later point "high".
+    On charts of small counts it is the predictive median of each period's size.
+    """
+    if not choice.exact:
+        known = level[data.judged & np.isfinite(level)]
+        median = np.median(known) if known.size else np.nan
+        return backward(median + data.effect, choice.scale), None
+    n, *_ = _totals(data, choice.kind)
+    every = data.judged & np.isfinite(n) & np.isfinite(data.numerator)
+    middle = exact.middle(choice.kind, data.numerator, n, every)
+    events, cases = float(data.numerator[every].sum()), float(n[every].sum())
     return middle * kpi.per, exact.run_weights(choice.kind, judged / kpi.per, n, middle, events, cases)
 
 
@@ -163,7 +175,9 @@ def _evidence(
             z = (level - lines.centre) / lines.sigma
         z = np.where(lines.sigma > 0, z, np.where(np.abs(level - lines.centre) > 1e-12 * np.abs(level), np.inf, 0.0))
         z = np.where(np.isfinite(level) & np.isfinite(lines.sigma), z, np.nan)
-        return z, next_point_p(z, points)
+        p = next_point_p(z, points)
+        # Nothing missing to 100 % is the end of the scale, where values pile up: no evidence of anything.
+        return z, np.where(data.values >= 1, np.fmax(p, 1.0), p) if choice.scale == "root_of_rest" else p
     n, events, cases = _totals(data, choice.kind)
     share = events / cases
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -47,5 +48,8 @@ def falls(scale: Scale) -> bool:
 
 
 def lines_backward(lines: Limits, scale: Scale) -> Limits:
-    """Limits found on the judging scale, as measured."""
-    return lines if scale == "identity" else rescaled(lines, lambda x: backward(x, scale), flip=falls(scale))
+    """Limits found on the judging scale, as measured; near 100 % a period with nothing missing is never outside."""
+    if scale == "identity":
+        return lines
+    found = rescaled(lines, lambda x: backward(x, scale), flip=falls(scale))
+    return replace(found, upper=np.where(np.isfinite(found.upper), 1.0, np.nan)) if scale == "root_of_rest" else found

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from svclib.catalogue.models import Action, Step
 from svclib.catalogue.names import nearest
@@ -205,7 +205,7 @@ class _Reader:
         built = (self._model(Action, {**values, "steps": by_action.get(values["id"], [])}) for values in actions)
         return [action for action in built if action]
 
-    def _model(self, model: type, values: dict[str, Any]) -> Any:
+    def _model(self, model: type[BaseModel], values: dict[str, Any]) -> Any:
         row = values["row"]
         given = {k: v for k, v in values.items() if k in model.model_fields and v is not None}
         try:
@@ -273,10 +273,10 @@ class _Reader:
         if not all(sign and name.strip() and value.strip() for name, sign, value in parts):
             self._refuse(cell, f"segment {cell.text!r} cannot be read", "write it as channel=phone; priority=high")
             return None
-        known = self.dimensions.get(kpi or "") if self.dimensions else None
-        for name in segment if known is not None else ():
-            if name not in known:
-                self._refuse(cell, f"unknown dimension {name!r}", nearest(name, known))
+        if self.dimensions is not None and kpi is not None and kpi in self.dimensions:
+            for name in segment:
+                if name not in self.dimensions[kpi]:
+                    self._refuse(cell, f"unknown dimension {name!r}", nearest(name, self.dimensions[kpi]))
         return segment
 
     def _peers(self, cell: Cell | None) -> list[str]:

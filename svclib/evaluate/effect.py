@@ -248,7 +248,8 @@ def small_number_family(kind: str, series: Series, window: Window) -> Family | N
         share = y.sum() / n.sum()
         return "binomial" if np.median(n) * min(share, 1 - share) < FEW_SUCCESSES else None
     if kind in ("count", "rate"):
-        if np.isnan(y).any() or (y < 0).any():
+        exposure = np.ones(1) if kind == "count" or series.denominator is None else series.denominator[window.used]
+        if np.isnan(y).any() or (y < 0).any() or not (exposure > 0).all():
             return None
         return "poisson" if np.median(y) < FEW_EVENTS else None
     return None
@@ -291,6 +292,7 @@ def _peer_predictor(panel: Panel, comparison: Comparison | None, family: Family,
 
 def _predictor(series: Series, exposure: FloatArray, family: Family) -> FloatArray:
     assert series.numerator is not None
+    exposure = np.where(exposure > 0, exposure, np.nan)
     # Half a case on either side keeps the log finite (Haldane 1955).
     if family == "poisson":
         return np.log((series.numerator + 0.5) / exposure)

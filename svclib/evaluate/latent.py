@@ -135,6 +135,7 @@ def _laplace(
     latent, a = np.zeros((cells, n)), np.zeros((cells, n))
     objective = np.full(cells, -np.inf)
     eye = np.eye(n)
+    factor: NDArray[np.floating]
     for _ in range(_NEWTON_STEPS):
         mean, curvature = _moments(known + latent, exposure, family)
         root = np.sqrt(curvature)
@@ -148,9 +149,9 @@ def _laplace(
             break
         objective = new
     mean, curvature = _moments(known + latent, exposure, family)
-    root = np.sqrt(curvature)
+    root = np.asarray(np.sqrt(curvature))
     factor = np.linalg.cholesky(eye + root[:, :, None] * kernel * root[:, None, :])
-    return y - mean, root, factor, new
+    return np.asarray(y - mean), root, np.asarray(factor, dtype=float), new
 
 
 def _damped(

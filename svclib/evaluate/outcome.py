@@ -219,7 +219,7 @@ def _effect(outcome: ActionOutcome) -> dict[str, Any] | None:
     }
 
 
-def _cases(avoided: Avoided | None) -> dict[str, float] | None:
+def _cases(avoided: Avoided | None) -> dict[str, Any] | None:
     return None if avoided is None else {"count": avoided.count, "interval": [avoided.lower, avoided.upper]}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from svclib.evaluate.autoregression import Ar1Fit, Mixture, fit_ar1, log_evidence_of_rho, prior_of_rho
+from svclib.evaluate.autoregression import RHO, Ar1Fit, Mixture, fit_ar1, log_evidence_of_rho, prior_of_rho
 from svclib.evaluate.window import Window, step_design
 
 FloatArray = NDArray[np.float64]
@@ -182,12 +182,12 @@ def _gap_to_others(panel: FloatArray, j: int) -> FloatArray:
 
 
 def _evidence(panel: FloatArray, window: Window) -> FloatArray:
-    total = 0.0
+    total = np.zeros(len(RHO))
     for j in range(panel.shape[1]):
         gap = _gap_to_others(panel, j)
         x, times = step_design(window.without(np.isnan(gap)))
-        total = total + log_evidence_of_rho(gap[times], x, times)
-    return np.asarray(total)
+        total += log_evidence_of_rho(gap[times], x, times)
+    return total
 
 
 def placebo_steps(panel: FloatArray, names: Sequence[str], window: Window, log_prior: FloatArray) -> list[PlaceboStep]:

@@ -62,4 +62,5 @@ def fit_rate_ratio(
     fit = model.fit(scale="X2" if quasi else 1.0)
     low, high = fit.conf_int()[1]
     dispersion = float(fit.pearson_chi2 / fit.df_resid)
-    return RateRatio(*map(float, np.exp([fit.params[1], low, high])), float(fit.pvalues[1]), dispersion)
+    ratio, lower, upper = (float(np.exp(x)) for x in (fit.params[1], low, high))
+    return RateRatio(ratio, lower, upper, float(fit.pvalues[1]), dispersion)

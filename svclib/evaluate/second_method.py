@@ -74,7 +74,7 @@ def synthetic_control(values: FloatArray, peers: FloatArray, window: Window) -> 
         return None
     panel = panel - panel[known.before].mean(axis=0)
     gaps = [_control_gap(panel, j, known) for j in range(panel.shape[1])]
-    ratios = [float(np.mean(g[known.after] ** 2) / max(np.mean(g[known.before] ** 2), 1e-12)) for g in gaps]
+    ratios = [float(np.mean(g[known.after] ** 2)) / max(float(np.mean(g[known.before] ** 2)), 1e-12) for g in gaps]
     count = len(ratios)
     rank = sum(ratio >= ratios[0] for ratio in ratios)
     return SecondOpinion(float(gaps[0][known.after].mean()), None, rank / count, 1 / count)

@@ -21,6 +21,7 @@ _SPARK_POINTS = 24
 VERDICT_STATES: Mapping[str, str] = {
     "met_attributable": "improvement",
     "met_not_attributable": "common_cause",
+    "met_despite": "concern",
     "improved_target_missed": "neutral",
     "not_met": "concern",
     "worsened": "concern",

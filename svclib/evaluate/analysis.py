@@ -16,7 +16,7 @@ from svclib.evaluate.effect import Effect, Panel, estimate_effect
 from svclib.evaluate.goal import Direction
 from svclib.evaluate.mix import standardise
 from svclib.evaluate.outcome import ActionOutcome, Avoided, OutcomeEvaluation, Persistence
-from svclib.evaluate.panel import Spine, build_panel, choose_peers
+from svclib.evaluate.panel import Spine, build_panel, choose_peers, similar_peers
 from svclib.evaluate.pooling import PooledEffect, pool_effects
 from svclib.evaluate.power import FEWEST_AFTER, date_of
 from svclib.evaluate.progress import measure_progress
@@ -105,6 +105,7 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
         measures = plan.segment_measures(kpi, action.segment)
     panel, spine = build_panel(measures, kpi, own.code, peers, plan.frequency)
     surroundings = survey_surroundings(spine, action, kpi, plan.actions, plan.events)
+    panel = similar_peers(panel, surroundings.window.before)
     target = kpi.target_on(action.due)
     question = Question(
         direction=direction_of(kpi),

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from svclib.catalogue.models import Action, Kpi
 from svclib.evaluate.effect import Panel, Series
 from svclib.evaluate.window import PERIODS_A_YEAR
 from svclib.measure.periods import Frequency
+
+MOST_PEERS = 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,41 @@ def build_panel(
     treated = _series(by_code[department], kpi) if department in by_code else Series(empty)
     others = {code: _series(by_code[code], kpi) for code in peers if code in by_code and code != department}
     return Panel(treated, others, effect_kind(kpi), kpi.per, PERIODS_A_YEAR[frequency]), spine
+
+
+def similar_peers(panel: Panel, before: NDArray[np.bool_], most: int = MOST_PEERS) -> Panel:
+    """The panel with the peers whose level and size before the plan are nearest to the treated department's.
+
+    More than twenty peers make the mean no steadier worth mentioning, and among hundreds many are of another kind.
+    They are chosen by level and size, never by how well their months fit: picked for fit among many, the past would
+    look quieter than it was, and every interval would be too narrow.
+
+    Examples
+    --------
+    >>> peers = {str(i): Series(np.full(4, float(i))) for i in range(9)}
+    >>> list(similar_peers(Panel(Series(np.full(4, 3.2)), peers, "mean"), np.ones(4, dtype=bool), most=3).peers)
+    ['2', '3', '4']
+    """
+    if len(panel.peers) <= most:
+        return panel
+    traits = np.array([_traits(series, before) for series in (panel.treated, *panel.peers.values())])
+    with np.errstate(invalid="ignore"):
+        spread = np.nanstd(traits, axis=0)
+    distance = np.abs(traits[1:] - traits[0]) / np.where(spread > 0, spread, 1.0)
+    distance = np.where(np.isnan(distance[:, 0]), np.inf, np.nansum(distance, axis=1))
+    nearest = set(np.argsort(distance, kind="stable")[:most].tolist())
+    return panel.with_peers({code: series for j, (code, series) in enumerate(panel.peers.items()) if j in nearest})
+
+
+def _traits(series: Series, before: NDArray[np.bool_]) -> tuple[float, float]:
+    """Mean level, and the logarithm of the cases a period (0 where unknown)."""
+    values = series.value[before]
+    level = float(values[~np.isnan(values)].mean()) if (~np.isnan(values)).any() else np.nan
+    if series.denominator is None:
+        return level, 0.0
+    size = series.denominator[before]
+    size = size[size > 0]
+    return level, float(np.log(size.mean())) if len(size) else 0.0
 
 
 def effect_kind(kpi: Kpi) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from svclib.catalogue.models import Kpi
 from svclib.evaluate.analysis import Plan, direction_of
 from svclib.evaluate.assess import noise_of_the_past
-from svclib.evaluate.panel import build_panel
+from svclib.evaluate.panel import build_panel, similar_peers
 from svclib.evaluate.power import PowerPlan, plan_power
 from svclib.evaluate.verdict import improvement
 from svclib.evaluate.window import Window
@@ -53,6 +53,7 @@ def plan_ahead(plan: Plan, department: str, kpi: Kpi, *, change: float | None = 
     codes = [d.code for d in plan.departments if d.code != department] if own.peers == "auto" else own.peers
     panel, _ = build_panel(plan.measures, kpi, department, codes, plan.frequency)
     known = ~np.isnan(panel.treated.value)
+    panel = similar_peers(panel, known)
     window = Window(known, np.zeros_like(known), np.zeros_like(known))
     recent = panel.treated.value[known][-_RECENT:]
     level = float(recent.mean()) if len(recent) else None

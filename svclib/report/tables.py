@@ -60,7 +60,7 @@ def table(
         for column in frame.columns
     ]
     rows = list(zip(*cells, strict=True))
-    head = "".join(f'<th scope="col"{_side(r)}>{escape(name)}</th>' for name, r in zip(names, right, strict=True))
+    head = "".join(f'<th scope="col"{_side(r)}>{_head(name)}</th>' for name, r in zip(names, right, strict=True))
     body = "".join(f"<tr>{_row(row, right, row_headers)}</tr>" for row in rows)
     more = ""
     if len(shown) < len(frame):
@@ -75,6 +75,11 @@ def table(
 
 def _heading(column: str) -> str:
     return words.say(f"column.{column}") if words.known(f"column.{column}") else column
+
+
+def _head(name: str) -> str:
+    """A heading; a blank one has a word for those who hear the table."""
+    return escape(name) if name.strip() else f'<span class="svc-hidden">{escape(words.say("show.blank"))}</span>'
 
 
 def _is_numeric(column: pd.Series) -> bool:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from svclib.report.figures.style import INK, LINES, MUTED, drawing
 
@@ -159,7 +161,7 @@ def mark_events(axes: Axes, events: Sequence[tuple[float, str]], *, width: int =
         for x, name in sorted(e for e in events if low <= e[0] <= high):
             axes.axvline(x, **LINES["event"])
             text = wrap(name, width, lines=1)
-            length = _text_points(axes.get_figure(), text, size) + 10
+            length = text_width(axes.get_figure(), text, FontProperties(family=["DejaVu Sans"], size=size)) + 10
             at = (x - low) * points
             left = min(at, max(0.0, (high - low) * points - length))
             row = next((i for i, end in enumerate(row_ends) if end <= left), len(row_ends))
@@ -181,9 +183,7 @@ def mark_events(axes: Axes, events: Sequence[tuple[float, str]], *, width: int =
     return drawn
 
 
-def _raised(axes: Axes, points: float):
-    from matplotlib.transforms import ScaledTranslation
-
+def _raised(axes: Axes, points: float) -> Transform:
     return axes.get_xaxis_transform() + ScaledTranslation(0, points / 72, axes.get_figure().dpi_scale_trans)
 
 
@@ -191,15 +191,9 @@ def _axes_points(axes: Axes) -> float:
     return float(axes.get_figure().get_size_inches()[0] * 72 * axes.get_position().width)
 
 
-def _text_points(figure: Figure, text: str, size: float) -> float:
-    width, _, _ = figure.canvas.get_renderer().get_text_width_height_descent(text, _font(size), False)
-    return float(width)
-
-
-def _font(size: float):
-    from matplotlib.font_manager import FontProperties
-
-    return FontProperties(family=["DejaVu Sans"], size=size)
+def text_width(figure: Figure, text: str, font: FontProperties) -> float:
+    """Width of a line of text in points, as the layout measures it."""
+    return float(figure.canvas.get_renderer().get_text_width_height_descent(text, font, False)[0])
 
 
 def boxes_overlap(texts: Sequence[Text]) -> list[tuple[str, str]]:

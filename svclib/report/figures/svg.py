@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from svclib.report.figures.compact import compact
-from svclib.report.figures.labels import wrap
+from svclib.report.figures.labels import text_width, wrap
 from svclib.report.figures.style import drawing
 
 MOST_MARKS = 500
@@ -82,15 +82,17 @@ def _rasterise_all(figure: Figure) -> None:
 
 
 def _fit_titles(figure: Figure) -> None:
-    """Break titles that are longer than their axes are wide; a name of any length leaves room for the data."""
+    """Break titles that are longer than their column is wide; a name of any length leaves room for the data."""
     for axes in figure.get_axes():
-        for place in ("left", "center", "right"):
-            title = axes.get_title(place)
-            if title:
-                size = axes.title.get_fontsize()
-                letters = int(figure.get_size_inches()[0] * 72 * axes.get_position().width / (0.62 * size))
-                if len(title) > letters and "\n" not in title:
-                    axes.set_title(wrap(title, max(8, letters), 2), loc=place)
+        place = axes.get_subplotspec()
+        columns = place.get_gridspec().ncols / len(place.colspan) if place else 1 / axes.get_position().width
+        room = figure.get_size_inches()[0] * 72 / columns
+        titles = {axes.get_title(loc) for loc in ("left", "center", "right")} - {""}
+        for text in axes.findobj(Text):
+            said = text.get_text()
+            if said in titles and "\n" not in said and text_width(figure, said, text.get_fontproperties()) > room:
+                letters = max(8, int(len(said) * room / text_width(figure, said, text.get_fontproperties())))
+                text.set_text(wrap(said, letters, 2))
 
 
 def _drawn(figure: Figure) -> str:

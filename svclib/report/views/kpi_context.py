@@ -269,14 +269,16 @@ def revised(study: Study, analysis: KpiAnalysis) -> Block:
     if earlier is None:
         return section(title, note("info", say("kpi.revised.first")))
     seen = words.date(earlier.snapshot.as_of)
-    found = revisions(earlier.measures, study.measures, study.department.code)
+    # A period that was not over yet had not been reported.
+    reported = earlier.measures[pd.to_datetime(earlier.measures["end"]) <= _moment(earlier.snapshot.as_of)]
+    found = revisions(reported, study.measures, study.department.code)
     blocks: list[Block] = []
     if late := _late(study, earlier.snapshot):
         blocks.append(sentence(late))
-    if found.empty:
-        return section(title, *blocks, sentence(say("kpi.revised.nothing", date=seen)))
     kpis = {f.kpi.code: f.kpi for f in analysis.findings}
     found = found[found["kpi"].isin(kpis)]
+    if found.empty:
+        return section(title, *blocks, sentence(say("kpi.revised.nothing", date=seen)))
     rows = [
         {
             say("kpi.table.kpi"): kpis[r.kpi].title,

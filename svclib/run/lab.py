@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -23,14 +24,15 @@ def lab_command(notebook: str | None = None) -> list[str]:
     >>> lab_command("kpi_analysis")[-1]
     'notebooks/kpi_analysis.ipynb'
     """
-    path = "notebooks"
+    path = "notebooks/start.md"
     if notebook is not None:
         known = sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))
         stem = notebook.removesuffix(".ipynb").rsplit("/", 1)[-1]
         if stem not in known:
             raise InputRefused(Problem(f"notebook {notebook}", "does not exist", nearest(stem, known)))
         path = f"notebooks/{stem}.ipynb"
-    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--ServerApp.root_dir={HOME}", path]
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # as in containers
+    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *root, f"--ServerApp.root_dir={HOME}", path]
 
 
 def open_lab(notebook: str | None = None) -> int:

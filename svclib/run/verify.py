@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Difference:
 def verify_period(
     reports: Path,
     *,
+    departments: Sequence[str] | None = None,
     prepare: Callable[..., Any] | None = None,
     note: Callable[[str], Any] | None = None,
     **options: Any,
@@ -57,6 +58,8 @@ def verify_period(
     ----------
     reports
         A period's folder, e.g. ``reports/2026-10``.
+    departments
+        Only these; all where left out.
     prepare
         `svclib.study.prepare` where left out.
     note
@@ -79,6 +82,8 @@ def verify_period(
     reports = Path(reports).absolute()
     out, period = reports.parent, reports.name
     manifest = Manifest.load(out, period)
+    if departments is not None:
+        manifest.entries = {key: entry for key, entry in manifest.entries.items() if key[0] in departments}
     if not manifest.entries:
         raise InputRefused(
             Problem(str(reports), "holds no manifest with reports", "name a folder such as reports/2026-10")
@@ -112,11 +117,14 @@ def _report(entry: dict[str, Any]) -> str:
 
 
 def _groups(manifest: Manifest) -> list[list[dict[str, Any]]]:
-    """Reports that were made with the same parameters, but for the department."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    """Reports that one run can make: equal parameters but for the department, and for each the same notebooks."""
+    alike: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in manifest.entries.values():
         shared = {name: value for name, value in entry["parameters"].items() if name != "department"}
-        groups.setdefault(json.dumps([shared, entry["notebook"]], sort_keys=True), []).append(entry)
+        alike.setdefault((json.dumps(shared, sort_keys=True), entry["department"]), []).append(entry)
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for (shared, _), entries in alike.items():
+        groups.setdefault((shared, *sorted(entry["notebook"] for entry in entries)), []).extend(entries)
     return list(groups.values())
 
 
@@ -140,7 +148,7 @@ def _make_again(
         prepare=prepared,
         period=manifest.period,
         departments=[entry["department"] for entry in group],
-        notebooks=[group[0]["notebook"]],
+        notebooks=sorted({entry["notebook"] for entry in group}),
         out=folder,
         as_of=parameters["as_of"],
         language=parameters["language"],

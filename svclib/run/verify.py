@@ -123,8 +123,8 @@ def _groups(manifest: Manifest) -> list[list[dict[str, Any]]]:
         shared = {name: value for name, value in entry["parameters"].items() if name != "department"}
         alike.setdefault((json.dumps(shared, sort_keys=True), entry["department"]), []).append(entry)
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for (shared, _), entries in alike.items():
-        groups.setdefault((shared, *sorted(entry["notebook"] for entry in entries)), []).extend(entries)
+    for (parameters, _), entries in alike.items():
+        groups.setdefault((parameters, *sorted(entry["notebook"] for entry in entries)), []).extend(entries)
     return list(groups.values())
 
 

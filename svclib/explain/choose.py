@@ -47,7 +47,7 @@ def choose(field: Field, observed: np.ndarray, null: np.ndarray, rules: Rules) -
     """
     scale = field.baseline.scale if field.family == "gaussian" else 1.0
     threshold = np.full(len(field.segments), np.quantile(null[0], 1 - rules.alpha))
-    threshold[0] = np.quantile(null[1], 1 - rules.alpha_general)
+    threshold[0] = np.quantile(null[1], 1 - rules.alpha_general) if rules.alpha_general > 0 else np.inf
     fit = fit_shifts(field, observed, ())
     excess = field.bad * (field.segments.leaves @ (observed - field.exposure * fit.expected)) / scale
     gap = max(float(excess[0]), 0.0)

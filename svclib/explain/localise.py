@@ -155,10 +155,11 @@ def _resample(
     """Draw the current cases anew (with replacement within a leaf) and the baseline within its error; scan again.
 
     What is asked is whether the same segment comes out on top, not whether it is significant a second time: a resample
-    doubles the noise, so the level is relaxed to one in two.
+    doubles the noise, so hardly any level is asked for.
     """
     base, n = field.baseline, field.exposure
-    relaxed = replace(rules, alpha=0.5)
+    # Nor may a general shift step in that the data themselves did not ask for.
+    relaxed = replace(rules, alpha=0.95, alpha_general=rules.alpha_general if 0 in fit.chosen else 0.0)
     chosen, excess, expected = [], [], []
     for _ in range(resamples):
         drawn = _draw_cases(field, table, fit, rng)

@@ -1,0 +1,85 @@
+"""Mix and rate add up exactly, whatever the segments do."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from svclib.explain.decompose import decompose_count, decompose_level
+from svclib.explain.pareto import pareto_of_excess
+
+_cells = st.lists(
+    st.tuples(st.integers(0, 500), st.floats(0, 1), st.integers(0, 500), st.floats(0, 1)), min_size=1, max_size=8
+)
+
+
+def _tables(cells):
+    frame = pd.DataFrame(cells, columns=["n0", "r0", "n1", "r1"]).assign(team=lambda t: t.index.astype(str))
+    sides = []
+    for i in "01":
+        side = frame.assign(den=frame[f"n{i}"].astype(float), num=frame[f"n{i}"] * frame[f"r{i}"])
+        sides.append(side[side["den"] > 0][["team", "num", "den"]])
+    return sides
+
+
+@given(_cells)
+@settings(max_examples=80, deadline=None)
+def test_parts_add_up_exactly(cells):
+    before, after = _tables(cells)
+    if before.empty or after.empty:
+        with pytest.raises(ValueError, match="needs cases"):
+            decompose_level(before, after, "team")
+        return
+    level = decompose_level(before, after, "team")
+    assert level.rate + level.mix == pytest.approx(level.delta, abs=1e-9)
+    assert level.segments["total"].sum() == pytest.approx(level.delta, abs=1e-9)
+    assert level.rate_before + level.mix_before + level.interaction == pytest.approx(level.delta, abs=1e-9)
+    count = decompose_count(before, after, "team")
+    assert count.rate + count.mix + count.volume == pytest.approx(count.delta, abs=1e-9 * max(1, abs(count.after)))
+    assert count.segments["total"].sum() == pytest.approx(count.delta, abs=1e-6)
+
+
+def test_published_simpson_example(shared_data):
+    table = pd.read_csv(shared_data / "root_cause" / "simpson_two_segments.csv")
+    expected = json.loads((shared_data / "root_cause" / "expected.json").read_text("utf-8"))
+    before = table.rename(columns={"n0": "den", "bad0": "num"})
+    after = table.rename(columns={"n1": "den", "bad1": "num"})
+    split = decompose_level(before[["segment", "num", "den"]], after[["segment", "num", "den"]], "segment")
+    assert split.delta == pytest.approx(expected["delta"], abs=1e-9)
+    assert split.rate == pytest.approx(expected["kitagawa_rate"], abs=1e-9)
+    assert split.mix == pytest.approx(expected["kitagawa_mix"], abs=1e-9)
+    three = {"rate": split.rate_before, "mix": split.mix_before, "interaction": split.interaction}
+    assert three == pytest.approx(expected["threefold"], abs=1e-9)
+    by_value = split.segments.set_index("value")
+    assert by_value["rate"].to_dict() == pytest.approx(expected["rate_per_segment"], abs=1e-9)
+    assert by_value["mix"].to_dict() == pytest.approx(expected["mix_centred_per_segment"], abs=1e-9)
+    assert split.simpson
+
+
+def test_missing_value_is_a_value_of_its_own():
+    before = pd.DataFrame({"team": ["a", None], "num": [1.0, 2.0], "den": [10.0, 10.0]})
+    after = pd.DataFrame({"team": ["a", None], "num": [1.0, 8.0], "den": [10.0, 10.0]})
+    split = decompose_level(before, after, "team")
+    assert split.segments["value"].tolist() == ["", "a"]
+    assert split.segments["rate"].iloc[0] == pytest.approx(0.3)
+
+
+def test_segment_that_is_new_counts_as_mix():
+    before = pd.DataFrame({"team": ["a"], "num": [10.0], "den": [100.0]})
+    after = pd.DataFrame({"team": ["a", "b"], "num": [10.0, 50.0], "den": [100.0, 100.0]})
+    split = decompose_level(before, after, "team")
+    assert split.rate == pytest.approx(0)
+    assert split.mix == pytest.approx(split.delta)
+    assert not split.simpson
+
+
+def test_pareto_runs_over_the_excess_only():
+    before = pd.DataFrame({"team": list("abc"), "num": [10.0, 10, 10], "den": [100.0] * 3})
+    after = pd.DataFrame({"team": list("abc"), "num": [30.0, 15, 5], "den": [100.0] * 3})
+    table = pareto_of_excess(decompose_level(before, after, "team"), 1, 300)
+    assert table["value"].tolist() == ["a", "b", "c"]
+    assert table["cumulative"].tolist()[:2] == pytest.approx([0.8, 1.0])
+    assert np.isnan(table["cumulative"].iloc[2])

@@ -195,10 +195,14 @@ def season_at(found: Season, starts: Sequence[dt.date], ahead: Sequence[dt.date]
     >>> season_at(known, months, [dt.date(2023, 1, 1)]).tolist()
     [24.0]
     """
-    last = {
-        (s.month, s.day) if s.day == 1 else s.isocalendar()[1]: e for s, e in zip(starts, found.effect, strict=True)
-    }
-    return np.array([last.get((d.month, d.day) if d.day == 1 else d.isocalendar()[1], 0.0) for d in ahead])
+    monthly = all(day.day == 1 for day in starts)
+
+    def place(day: dt.date) -> int:
+        # Week 53 is rare; it takes the season of week 52.
+        return day.month if monthly else min(day.isocalendar()[1], 52)
+
+    last = {place(day): effect for day, effect in zip(starts, found.effect, strict=True)}
+    return np.array([last.get(place(day), 0.0) for day in ahead])
 
 
 def _wave(starts: Sequence[dt.date]) -> np.ndarray:

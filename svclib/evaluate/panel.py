@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,10 +54,9 @@ def build_panel(
     spine = Spine(
         spine_rows["period"].tolist(), [_day(d) for d in spine_rows["start"]], [_day(d) for d in spine_rows["end"]]
     )
-    by_code = {str(code): part.set_index("period").reindex(spine.labels) for code, part in rows.groupby("department")}
-    empty = np.full(len(spine.labels), np.nan)
-    treated = _series(by_code[department], kpi) if department in by_code else Series(empty)
-    others = {code: _series(by_code[code], kpi) for code in peers if code in by_code and code != department}
+    wide = _wide(rows, spine.labels, kpi)
+    treated = wide.get(department, Series(np.full(len(spine.labels), np.nan)))
+    others = {code: wide[code] for code in peers if code in wide and code != department}
     return Panel(treated, others, effect_kind(kpi), kpi.per, PERIODS_A_YEAR[frequency]), spine
 
 
@@ -106,19 +106,32 @@ def _day(value: dt.date | pd.Timestamp) -> dt.date:
     return value.date() if isinstance(value, dt.datetime) else value
 
 
-def _series(rows: pd.DataFrame, kpi: Kpi) -> Series:
+def _wide(rows: pd.DataFrame, labels: list[str], kpi: Kpi) -> dict[str, Series]:
+    """The measures of each department laid out on the spine."""
     counted = kpi.kind in ("proportion", "count", "rate")
     usable = rows["mature"].eq(True) & rows["value"].notna()
     if not counted:
         usable &= ~rows["status"].isin(["too_few", "withheld"])
-    columns = [
-        rows[name].astype(float).where(usable).to_numpy(dtype=float) for name in ("value", "numerator", "denominator")
-    ]
+    place, codes = pd.Index(labels).get_indexer(rows["period"]), rows["department"].astype("category").cat
+    cells = (place, codes.codes.to_numpy())
+
+    def laid_out(column: pd.Series, empty: float | bool) -> NDArray[Any]:
+        table = np.full((len(labels), len(codes.categories)), empty)
+        table[cells] = column.to_numpy(dtype=table.dtype)
+        return table
+
+    value, numerator, denominator = (
+        laid_out(rows[name].astype(float).where(usable), np.nan) for name in ("value", "numerator", "denominator")
+    )
     if not counted:
-        return Series(columns[0])
-    if kpi.kind == "count" and np.isnan(columns[1]).all():
-        columns[1] = columns[0]
-    return Series(columns[0], columns[1], columns[2], rows["status"].eq("withheld").to_numpy(dtype=bool))
+        return {str(code): Series(value[:, j]) for j, code in enumerate(codes.categories)}
+    if kpi.kind == "count" and np.isnan(numerator).all():
+        numerator = value
+    withheld = laid_out(rows["status"].eq("withheld"), False)
+    return {
+        str(code): Series(value[:, j], numerator[:, j], denominator[:, j], withheld[:, j])
+        for j, code in enumerate(codes.categories)
+    }
 
 
 def choose_peers(

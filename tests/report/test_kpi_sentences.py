@@ -71,6 +71,7 @@ CASES = {
     "provisional": (lambda: a_finding([*QUIET, 2.0], status="provisional", mature=False), "Too early to tell"),
     "few_cases": (lambda: a_finding([*QUIET, 2.0], status="too_few"), "too few to say anything"),
     "few_periods": (lambda: a_finding(QUIET[:4], target=5.0), "too few for limits"),
+    "few_for_mdc": (lambda: a_finding(QUIET[:9], rules="mdc2023"), "judges from thirteen on"),
     "withheld": (lambda: a_finding([*QUIET, 2.0], status="withheld"), "is withheld"),
     "missing": (lambda: a_finding([*QUIET, np.nan], status="missing"), "that is not a zero"),
     "impossible": (lambda: a_finding([*QUIET, 99.0], possible=[0.0, 50.0]), "outside what is possible"),
@@ -201,3 +202,19 @@ def test_a_signal_of_the_year_before_is_told_of():
     finding = a_finding(values, target=5.0)
     assert finding.verdict.state == "common_cause"
     assert any("September 2025: above the upper limit" in text for text in kpi_words.remarks(finding))
+
+
+@pytest.mark.parametrize("rules", ["nhs", "mdc2023", "strict"])
+@pytest.mark.parametrize("chart", ["xmr", "run", "i_prime", "g", "t"])
+def test_every_declared_chart_can_be_drawn_and_said(chart, rules):
+    for values in (QUIET, [5.0] * 15, QUIET[:3]):
+        finding = a_finding(values, chart=chart, rules=rules, target=10.0)
+        assert finding.chart.kind == chart
+        assert len(svg_of(control_chart_figure(finding))) > 1000
+        assert kpi_words.sentence(finding)
+
+
+@pytest.mark.parametrize("unit", ["%", "h", "", "per 1,000"])
+def test_every_unit_is_written(unit):
+    with use_language("it"):
+        assert kpi_words.sentence(a_finding(QUIET, unit=unit, target=5.0))

@@ -147,6 +147,10 @@ def _unknown(finding: KpiFinding) -> str:
         return " ".join([_provisional(finding), *_open(finding), _latest(finding)])
     if judged.cause == "few_periods":
         known = int(finding.chart.points["judged"].sum())
+        if finding.chart.standing == "trial":  # the 2023 rules draw limits on trial, and judge later
+            count = words.number(finding.chart.baseline_points, 0)
+            text = say("kpi.unknown.few_periods_mdc", count=count, value=value_of(kpi, row["value"]), **said)
+            return " ".join([text, *_against(finding)])
         parts = [say("kpi.unknown.few_periods", count=known, value=value_of(kpi, row["value"]), **said)]
         return " ".join([*parts, *_against(finding)])
     if judged.cause == "few_cases":

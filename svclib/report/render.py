@@ -78,9 +78,28 @@ def _markdown(source: str) -> str:
 
 
 def _prose(cell: Mapping[str, Any]) -> str:
-    """A markdown cell in the reader's language: `metadata.say` names its message in the catalogue."""
-    key = cell["metadata"].get("say")
-    return _markdown(words.say(key) if key else cell["source"])
+    """A markdown cell in the reader's language; where the catalogue has no translation, marked as English."""
+    language = words.current_language()
+    if language == _NOTEBOOKS_SPEAK:
+        return _markdown(cell["source"])
+    key = _prose_keys().get(_plain_words(cell["source"]))
+    if key:
+        return _markdown(words.say(key))
+    return f'<div lang="{_NOTEBOOKS_SPEAK}">{_markdown(cell["source"])}</div>'
+
+
+_NOTEBOOKS_SPEAK = "en"
+
+
+@lru_cache(maxsize=1)
+def _prose_keys() -> dict[str, str]:
+    """The prose of the notebooks to its key in the catalogue."""
+    found = words.messages(_NOTEBOOKS_SPEAK).items()
+    return {_plain_words(str(text)): key for key, text in found if key.startswith("prose.")}
+
+
+def _plain_words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _picture(output: Mapping[str, Any], kind: str, cell: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from svclib.paths import NOTEBOOKS
 from svclib.report import show, words
 from svclib.report.figures.style import new_chart
 from svclib.report.render import render_failure, render_notebook
@@ -58,10 +59,27 @@ def test_warnings_stay_out_and_prints_go_into_the_notes():
 
 
 def test_prose_is_said_in_the_readers_language():
-    cell = new_markdown_cell("# KPI analysis", metadata={"say": "notebook.kpi_analysis"})
-    page = render(new_markdown_cell("# Title"), cell, language="it")
+    prose = new_markdown_cell(words.say("prose.kpi_analysis.comments", "en"))
+    page = render(new_markdown_cell("# Title"), prose, new_markdown_cell("Only in English."), language="it")
     assert '<html lang="it">' in page
-    assert "Analisi dei KPI" in page
+    assert f"<p>{words.say('prose.kpi_analysis.comments', 'it')}</p>" in page
+    assert '<div lang="en"><p>Only in English.</p>' in page
+
+
+@pytest.mark.parametrize("name", ["kpi_analysis", "root_cause_analysis", "outcome_evaluation"])
+def test_the_prose_of_the_notebooks_is_in_the_catalogue(name):
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    known = {
+        " ".join(str(text).split()) for key, text in words.messages("en").items() if key.startswith(f"prose.{name}")
+    }
+    told = [
+        " ".join(cell.source.split())
+        for cell in notebook.cells
+        if cell.cell_type == "markdown" and "analyst" not in cell.metadata.get("tags", [])
+    ]
+    assert [text for text in told if text not in known] == [], (
+        "copy the cell to words/parts/en/prose.toml, translate it"
+    )
 
 
 def test_headings_are_in_order_and_listed():

@@ -18,7 +18,7 @@ from svclib.begin.arguments import Arguments, validate
 from svclib.begin.guess import Guess, guess
 from svclib.begin.ideas import propose_kpis
 from svclib.begin.inspect import ColumnFound
-from svclib.begin.look import Look
+from svclib.begin.look import Look, speak
 from svclib.begin.mapping import map_departments, map_source
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.check import check_catalogue
@@ -134,9 +134,7 @@ class Draft:
         prepared = self.prepared
         code = department or _busiest(self.snapshot, self.source)
         when = prepared.latest_complete() if period is None else prepared.check_period(period)
-        language = self.catalogue.organisation.language
-        words.use_language(language)
-        return Study(prepared, self.catalogue.department(code), when, None, language)
+        return Study(prepared, self.catalogue.department(code), when, None, self.catalogue.organisation.language)
 
     def report(self, department: str | None = None, period: str | None = None) -> KpiReport:
         """The KPI analysis of the draft, as the report will have it."""
@@ -184,16 +182,17 @@ class Draft:
         return write_files(self, Path(folder).expanduser().resolve(), overwrite=overwrite)
 
     def explain(self) -> Block:
-        """How the file is read, in a table, and what to do next."""
+        """How the file is read and what to do next; once there are KPIs, which."""
+        if self.kpis:
+            return bullets(say("begin.kpi.declared", title=kpi["title"]) for kpi in self.kpis)
         shown = self.frame.assign(role=[say(f"begin.role.{role}") for role in self.frame["role"]])
         headers = {name: say(f"begin.source.{name}") for name in ("own", "column", "role")}
         names = words.list_of([d["name"] for d in self.departments[:12]]) + ("…" if len(self.departments) > 12 else "")
         remarks = [say("begin.source.departments", count=len(self.departments), list=names)]
         if self.organisation["time_zone"] == "UTC":
             remarks.append(say("begin.source.zone"))
-        remarks += [say("begin.kpi.declared", title=kpi["title"]) for kpi in self.kpis]
         parts = [table(shown, caption=say("begin.source.title"), headers=headers), bullets(remarks)]
-        return stack(*parts, *([] if self.kpis else [sentence(say("begin.source.next"))]))
+        return stack(*parts, sentence(say("begin.source.next")))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.explain()._repr_mimebundle_(include, exclude)
@@ -247,7 +246,7 @@ def draft_source(
     department_missing: str | None = None,
     organisation: str = "My organisation",
     time_zone: str | None = None,
-    language: str = "en",
+    language: str | None = None,
     **more: Any,
 ) -> Draft:
     """Map the columns of a file; what is left out is as the look proposed it.
@@ -268,7 +267,7 @@ def draft_source(
     department_missing
         Code of the department of rows that name none; without it they go to quarantine.
     organisation, time_zone, language
-        Whose data they are, where its midnight is, and the language of the reports.
+        Whose data they are, where its midnight is (UTC where left out), and the language of the reports.
     **more
         Anything else that an entry of sources.yaml may say: ``where``, ``keep``, ``key``, ``types``,
         ``other_departments``, ``max_bad_share``, ``final_to``, ...
@@ -285,9 +284,11 @@ def draft_source(
     if shape is None:
         cure = "say shape= and columns=, and how the dates are written with dates="
         raise InputRefused(Problem(_SOURCE, "no column holds dates that svclib knows", cure))
+    if language is not None:
+        speak(language)
     source = map_source(look, _chosen(proposed, columns, dimensions), shape, dates or {}, more)
     declared = map_departments(look, source, departments, department_missing, organisation)
-    said = {"name": organisation, "language": language, "time_zone": time_zone or "UTC"}
+    said = {"name": organisation, "language": words.current_language(), "time_zone": time_zone or "UTC"}
     draft = Draft(look, said, declared, source)
     _ = draft.catalogue
     return draft

@@ -111,7 +111,8 @@ def _column(
     filled, distinct = connection.execute(f"SELECT count(*), count(DISTINCT {text}) FROM {table}").fetchone() or (0, 0)
     if not filled:
         return ColumnFound(name, "empty")
-    examples = _values(connection, table, text, _EXAMPLES)
+    values = _values(connection, table, f"trim({text})") if distinct <= MOST_VALUES else ()
+    examples = values[:_EXAMPLES] or _first(connection, table, text)
     found = ColumnFound(name, "text", filled, distinct, examples)
     kind = infer_kind(connection, table, text, source.options)
     fits = _date_fits(connection, table, text)
@@ -119,7 +120,6 @@ def _column(
     plausible = kind in ("text", "timestamp") or (best == "%Y%m%d" and fits[best] == filled and distinct > 1)
     if plausible and fits[best] >= _DATES * filled:
         return _date(connection, table, text, found, fits, where)
-    values = _values(connection, table, f"trim({text})", MOST_VALUES) if distinct <= MOST_VALUES else ()
     narrow: Kind = kind if kind in ("integer", "number", "boolean") else "text"  # type: ignore[assignment]
     low, high, total = _extent(connection, table, text, source) if narrow in ("integer", "number") else (None,) * 3
     return ColumnFound(
@@ -127,13 +127,18 @@ def _column(
     )  # fmt: skip
 
 
-def _values(connection: DuckDBPyConnection, table: str, text: str, most: int) -> tuple[str, ...]:
+def _first(connection: DuckDBPyConnection, table: str, text: str) -> tuple[str, ...]:
+    """Where nearly every value is another one, the frequent ones are the odd ones."""
+    return tuple(row[0] for row in connection.execute(f"SELECT {text} FROM {table} LIMIT {_EXAMPLES}").fetchall())
+
+
+def _values(connection: DuckDBPyConnection, table: str, text: str) -> tuple[str, ...]:
     """The most frequent values; spellings that differ in case or form only are one."""
     spellings = f"SELECT {text} AS t, lower(trim(nfc_normalize({text}))) AS k, count(*) AS n FROM {table} GROUP BY ALL"
     query = (
         "SELECT t FROM (SELECT t, sum(n) OVER (PARTITION BY k) AS total, "
         f"row_number() OVER (PARTITION BY k ORDER BY n DESC, t) AS place FROM ({spellings})) "
-        f"WHERE place = 1 ORDER BY total DESC, t LIMIT {most}"
+        f"WHERE place = 1 ORDER BY total DESC, t"
     )
     return tuple(row[0] for row in connection.execute(query).fetchall())
 

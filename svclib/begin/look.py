@@ -137,6 +137,7 @@ def look_into(
     sheet: str | int | None = None,
     *,
     options: Mapping[str, Any] | None = None,
+    language: str = "en",
 ) -> Look:
     """Look into a file of your own: its columns, what they hold, and what they could be to svclib.
 
@@ -149,6 +150,8 @@ def look_into(
     options
         How to read it, as `options` in sources.yaml: ``sep``, ``encoding``, ``decimal``, ``thousands``, ``quote``,
         ``skip_rows``, ``header``, ``null_values``. The separator is found by itself.
+    language
+        Of what is shown and, unless `draft_source` says otherwise, of the reports.
 
     Raises
     ------
@@ -163,6 +166,7 @@ def look_into(
     >>> look_into(file).frame[["column", "kind", "proposal"]].values.tolist()[1]
     ['Created', 'date', 'opened_at']
     """
+    speak(language)
     if path is None:
         path, given = _sample_export()
         options = {**given, **(options or {})}
@@ -176,6 +180,14 @@ def look_into(
     )  # fmt: skip
     found = inspect_file(asked, path, path.parent, _CALL)
     return Look(path, sheet, said, found, guess(found))
+
+
+def speak(language: str) -> None:
+    """Speak a language from here on; `InputRefused` where there is none of the name."""
+    try:
+        words.use_language(language)
+    except words.MessageMissing as error:
+        raise InputRefused(Problem("language", str(error), nearest(language, words.languages()))) from None
 
 
 def _quoted(text: str | None) -> str:

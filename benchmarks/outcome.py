@@ -232,7 +232,7 @@ def said(drawn: FloatArray, split: Window, effect: float, target: float) -> int:
         treated = run.copy()
         treated[0, split.after] += effect
         question = Question("increase", "level", target)
-        [(verdict, _)] = conclude([assess(panel_of(treated), split, question)], ["increase"])
+        [(verdict, _)] = conclude([assess(panel_of(treated), split, question)])
         count += verdict.code == "met_attributable"
     return count
 

@@ -82,7 +82,7 @@ def evaluate_plan(plan: Plan, department: str) -> OutcomeEvaluation:
     """Evaluate every action of a department; an empty plan gives an evaluation without outcomes."""
     prepared = [_prepare(plan, action) for action in plan.actions if action.department == department]
     assessments = [assess(p.panel, p.surroundings.window, p.question) for p in prepared]
-    verdicts = conclude(assessments, [p.question.direction for p in prepared])
+    verdicts = conclude(assessments)
     outcomes = [
         _outcome(plan, p, assessment, verdict, p_adjusted)
         for p, assessment, (verdict, p_adjusted) in zip(prepared, assessments, verdicts, strict=True)
@@ -173,7 +173,7 @@ def _outcome(
         progress=measure_progress(p.action, min(plan.as_of, plan.period.next().end - dt.timedelta(days=1))),
         smart=_smart(plan, p, assessment),
         share_of_target=share,
-        avoided=_avoided(p, effect),
+        avoided=_avoided(p, effect, assessment.better),
         persistence=_persistence(values, effect, window),
         pooled=_pooled(plan, p, effect),
         values=values if p.panel.treated.withheld is None else np.where(p.panel.treated.withheld, np.nan, values),
@@ -216,7 +216,7 @@ def _smart(plan: Plan, p: _Prepared, assessment: Assessment):
         p.panel,
         p.surroundings.window,
         assessment,
-        direction=p.question.direction,
+        direction=assessment.better,
         kpi_target=target.value if target else None,
         responsible=p.action.responsible,
         segment=bool(p.action.segment),
@@ -224,7 +224,7 @@ def _smart(plan: Plan, p: _Prepared, assessment: Assessment):
     )
 
 
-def _avoided(p: _Prepared, effect: Effect | None) -> Avoided | None:
+def _avoided(p: _Prepared, effect: Effect | None, better: Direction) -> Avoided | None:
     """Cases (or events) that the effect moved to the good side over the periods after."""
     treated, kind = p.panel.treated, p.panel.kind
     if effect is None or treated.numerator is None or kind not in ("proportion", "rate", "count"):
@@ -236,8 +236,8 @@ def _avoided(p: _Prepared, effect: Effect | None) -> Avoided | None:
         cases = float(treated.denominator[after].sum()) / (p.panel.per if kind == "rate" else 1.0)
     else:
         return None
-    bounds = sorted(improvement(x, p.question.direction) * cases for x in (effect.lower, effect.upper))
-    return Avoided(improvement(effect.estimate, p.question.direction) * cases, *bounds)
+    bounds = sorted(improvement(x, better) * cases for x in (effect.lower, effect.upper))
+    return Avoided(improvement(effect.estimate, better) * cases, *bounds)
 
 
 def _persistence(values: np.ndarray, effect: Effect | None, window: Window) -> Persistence | None:

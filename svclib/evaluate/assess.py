@@ -27,7 +27,7 @@ from svclib.evaluate.checks import (
     not_possible,
 )
 from svclib.evaluate.effect import Effect, Panel, estimate_effect, fit_series
-from svclib.evaluate.goal import Direction, Goal, judge_goal, level_after, target_level
+from svclib.evaluate.goal import Direction, Goal, good_side, judge_goal, level_after, target_level
 from svclib.evaluate.power import PowerPlan, plan_power
 from svclib.evaluate.second_method import structural_step, synthetic_control
 from svclib.evaluate.verdict import FEWEST_BEFORE, Verdict, adjusted_p, improvement, judge
@@ -83,6 +83,8 @@ class Assessment:
         Detectable effects by periods after; None without a past.
     needed
         Effect that the target asks for, in the KPI's units; None without a target.
+    better
+        The good side, for a band seen from the baseline; neutral where there is none.
     """
 
     goal: Goal
@@ -93,6 +95,7 @@ class Assessment:
     before_after: float | None
     n_before: int
     n_after: int
+    better: Direction
 
 
 def assess(panel: Panel, window: Window, question: Question) -> Assessment:
@@ -103,25 +106,26 @@ def assess(panel: Panel, window: Window, question: Question) -> Assessment:
     target = needed = None
     if question.target_value is not None and baseline is not None:
         target = target_level(question.target_kind, question.target_value, baseline, question.direction)
-        needed = _needed(target, _mean(values, known.before), question.direction)
+        side = good_side(question.direction, baseline, target)
+        needed = _needed(target, _mean(values, known.before), side)
     elif question.target_value is not None and question.target_kind == "level":
         target = question.target_value
     try:
         level = level_after(panel, window)
     except NotEstimable:
         level = None
-    goal = judge_goal(
-        level, target=target, baseline=baseline, direction=question.direction, due_passed=question.due_passed
-    )
+    better = good_side(question.direction, baseline, target)
+    wanted = question.direction if isinstance(question.direction, tuple) else better
+    goal = judge_goal(level, target=target, baseline=baseline, direction=wanted, due_passed=question.due_passed)
     try:
         effect = estimate_effect(panel, window, slope=True)
     except NotEstimable:
         effect = None
-    checks = tuple(_checks(panel, known, effect, question)) if effect else ()
+    checks = tuple(_checks(panel, known, effect, question, better)) if effect else ()
     means = _mean(values, known.before), _mean(values, known.after)
     before_after = None if None in means else means[1] - means[0]  # type: ignore[operator]
     power = _power(panel, known, effect, needed)
-    return Assessment(goal, effect, checks, power, needed, before_after, known.n_before, known.n_after)
+    return Assessment(goal, effect, checks, power, needed, before_after, known.n_before, known.n_after, better)
 
 
 def _mean(values: FloatArray, mask: NDArray[np.bool_]) -> float | None:
@@ -131,21 +135,21 @@ def _mean(values: FloatArray, mask: NDArray[np.bool_]) -> float | None:
 
 def _needed(target: float, before: float | None, direction: Direction) -> float | None:
     """Distance to the target on the good side; None where the process is already beyond it."""
-    if before is None or isinstance(direction, tuple):
+    if before is None:
         return None
     distance = target - before
     return distance if improvement(distance, direction) > 0 else None
 
 
-def _checks(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:
-    better = -1.0 if question.direction == "decrease" else 1.0
+def _checks(panel: Panel, window: Window, effect: Effect, question: Question, better: Direction) -> list[Check]:
+    sign = -1.0 if better == "decrease" else 1.0
     checks = [
         *_checks_of_a_step(panel, window, effect, question),
         *check_concurrent(
             question.actions, question.events, later=question.later_events, common=question.common_events
         ),
         check_definition(question.changes),
-        check_trigger(panel.treated.value, window, better),
+        check_trigger(panel.treated.value, window, sign),
         check_common_trend(effect, window),
     ]
     return checks + (_second_methods(panel, window, effect) if is_step(effect) else [])
@@ -216,15 +220,15 @@ def noise_of_the_past(panel: Panel, window: Window) -> tuple[Ar1Fit, float, int]
     return effect.fit, comparison.inflation if comparison else 1.0, len(comparison.weights) if comparison else 0
 
 
-def conclude(assessments: Sequence[Assessment], directions: Sequence[Direction]) -> list[tuple[Verdict, float | None]]:
+def conclude(assessments: Sequence[Assessment]) -> list[tuple[Verdict, float | None]]:
     """Verdicts of a plan's actions and the p of each effect after false-discovery control over the plan."""
     adjusted = adjusted_p([a.effect.p if a.effect else None for a in assessments])
     return [
         (
-            judge(a.goal, a.effect, a.checks, direction=direction, p_adjusted=p, reachable=_reachable(a)),
+            judge(a.goal, a.effect, a.checks, direction=a.better, p_adjusted=p, reachable=_reachable(a)),
             p,
         )
-        for a, direction, p in zip(assessments, directions, adjusted, strict=True)
+        for a, p in zip(assessments, adjusted, strict=True)
     ]
 
 

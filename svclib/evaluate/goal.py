@@ -67,6 +67,21 @@ def target_level(kind: str, value: float, baseline: float, direction: Direction)
     return baseline + better * abs(value) * (abs(baseline) if kind == "relative" else 1.0)
 
 
+def good_side(direction: Direction, baseline: float | None, target: float | None) -> Direction:
+    """The way that is better: towards the band, or towards the target of a KPI that has no good side by itself.
+
+    >>> good_side((18.0, 22.0), 25.0, None), good_side("neutral", 5.0, 7.0), good_side("neutral", 5.0, None)
+    ('decrease', 'increase', 'neutral')
+    """
+    if direction in ("increase", "decrease") or baseline is None:
+        return direction if isinstance(direction, str) else "neutral"
+    if isinstance(direction, tuple):
+        return "decrease" if baseline > direction[1] else "increase" if baseline < direction[0] else "neutral"
+    if target is None or target == baseline:
+        return "neutral"
+    return "increase" if target > baseline else "decrease"
+
+
 def level_after(panel: Panel, window: Window) -> Posterior:
     """What is known of the KPI's true level after the plan.
 

@@ -219,3 +219,23 @@ def test_false_discovery_control_over_the_plan():
     among = evaluate_plan(plan, "D0").outcome("A1")
     assert among.assessment.effect.p == pytest.approx(alone.assessment.effect.p)
     assert among.p_adjusted > alone.p_adjusted
+
+
+def test_a_band_is_reached_from_either_side():
+    band = Kpi(**{**KPI.model_dump(by_alias=True), "direction": {"between": [49.0, 51.0]}, "targets": []})
+    values = noise()
+    values[0] += 4.0
+    values[0, 24:] -= 4.0
+    outcome = judged(values, an_action(target_value=None), kpi=band)
+    assert (outcome.assessment.better, outcome.verdict.code) == ("decrease", "met_attributable")
+    values = noise()
+    values[0, 24:] += 4.0
+    outcome = judged(values, an_action(target_value=None), kpi=band)
+    assert outcome.verdict.code == "not_met"
+
+
+def test_a_kpi_without_a_good_side_takes_that_of_its_target(worked):
+    neutral = Kpi(**{**KPI.model_dump(by_alias=True), "direction": "neutral", "targets": []})
+    assert judged(worked, kpi=neutral).verdict.code == "met_attributable"
+    undecided = judged(worked, an_action(target_value=None), kpi=neutral)
+    assert (undecided.verdict.code, undecided.verdict.rival) == ("inconclusive", None)

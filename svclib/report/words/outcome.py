@@ -109,7 +109,7 @@ def comparison_of(outcome: ActionOutcome) -> str:
 def _effect(outcome: ActionOutcome) -> str:
     effect, kpi = outcome.assessment.effect, outcome.kpi
     assert effect is not None
-    direction = kpi.direction if isinstance(kpi.direction, str) else (0.0, 0.0)
+    direction = outcome.assessment.better
     if effect.p > ALPHA:
         key = "nothing"
     elif direction not in ("increase", "decrease"):

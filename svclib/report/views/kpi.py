@@ -234,7 +234,7 @@ class KpiReport:
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
             say("kpi.table.variation"): badge(judged.state),
             say("kpi.table.assurance"): say(f"kpi.assurance.{judged.assurance}"),
-            say("kpi.table.next"): "–" if chance is None else words.percent(chance, 0),
+            say("kpi.table.next"): "–" if chance is None else kpi_words.chance_of(chance),
             say("kpi.table.n"): self._cases(finding) if finding.shown else hidden,
         }
 

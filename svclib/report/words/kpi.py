@@ -61,6 +61,17 @@ def sentence(finding: KpiFinding) -> str:
     return " ".join([*parts, *cautions(finding)[:1]])
 
 
+def chance_of(p: float) -> str:
+    """A probability in per cent; no model is sure enough to say 100 %.
+
+    >>> chance_of(0.62), chance_of(0.9999), chance_of(0.0)
+    ('62%', '>99%', '<1%')
+    """
+    if p > _ALMOST:
+        return f">{words.percent(0.99, 0)}"
+    return f"<{words.percent(0.01, 0)}" if p < 1 - _ALMOST else words.percent(p, 0)
+
+
 def _period(finding: KpiFinding) -> str:
     return words.period_name(str(finding.row["period"]))
 

@@ -1,0 +1,158 @@
+"""Looking into files: types, dates that are not guessed, proposals, and answers to mistakes."""
+
+from __future__ import annotations
+
+import openpyxl
+import pytest
+
+import svclib
+from svclib.begin.guess import guess, own_name
+from svclib.errors import InputRefused
+
+HEAD = "Ticket;Created;Closed;Team;Channel;Priority level\n"
+
+
+@pytest.fixture
+def export(tmp_path):
+    def write(rows: list[str], head: str = HEAD, name: str = "export.csv", encoding: str = "utf-8"):
+        path = tmp_path / name
+        path.write_text(head + "\n".join(rows) + "\n", encoding=encoding)
+        return path
+
+    return write
+
+
+def rows(dates: list[tuple[str, str]]) -> list[str]:
+    return [
+        f"{i};{opened};{closed};{('North', 'South')[i % 2]};{('Web', 'Phone')[i % 3 == 0]};{i % 3 + 1}"
+        for i, (opened, closed) in enumerate(dates)
+    ]
+
+
+def test_a_help_desk_export_is_recognised(export):
+    look = svclib.look_into(
+        export(rows([(f"{d:02d}/03/2026 09:00", f"{d + 1:02d}/03/2026 10:30") for d in range(1, 28)]))
+    )
+    assert look.guess.shape == "cases"
+    assert look.guess.columns == {
+        "case_id": "Ticket", "opened_at": "Created", "department": "Team", "resolved_at": "Closed",
+    }  # fmt: skip
+    assert look.guess.dates == {"opened_at": "%d/%m/%Y", "resolved_at": "%d/%m/%Y"}
+    assert look.guess.dimensions == {"channel": "Channel"}
+    assert look.guess.extra == {"priority_level": "Priority level"}
+    assert look.frame.set_index("column").loc["Team", "examples"] == "North, South"
+
+
+def test_dates_that_can_be_read_in_two_ways_are_not_guessed(export):
+    look = svclib.look_into(export(rows([(f"{d:02d}/03/2026", f"{d + 1:02d}/04/2026") for d in range(1, 12)])))
+    created = look.column("Created")
+    assert created.kind == "unclear_date"
+    assert set(created.formats) >= {"%d/%m/%Y", "%m/%d/%Y"}
+    assert "opened_at" not in look.guess.dates
+    assert "nothing is guessed" in look.explain().plain
+    with pytest.raises(InputRefused, match=r'dates: \{opened_at: "%d/%m/%Y"\}'):
+        svclib.draft_source(look).check()
+    written = {"opened_at": "%d/%m/%Y", "resolved_at": "%d/%m/%Y"}
+    assert svclib.draft_source(look, dates=written).check().runs
+
+
+def test_a_whole_column_decides_the_format(export):
+    found = [("03/13/2026", "03/14/2026"), *((f"03/{d:02d}/2026", f"03/{d + 1:02d}/2026") for d in range(14, 28))]
+    look = svclib.look_into(export(rows(found)))
+    assert look.guess.dates == {"opened_at": "%m/%d/%Y", "resolved_at": "%m/%d/%Y"}
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "shape"),
+    [
+        ("Survey id,Sent,Answered,Score,Office\n", "{i},2026-03-{d:02d},2026-03-{d:02d},{s},A{s}", "responses"),
+        ("Id,Start,End,Service\n", "{i},2026-03-{d:02d} 01:00,2026-03-{d:02d} 02:00,S{s}", "outages"),
+        ("Date,Team,Passed\n", "2026-03-{d:02d},T{s},yes", "observations"),
+        ("Date,CallsOffered,CallsAbandoned\n", "2026-03-{d:02d},{s}00,{s}", "counts"),
+        ("Nr,Opened on,Text\n", "{i},2026-03-{d:02d},words {i}", "cases"),
+        ("Nr,Text\n", "{i},words {i}", None),
+    ],
+)
+def test_the_shape_is_told_from_names_and_types(export, head, row, shape):
+    look = svclib.look_into(export([row.format(i=i, d=i % 28 + 1, s=i % 5 + 1) for i in range(1, 26)], head))
+    assert look.guess.shape == shape
+    if shape is None:
+        assert "No column holds dates" in look.explain().plain
+        with pytest.raises(InputRefused, match="no column holds dates"):
+            svclib.draft_source(look)
+
+
+def test_codes_stay_text_and_places_are_no_figures(export):
+    rows_ = [f"2026-03-{d:02d};0{d:02d};49.{d};{d}" for d in range(1, 28)]
+    look = svclib.look_into(export(rows_, "Opened;Cost centre;Latitude;Touches\n"))
+    assert look.column("Cost centre").kind == "text"
+    assert look.guess.extra == {"touches": "Touches"}
+
+
+def test_a_workbook_asks_for_its_sheet_and_reads_real_dates(tmp_path):
+    import datetime as dt
+
+    book = openpyxl.Workbook()
+    book.active.title = "Read me"
+    sheet = book.create_sheet("Data")
+    sheet.append(["Ref", "Opened", None, "Team"])
+    for day in range(1, 12):
+        sheet.append([day, dt.datetime(2026, 3, day, 9, 30), None, "A" if day % 2 else "B"])
+    book.save(tmp_path / "book.xlsx")
+    with pytest.raises(InputRefused, match="'Data'"):
+        svclib.look_into(tmp_path / "book.xlsx")
+    look = svclib.look_into(tmp_path / "book.xlsx", "Data")
+    assert look.guess.columns == {"case_id": "Ref", "opened_at": "Opened", "department": "Team"}
+    assert look.column("").kind == "nameless"
+
+
+def test_names_that_stand_twice_cannot_be_mapped(export):
+    path = export([f"2026-03-{d:02d};{d};{d}" for d in range(1, 9)], "Opened;Note;Note\n")
+    look = svclib.look_into(path)
+    assert [c.kind for c in look.found.columns] == ["date", "twice", "twice"]
+    with pytest.raises(InputRefused, match="'Note' twice"):
+        svclib.draft_source(look, columns={"opened_at": "Opened", "case_id": "#row", "note": "Note"})
+
+
+def test_damaged_lines_are_counted(export):
+    look = svclib.look_into(export([*rows([("2026-03-01", "2026-03-02")] * 5), "too;few"]))
+    assert (look.found.rows, look.found.rejected) == (5, 1)
+    assert "cannot be read as a row" in look.explain().plain
+
+
+def test_mistakes_are_answered_with_the_nearest_name(export):
+    path = export(rows([("2026-03-01", "2026-03-02")] * 3))
+    for call, cure in [
+        (lambda: svclib.look_into(path.with_name("exprt.csv")), "export.csv"),
+        (lambda: svclib.look_into(path, options={"seperator": ";"}), "sep"),
+        (lambda: svclib.look_into(path, language="fr"), "it"),
+        (lambda: svclib.look_into(path).column("Tem"), "Team"),
+    ]:
+        with pytest.raises(InputRefused) as refused:
+            call()
+        assert cure in refused.value.problems[0].cure
+
+
+def test_a_file_of_another_encoding_says_which_to_name(export):
+    path = export([*rows([("2026-03-01", "2026-03-02")] * 3), "9;2026-03-01;;Qualità;Web;1"], encoding="cp1252")
+    with pytest.raises(InputRefused, match="cp1252"):
+        svclib.look_into(path)
+    assert "Qualità" in svclib.look_into(path, options={"encoding": "cp1252"}).column("Team").values
+
+
+def test_what_is_shown_escapes_what_the_file_holds(export):
+    look = svclib.look_into(export(rows([("2026-03-01", "2026-03-02")] * 3), HEAD.replace("Team", "<script>Team")))
+    assert "<script>" not in look.explain().html
+
+
+def test_own_names_are_like_no_name_that_svclib_knows():
+    assert own_name("Opened  at.") == "opened_at"
+    assert own_name("resolved_att") == "resolved_att_of_file"
+    assert own_name("24h") == "c_24h"
+
+
+def test_a_shape_can_be_given(export):
+    look = svclib.look_into(export(rows([("2026-03-01", "2026-03-02")] * 5)))
+    assert guess(look.found, "counts").columns["period"] in ("Created", "Closed")
+    with pytest.raises(InputRefused, match="write 'cases'"):
+        svclib.draft_source(look, shape="case")

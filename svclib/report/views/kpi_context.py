@@ -13,6 +13,7 @@ import pandas as pd
 
 from svclib.catalogue.models import Kpi, Source
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
+from svclib.measure.disclosure import suppressed
 from svclib.measure.revision import revisions
 from svclib.measure.survey import ResponseRate, response_rate, silent_bounds
 from svclib.measure.workload import Workload, measure_durations, measure_workload
@@ -40,7 +41,7 @@ def workload(study: Study, analysis: KpiAnalysis, once: Draw) -> Block:
         if load.arrivals.sum() > 0:
             blocks.append(once(f"arrivals-{slug(source.name)}", partial(_arrivals, load)))
         if load.ages["cases"].sum() > 0:
-            blocks.append(_ages(load))
+            blocks.append(_ages(load, study.organisation.disclosure_minimum))
     timed = [f for f in analysis.findings if f.kpi.kind == "time_to_event" and f.shown]
     if timed:
         blocks.append(_durations(study, timed))
@@ -114,13 +115,17 @@ def _day_names() -> list[str]:
     return [str(names[d]) for d in range(7)]
 
 
-def _ages(load: Workload) -> Block:
+def _ages(load: Workload, minimum: int) -> Block:
+    """Open cases by age; small groups are withheld, and one more where the backlog would give them away."""
     edges = [*load.ages["from_days"].tolist(), None]
     labels = []
     for low, high in pairwise(edges):
         key = "age_open" if high is None else "age_band"
         labels.append(say(f"kpi.workload.{key}", low=str(low), high=str(high)))
-    frame = pd.DataFrame({say("kpi.workload.age_column"): labels, say("column.n"): load.ages["cases"]})
+    counts = load.ages["cases"].to_numpy(dtype=float)
+    hidden = suppressed(counts, minimum)
+    shown = [say("kpi.value.hidden") if h else words.number(int(c), 0) for c, h in zip(counts, hidden, strict=True)]
+    frame = pd.DataFrame({say("kpi.workload.age_column"): labels, say("column.n"): shown})
     return table(frame, caption=say("kpi.workload.age_caption"))
 
 

@@ -53,10 +53,10 @@ def test_before_against_after_is_wrong_where_ours_is_not():
 
 @pytest.mark.parametrize("shock", [0.0, 1.5])
 def test_what_did_nothing_is_hardly_ever_met_and_attributable(shock):
-    drawn = panels(np.random.default_rng(14), 60, shock=shock, coefficients=(0.4,))
-    assert said(drawn, window(24, 6), 0.0, 1.0) <= 60 * (0.05 + 3 * np.sqrt(0.05 * 0.95 / 60))
+    drawn = panels(np.random.default_rng(14), 40, shock=shock, coefficients=(0.4,))
+    assert said(drawn, window(24, 6), 0.0, 1.0) <= 40 * (0.05 + 3 * np.sqrt(0.05 * 0.95 / 40))
 
 
 def test_what_worked_is_met_and_attributable():
-    drawn = panels(np.random.default_rng(15), 60, coefficients=(0.4,))
-    assert said(drawn, window(24, 6), 2.5, 1.0) >= 60 * (0.92 - 3 * np.sqrt(0.92 * 0.08 / 60))
+    drawn = panels(np.random.default_rng(15), 40, coefficients=(0.4,))
+    assert said(drawn, window(24, 6), 2.5, 1.0) >= 40 * (0.92 - 3 * np.sqrt(0.92 * 0.08 / 40))

@@ -24,7 +24,7 @@ def lab_command(notebook: str | None = None) -> list[str]:
     >>> lab_command("kpi_analysis")[-1]
     'notebooks/kpi_analysis.ipynb'
     """
-    path = "notebooks/start.md"
+    path = "notebooks/start.ipynb"
     if notebook is not None:
         known = sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))
         stem = notebook.removesuffix(".ipynb").rsplit("/", 1)[-1]

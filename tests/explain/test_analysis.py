@@ -1,0 +1,228 @@
+"""A gap from its question to its answer, on small data made to measure; odd input gets an answer, too."""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from svclib.catalogue.models import Event, Hypothesis, Kpi, Source, Theme
+from svclib.explain.analysis import RootCause, explain_gap
+from svclib.explain.question import BASELINE, find_questions
+from svclib.measure.analysis import analyse_kpis
+from svclib.measure.periods import Period
+from svclib.report.show import Block
+from svclib.report.views.root_cause import RootCauseReport
+from svclib.report.words import use_language
+from svclib.report.words.root_cause import sentence
+
+PERIOD = Period.parse("2026-10")
+LABELS = [p.label for p in PERIOD.last(30)]
+SOURCE = Source(
+    name="tickets",
+    shape="cases",
+    read="x.csv",
+    columns={"case_id": "id", "opened_at": "o"},
+    dimensions=["channel", "team"],
+)
+
+
+def _kpi(**changes):
+    said = {"kind": "proportion", "numerator": "bad", "direction": "decrease", "rules": "strict", "unit": "%"}
+    target = {"value": 0.15, "from": "2024-01-01"}
+    return Kpi(code="bad", title="Bad cases", source="tickets", targets=[target], **(said | changes))
+
+
+def _rows(cause=None, cases=600, effect=0.35, seed=1):
+    """Cases of 30 months, 12 % of them bad; `cause` (a condition) adds `effect` in the last two months."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for i, label in enumerate(LABELS):
+        frame = pd.DataFrame(
+            {
+                "channel": rng.choice(["Phone", "Chat", "Mail"], cases, p=[0.5, 0.3, 0.2]),
+                "team": rng.choice(["North", "South"], cases),
+                "period": label,
+                "den": 1.0,
+                "opened_at": pd.Timestamp(Period.parse(label).start)
+                + pd.to_timedelta(rng.integers(0, 28, cases), unit="D"),
+                "handoffs": rng.poisson(1.0, cases),
+            }
+        )
+        frame["resolved_at"] = frame["opened_at"] + pd.to_timedelta(rng.integers(1, 72, cases), unit="h")
+        risk = np.full(cases, 0.12)
+        if cause is not None and i >= len(LABELS) - 2:
+            risk = risk + effect * frame.eval(cause).to_numpy()
+        frame["num"] = (rng.random(cases) < risk).astype(float)
+        frame["comment"] = np.where(frame["num"] > 0, "the bot kept me waiting", "thank you, all fine")
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _measures(rows):
+    totals = rows.groupby("period")[["num", "den"]].sum().reindex(LABELS)
+    table = pd.DataFrame({"kpi": "bad", "department": "D01", "period": LABELS})
+    table["start"] = [Period.parse(label).start for label in LABELS]
+    table["end"] = [Period.parse(label).end for label in LABELS]
+    table["numerator"], table["denominator"] = totals["num"].to_numpy(), totals["den"].to_numpy()
+    table["value"] = table["numerator"] / table["denominator"]
+    table = table.assign(
+        n=table["denominator"], sd=np.nan, lower=np.nan, upper=np.nan, open=0.0, mature=True, status="ok"
+    )
+    return table
+
+
+def _question(rows, kpi=None, chosen=None, events=()):
+    kpi = kpi or _kpi()
+    found = analyse_kpis(_measures(rows), [kpi], "D01", PERIOD, as_of=dt.datetime(2026, 11, 5), events=events)
+    return find_questions(found.findings, PERIOD, chosen)[0]
+
+
+@pytest.fixture(scope="module")
+def local_gap():
+    rows = _rows("channel == 'Chat'")
+    event = Event(date="2026-09-03", title="New bot")
+    hypotheses = [
+        Hypothesis(code="H1", category="Technology", cause="The bot fails", test={"channel": "Chat"}),
+        Hypothesis(code="H2", category="People", cause="South is short of staff", test={"team": "South"}),
+        Hypothesis(code="H3", category="Process", cause="Nobody knows"),
+        Hypothesis(code="H4", category="Technology", cause="The new bot", event="New bot"),
+        Hypothesis(code="H5", category="Process", cause="Mail is slow", where="channel = 'Mail'"),
+    ]
+    return explain_gap(
+        _question(rows, events=[event]), rows, ["channel", "team"], PERIOD, hypotheses=hypotheses, source=SOURCE,
+        comments=rows, code_book=[Theme(code="bot", title="Bot", words=["bot"])],
+    )  # fmt: skip
+
+
+def test_local_cause_is_named_dated_and_graded(local_gap):
+    assert local_gap.answer == "local"
+    assert local_gap.localisation.segments[0].where == (("channel", "Chat"),)
+    assert local_gap.question.onset.period == "2026-09"
+    assert "2026-09" not in local_gap.question.baseline
+    assert len(local_gap.question.baseline) == BASELINE
+    assert local_gap.replicated is True
+    assert local_gap.evidence.grade == "A"
+
+
+def test_hypotheses_are_held_against_the_cases(local_gap):
+    status = {bone.code: (bone.status, bone.why) for bone in local_gap.bones}
+    assert status == {
+        "H1": ("supported", "cases"),
+        "H2": ("not_supported", "cases"),
+        "H3": ("untested", "no_test"),
+        "H4": ("supported", "event"),
+        "H5": ("not_supported", "cases"),
+    }
+
+
+def test_comments_of_the_segment_tell_it_apart(local_gap):
+    assert {"bot", "waiting"} <= {found.word for found in local_gap.themes.words}
+    assert local_gap.themes.themes[0].share > local_gap.themes.themes[0].share_outside
+
+
+def test_draft_action_leaves_people_their_part(local_gap):
+    action = local_gap.action
+    assert (action.target, action.target_source, action.due) == (0.15, "agreed", dt.date(2027, 5, 1))
+    assert action.segment == (("channel", "Chat"),)
+    assert action.gain == pytest.approx(0.12, abs=0.03)
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_words_never_claim_a_cause(local_gap, language):
+    with use_language(language):
+        text = sentence(local_gap, PERIOD)
+    assert ("associated with" if language == "en" else "associato a") in text
+    assert "caused by" not in text
+    assert "causato da" not in text
+
+
+def test_json_holds_the_keys_of_the_design(local_gap):
+    result = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (local_gap,), 1).to_json(
+        lambda gap: sentence(gap, PERIOD)
+    )
+    text = json.dumps(result, allow_nan=False)
+    gap = json.loads(text)["gaps"][0]
+    assert {
+        "kpi", "explain", "onset", "mix_rate", "segments", "general_shift", "process", "pareto", "themes", "grade",
+        "draft_action", "sentence",
+    } <= set(gap)  # fmt: skip
+    segment = gap["segments"][0]
+    assert {"where", "excess", "share", "odds_ratio", "p_adjusted", "stability"} <= set(segment)
+    assert segment["where"] == {"channel": "Chat"}
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_report_of_a_gap_draws_everything(local_gap, language):
+    class Department:
+        name = "<img src=x onerror=alert(1)>"
+
+    class Study:
+        department = Department()
+        out = None
+
+    with use_language(language):
+        analysis = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (local_gap,), 1)
+        report = RootCauseReport(Study(), analysis)
+        blocks = [report.overview(), report.explain(), report.method()]
+    assert all(isinstance(block, Block) for block in blocks)
+    assert "<img src=x" not in "".join(block.html for block in blocks)
+    assert len(report._drawn) == 5
+    assert all(chart.alt and len(chart.svg) < 17_000 for chart in report._drawn.values())
+
+
+def test_common_variation_is_an_answer():
+    rows = _rows()
+    question = _question(rows, kpi=_kpi().model_copy(update={"targets": []}), chosen=["bad"])
+    gap = explain_gap(question, rows, ["channel", "team"], PERIOD, source=SOURCE)
+    assert (gap.answer, gap.question.explain, gap.localisation) == ("no_special_cause", False, None)
+    assert "no special cause" in sentence(gap, PERIOD)
+    assert gap.splits
+
+
+def test_general_shift_names_no_segment():
+    rows = _rows("den == 1", effect=0.12, cases=1500)
+    gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
+    assert (gap.answer, gap.localisation.segments) == ("general", ())
+
+
+def test_mix_shift_is_told_from_worse_work():
+    rows = _rows(cases=1200)
+    worse = rows["channel"] == "Phone"
+    rows["num"] = np.where(
+        worse, (np.arange(len(rows)) % 4 == 0).astype(float), (np.arange(len(rows)) % 50 == 0).astype(float)
+    )
+    last = rows["period"] == PERIOD.label
+    fewer = rows[last & ~worse].sample(frac=0.25, random_state=1)
+    rows = pd.concat([rows[~last], rows[last & worse], fewer], ignore_index=True)
+    gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
+    assert (gap.answer, gap.localisation.segments) == ("mix", ())
+    assert "other cases than before" in sentence(gap, PERIOD)
+
+
+def test_no_dimensions_is_said_and_the_rest_is_done():
+    rows = _rows("channel == 'Chat'")
+    gap = explain_gap(_question(rows), rows, [], PERIOD, source=SOURCE)
+    assert ("no_dimensions", "") in gap.limits
+    assert (gap.answer, gap.localisation) == ("unlocated", None)
+    assert gap.question.onset.period == "2026-09"
+    assert gap.action is not None
+
+
+def test_totals_without_cases_say_what_they_cannot():
+    gap = explain_gap(_question(_rows("channel == 'Chat'")), None, [], PERIOD)
+    assert gap.limits == (("totals_only", ""),)
+    assert "totals without single cases" in sentence(gap, PERIOD)
+    assert gap.question.onset is not None
+
+
+def test_three_cases_are_too_few():
+    rows = _rows("channel == 'Chat'")
+    few = pd.concat([rows[rows["period"] != PERIOD.label], rows[rows["period"] == PERIOD.label].head(3)])
+    gap = explain_gap(_question(few, chosen=["bad"]), few, ["channel", "team"], PERIOD, source=SOURCE)
+    assert (gap.question.explain, gap.localisation) == (False, None)
+    assert gap.answer == "not_evaluable"
+    assert "withheld" in sentence(gap, PERIOD)
+    record = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
+    assert (record["value"], record["n"]) == (None, None)

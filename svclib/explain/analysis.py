@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from svclib.study import Study
 
 MOST_DRIVERS = 6
+_NOBODY = frozenset({"count", "availability", "rate"})  # kinds whose rows are no persons' cases
 MIX_PART = 0.5  # share of the change that the mix must explain to be the answer
 
 
@@ -63,6 +64,7 @@ class Gap:
     action: DraftAction | None
     limits: tuple[tuple[str, str], ...]
     factor: float = 1.0
+    disclosure_minimum: int = 5
 
     @property
     def main_split(self) -> Decomposition | None:
@@ -172,6 +174,8 @@ def explain_gap(
     dimensions : columns to look into; none at all is an answer of its own kind (see `Gap.limits`).
     """
     current = period.label
+    if question.why_not == "withheld":  # its parts would give the period away
+        rows = None
     piece, limits = _slice(question, rows, dimensions, current)
     splits = _splits(piece, question, rows, dimensions, current)
     paretos = {split.dimension: _pareto(split, piece, question, current) for split in splits}
@@ -205,6 +209,7 @@ def explain_gap(
         evidence=evidence,
         action=draft_action(question, period, where, _gain(question, piece, best, factor, current)),
         limits=tuple(limits), factor=factor,
+        disclosure_minimum=1 if question.kpi.kind in _NOBODY else disclosure_minimum,
     )  # fmt: skip
 
 
@@ -217,7 +222,8 @@ def _slice(
 ) -> tuple[CaseSlice | None, list[tuple[str, str]]]:
     """The rows ready to be added up, and what stands in the way."""
     if rows is None:
-        return None, [("totals_only", "")] if question.value is not None else []
+        known = question.value is not None and question.why_not != "withheld"
+        return None, [("totals_only", "")] if known else []
     limits = [] if dimensions else [("no_dimensions", "")]
     if not question.baseline:
         return None, [*limits, ("no_history", "")]

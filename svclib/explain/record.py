@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from svclib.explain.analysis import Gap
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Segment
@@ -30,7 +32,7 @@ def record_of(gap: Gap) -> dict[str, Any]:
         "baseline": [question.baseline[0], question.baseline[-1]] if question.baseline else None,
         "peers": question.peers,
         "onset": _onset(gap),
-        "mix_rate": [_split(split) for split in gap.splits],
+        "mix_rate": [_split(split, gap.disclosure_minimum) for split in gap.splits],
         "segments": [_segment(segment, gap) for segment in (local.segments if local else ())],
         "dropped": [_segment(segment, gap) for segment in (local.dropped if local else ())],
         "candidates": local.candidates if local else None,
@@ -73,7 +75,7 @@ def _onset(gap: Gap) -> dict[str, Any] | None:
     }
 
 
-def _split(split: Decomposition) -> dict[str, Any]:
+def _split(split: Decomposition, minimum: int) -> dict[str, Any]:
     return {
         "dimension": split.dimension,
         "kind": split.kind,
@@ -89,7 +91,7 @@ def _split(split: Decomposition) -> dict[str, Any]:
             "interaction": plain(split.interaction),
         },
         "simpson": split.simpson,
-        "segments": _rows(split.segments),
+        "segments": _rows(without_small(split.segments, minimum)),
     }
 
 
@@ -203,3 +205,10 @@ def _action(gap: Gap) -> dict[str, Any] | None:
 
 def _rows(table: Any) -> list[dict[str, Any]]:
     return [{str(name): plain(x) for name, x in row.items()} for row in table.to_dict("records")]
+
+
+def without_small(segments: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """The values of a decomposition without the figures of those that stand for fewer than `minimum` cases."""
+    few = ((segments[["n0", "n1"]] > 0) & (segments[["n0", "n1"]] < minimum)).any(axis=1)
+    figures = [name for name in segments.columns if name != "value"]
+    return segments.assign(**{name: segments[name].astype(float).mask(few) for name in figures})

@@ -1,5 +1,6 @@
 """A gap from its question to its answer, on small data made to measure; odd input gets an answer, too."""
 
+import dataclasses
 import datetime as dt
 import json
 
@@ -68,7 +69,13 @@ def _measures(rows):
     table["numerator"], table["denominator"] = totals["num"].to_numpy(), totals["den"].to_numpy()
     table["value"] = table["numerator"] / table["denominator"]
     table = table.assign(
-        n=table["denominator"], sd=np.nan, lower=np.nan, upper=np.nan, open=0.0, mature=True, status="ok"
+        n=table["denominator"],
+        sd=np.nan,
+        lower=np.nan,
+        upper=np.nan,
+        open=0.0,
+        mature=True,
+        status=np.where(table["denominator"] < 5, "withheld", "ok"),
     )
     return table
 
@@ -225,4 +232,12 @@ def test_three_cases_are_too_few():
     assert gap.answer == "not_evaluable"
     assert "withheld" in sentence(gap, PERIOD)
     record = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
-    assert (record["value"], record["n"]) == (None, None)
+    assert (record["value"], record["n"], record["mix_rate"], record["pareto"]) == (None, None, [], {})
+
+
+def test_small_cells_are_not_in_the_record(local_gap):
+    small = local_gap.splits[0].segments.assign(n1=3.0)
+    split = dataclasses.replace(local_gap.splits[0], segments=small)
+    gap = dataclasses.replace(local_gap, splits=(split,))
+    record = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
+    assert {cell["n1"] for cell in record["mix_rate"][0]["segments"]} == {None}

@@ -14,6 +14,7 @@ from svclib.explain import analysis as compute
 from svclib.explain.analysis import Gap, RootCause
 from svclib.explain.choose import Rules
 from svclib.explain.question import BEYOND_CHANCE
+from svclib.explain.record import without_small
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
 from svclib.report.show import Block, Chart, badge, facts, fold, note, paragraph, section, sentence, show, slug
@@ -248,7 +249,13 @@ class RootCauseReport:
 
     def _mix_chart(self, gap: Gap) -> Chart:
         kpi = gap.question.kpi
-        data = pd.concat([split.segments.assign(dimension=split.dimension) for split in gap.splits], ignore_index=True)
+        data = pd.concat(
+            [
+                without_small(split.segments, gap.disclosure_minimum).assign(dimension=split.dimension)
+                for split in gap.splits
+            ],
+            ignore_index=True,
+        )
         data = data[["dimension", *(c for c in data if c != "dimension")]]
         parts = " ".join(
             say(

@@ -7,7 +7,7 @@ import functools
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ class Draft:
     """What would stand in `params/`: `organisation`, `departments`, one `source` and `kpis`, as YAML has them.
 
     `check()` tells how good the data are, `ideas()` which KPIs they allow, `chart()` shows one, `write_params(folder)`
-    writes the files; `frame` is the mapping, `problems` are none: a draft that contradicts itself is refused.
+    writes the files; `frame` is the mapping. A draft that contradicts itself cannot be made.
     """
 
     look: Look
@@ -52,7 +52,6 @@ class Draft:
     departments: list[dict[str, Any]]
     source: dict[str, Any]
     kpis: tuple[dict[str, Any], ...] = ()
-    _bench: Path = field(default_factory=lambda: _workbench(), repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -80,7 +79,7 @@ class Draft:
     @cached_property
     def snapshot(self) -> Snapshot:
         """Every row read and judged; rows that broke the contract lie in quarantine, however many they are."""
-        return collect(self._tolerant, root=self._bench / "snapshots", accept_shrunk=[self.source["name"]])
+        return collect(self._tolerant, root=_workbench() / "snapshots", accept_shrunk=[self.source["name"]])
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -204,7 +203,7 @@ class Draft:
 
     def _catalogue(self, source: dict[str, Any]) -> Catalogue:
         catalogue = Catalogue(
-            folder=self._bench / "params",
+            folder=_workbench() / "params",
             organisation=validate(Organisation, self.organisation, _SOURCE),
             departments=validate(list[Department], self.departments, _SOURCE, "departments"),
             sources=validate(list[Source], [source], _SOURCE),

@@ -11,6 +11,7 @@ from typing import Any
 from svclib.report import words
 from svclib.report.figures.spark import sparkline
 from svclib.report.figures.svg import data_uri
+from svclib.report.glossary import glossary_name
 from svclib.report.page import write_page
 from svclib.report.render import all_links
 from svclib.report.results import NOTEBOOKS, STATE_ORDER, UNKNOWN_STATES, DepartmentMonth, KpiResult, Month
@@ -150,7 +151,7 @@ def _links(
         there = other.department(department.code) if other else None
         if other and there:
             links[name] = f"../../{other.label}/{there.folder}/index.html"
-    links["glossary"] = f"../../glossary-{month.language}.html"
+    links["glossary"] = f"../../{glossary_name(month.language)}"
     return all_links(links)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from svclib.report import words
 from svclib.report.page import write_page
 from svclib.report.show import STATE_SIGNS, slug
+from svclib.report.words.messages import resolve
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,17 @@ def glossary_page(language: str) -> str:
         )
 
 
+def glossary_name(language: str) -> str:
+    """File name of the glossary that serves a language.
+
+    >>> glossary_name("it-CH")
+    'glossary-it.html'
+    """
+    return f"glossary-{resolve(language)}.html"
+
+
 def write_glossary(out: Path, language: str) -> Path:
-    """Write ``glossary-<language>.html`` into the folder of all reports."""
-    path = out / f"glossary-{language}.html"
+    """Write the glossary of a language into the folder of all reports."""
+    path = out / glossary_name(language)
     path.write_text(glossary_page(language), encoding="utf-8", newline="\n")
     return path

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svclib.measure.multiplicity import count_signals
+from svclib.measure.spc.multiplicity import count_signals
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.changes import Change, changes
 from svclib.report.department import Badge, answer, brief, department_page, failure_reason, kpi_href, state_badge
-from svclib.report.glossary import write_glossary
+from svclib.report.glossary import glossary_name, write_glossary
 from svclib.report.page import write_page
 from svclib.report.render import all_links
 from svclib.report.results import (
@@ -170,7 +170,7 @@ def period_page(month: Month, *, earlier: Month | None = None, later: Month | No
     """The page of a period: departments against KPIs, ranked by evidence, and what changed since the one before."""
     with words.use_language(month.language):
         titles = month.kpi_titles
-        links = {"portal": "../index.html", "glossary": f"../glossary-{month.language}.html"}
+        links = {"portal": "../index.html", "glossary": f"../{glossary_name(month.language)}"}
         links |= {n: f"../{m.label}/index.html" for n, m in (("previous", earlier), ("next", later)) if m}
         counts = tally(month)
         return write_page(
@@ -350,7 +350,7 @@ def portal_page(months: Sequence[Month]) -> str:
             years=_by_year(lines),
             contents=[],
             provenance=[],
-            glossary=f"glossary-{language}.html" if latest else None,
+            glossary=glossary_name(language) if latest else None,
         )
 
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from svclib.report import words
 from svclib.report.clean import clean
+from svclib.report.glossary import glossary_name
 from svclib.report.outline import Entry, outline
 from svclib.report.page import TEMPLATES, write_page
 from svclib.report.show import escape
@@ -141,6 +142,14 @@ def all_links(links: Mapping[str, str | None]) -> dict[str, str | None]:
     return {name: links.get(name) or None for name in LINKS}
 
 
+def _with_glossary(links: Mapping[str, str | None], language: str) -> Mapping[str, str | None]:
+    """The links with the glossary, which lies beside the portal."""
+    portal = links.get("portal")
+    if not portal or links.get("glossary"):
+        return links
+    return {**links, "glossary": portal.removesuffix("index.html") + glossary_name(language)}
+
+
 @dataclass(frozen=True)
 class Fact:
     """A line of the provenance: its name in the reader's language and its value."""
@@ -228,7 +237,7 @@ def render_notebook(
             contents=_contents(contents),
             notes=_notes(notebook.cells),
             provenance=provenance_facts(provenance),
-            links=all_links(links),
+            links=all_links(_with_glossary(links, language)),
         )
 
 
@@ -301,5 +310,5 @@ def render_failure(
             source=failure.get("source", ""),
             lines=list(failure.get("lines") or ()),
             provenance=provenance_facts(provenance or {}),
-            links=all_links(links),
+            links=all_links(_with_glossary(links, language)),
         )

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Kpi
-from svclib.measure.baseline import next_point_p, prediction_factor
-from svclib.measure.charts import XMR
-from svclib.measure.control import ControlChart, control_chart
 from svclib.measure.periods import Period
+from svclib.measure.spc.baseline import next_point_p, prediction_factor
+from svclib.measure.spc.charts import XMR
+from svclib.measure.spc.control import ControlChart, control_chart
 
 
 @dataclass(frozen=True)

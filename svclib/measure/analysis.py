@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Band, Event, Kpi, Target
-from svclib.measure.choice import ratio_kind
-from svclib.measure.control import ControlChart, control_chart
 from svclib.measure.disclosure import suppressed
-from svclib.measure.evidence import combined_p
-from svclib.measure.multiplicity import SignalCount, count_signals
 from svclib.measure.peers import Funnel, funnel
 from svclib.measure.periods import Period
-from svclib.measure.rebase import RebaseSuggestion, suggest_rebase
-from svclib.measure.trend import Forecast, Trend, forecast, trend
-from svclib.measure.verdict import Verdict, verdict
+from svclib.measure.spc.choice import ratio_kind
+from svclib.measure.spc.control import ControlChart, control_chart
+from svclib.measure.spc.evidence import combined_p
+from svclib.measure.spc.multiplicity import SignalCount, count_signals
+from svclib.measure.spc.rebase import RebaseSuggestion, suggest_rebase
+from svclib.measure.spc.trend import Forecast, Trend, forecast, trend
+from svclib.measure.spc.verdict import Verdict, verdict
 from svclib.measure.years import YearOverYear, YearToDate, year_over_year, year_to_date
 
 _SIGNALS = ("improvement", "concern", "neutral_high", "neutral_low")
@@ -41,7 +41,7 @@ class KpiFinding:
     row
         The period's row of the measures table.
     p
-        Evidence that something changed, comparable across charts (`svclib.measure.evidence.combined_p`).
+        Evidence that something changed, comparable across charts (`svclib.measure.spc.evidence.combined_p`).
     events
         Declared events of this KPI and department within the shown periods.
     """

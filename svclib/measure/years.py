@@ -10,7 +10,7 @@ import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from svclib.catalogue.models import Kpi
-from svclib.measure.choice import ratio_kind
+from svclib.measure.spc.choice import ratio_kind
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svclib.measure.spc.multiplicity import count_signals
 from svclib.measure.periods import Period
+from svclib.measure.spc.multiplicity import count_signals
 from svclib.report import words
 from svclib.report.changes import Change, changes
 from svclib.report.department import Badge, answer, brief, department_page, failure_reason, kpi_href, state_badge

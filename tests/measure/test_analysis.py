@@ -13,13 +13,13 @@ from svclib.catalogue.models import Event
 from svclib.errors import InputRefused
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.disclosure import suppressed
-from svclib.measure.multiplicity import count_signals
 from svclib.measure.peers import funnel
 from svclib.measure.periods import Period
-from svclib.measure.rebase import suggest_rebase
 from svclib.measure.revision import revisions
+from svclib.measure.spc.multiplicity import count_signals
+from svclib.measure.spc.rebase import suggest_rebase
+from svclib.measure.spc.trend import forecast, trend
 from svclib.measure.survey import response_rate
-from svclib.measure.trend import forecast, trend
 from svclib.measure.workload import measure_durations, measure_workload
 
 from .series import a_kpi, a_series, a_share
@@ -182,7 +182,7 @@ def test_trend_of_a_drift_and_of_a_season():
 
 
 def test_forecast_only_of_stable_series():
-    from svclib.measure.control import control_chart
+    from svclib.measure.spc.control import control_chart
 
     calm = control_chart(a_series(QUIET), a_kpi(rules="strict", chart="xmr"))
     found = forecast(calm)
@@ -195,7 +195,7 @@ def test_forecast_only_of_stable_series():
 
 def test_forecast_interval_covers_what_comes():
     """Nominal 95 %; 250 series, simulation error 1.4 points."""
-    from svclib.measure.control import control_chart
+    from svclib.measure.spc.control import control_chart
 
     rng, inside, tried = np.random.default_rng(11), 0, 0
     kpi = a_kpi(rules="strict", chart="xmr")
@@ -209,7 +209,7 @@ def test_forecast_interval_covers_what_comes():
 
 
 def test_the_rebase_assistant_suggests_the_right_month_and_its_event():
-    from svclib.measure.control import control_chart
+    from svclib.measure.spc.control import control_chart
 
     y = np.concatenate([QUIET[:14], QUIET[:12] + 4])
     events = pd.DataFrame({"date": [dt.date(2023, 3, 20), dt.date(2022, 5, 1)], "title": ["New system", "Fair"]})

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from svclib.catalogue.models import Band
 from svclib.errors import InputRefused
-from svclib.measure.baseline import prediction_factor
-from svclib.measure.control import control_chart
-from svclib.measure.verdict import verdict
+from svclib.measure.spc.baseline import prediction_factor
+from svclib.measure.spc.control import control_chart
+from svclib.measure.spc.verdict import verdict
 
 from .series import a_kpi, a_series, a_share, month
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from svclib.measure import rules
-from svclib.measure.charts import from_sigma, xmr_limits
-from svclib.measure.control import control_chart
-from svclib.measure.verdict import assurance_of, verdict
+from svclib.measure.spc import rules
+from svclib.measure.spc.charts import from_sigma, xmr_limits
+from svclib.measure.spc.control import control_chart
+from svclib.measure.spc.verdict import assurance_of, verdict
 
 from .series import a_kpi, a_series, month
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svclib.measure.charts import (
+from svclib.measure.spc.charts import (
     c_limits,
     i_prime_limits,
     p_limits,
@@ -15,7 +15,7 @@ from svclib.measure.charts import (
     u_prime_limits,
     xmr_limits,
 )
-from svclib.measure.rules import anhoej, beyond, sides
+from svclib.measure.spc.rules import anhoej, beyond, sides
 
 
 @pytest.fixture(scope="module")

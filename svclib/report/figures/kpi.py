@@ -15,7 +15,7 @@ from svclib.catalogue.models import Kpi
 from svclib.measure.analysis import KpiFinding
 from svclib.measure.peers import Funnel
 from svclib.measure.periods import Period
-from svclib.measure.verdict import point_states
+from svclib.measure.spc.verdict import point_states
 from svclib.report import words
 from svclib.report.figures.labels import Label, label_ends, mark_events, note_inside, wrap
 from svclib.report.figures.style import (

@@ -13,7 +13,7 @@ import pandas as pd
 
 from svclib.measure import analysis as compute
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
-from svclib.measure.verdict import point_states
+from svclib.measure.spc.verdict import point_states
 from svclib.report import words
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.show import Block, Chart, badge, bullets, facts, fold, note, section, sentence, show, slug

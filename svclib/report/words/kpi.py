@@ -265,7 +265,7 @@ def _year(finding: KpiFinding) -> list[str]:
 
 
 def _trend(finding: KpiFinding) -> list[str]:
-    from svclib.measure.trend import TREND_P
+    from svclib.measure.spc.trend import TREND_P
 
     found, kpi = finding.trend, finding.kpi
     # A step looks like a drift; where the assistant sees one, it is not told twice.

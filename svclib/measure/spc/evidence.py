@@ -1,0 +1,64 @@
+"""How strong is the evidence that something changed: p-values that can be compared across charts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from svclib.measure.spc.baseline import FREEZE, degrees_of_freedom
+from svclib.measure.spc.charts import D2
+
+LEVEL_PERIODS = 6
+_LEAST_REFERENCE = 12
+
+
+def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: int = LEVEL_PERIODS) -> float:
+    """Two-sided p-value that the latest `recent` points lie on the level of those before them.
+
+    A step that stays is found here long before single points leave their limits. The earlier points (the first 24)
+    set mean and sigma (mean moving range), the later ones have no part in it.
+
+    Parameters
+    ----------
+    z
+        Points of one phase, of roughly equal variance.
+    judged
+        Which points count; NaN elsewhere.
+    floor
+        Least sigma, 1 for z-scores of counts, which cannot vary less than chance.
+
+    Returns
+    -------
+    float
+        NaN with fewer than 12 earlier points.
+
+    Examples
+    --------
+    >>> quiet = np.tile([0.0, 1.0, -1.0], 8)
+    >>> step = np.concatenate([quiet[:18], quiet[:6] + 5])
+    >>> bool(level_p(quiet, np.full(24, True)) > 0.5), bool(level_p(step, np.full(24, True)) < 0.001)
+    (True, True)
+    """
+    kept = z[judged & np.isfinite(z)]
+    earlier, later = kept[:-recent][:FREEZE], kept[-recent:]
+    if earlier.size < _LEAST_REFERENCE:
+        return np.nan
+    sigma = max(float(np.abs(np.diff(earlier)).mean()) / D2, floor)
+    difference = later.mean() - earlier.mean()
+    # One extreme month is no level: all but one of the later points must lie on the new side.
+    if np.sum(np.sign(later - earlier.mean()) == np.sign(difference)) < recent - 1:
+        return 1.0
+    if sigma <= 1e-12 * max(1.0, float(np.abs(kept).max())):
+        return 1.0 if abs(difference) <= 1e-12 else 0.0
+    reach = difference / (sigma * np.sqrt(1 / later.size + 1 / earlier.size))
+    return float(2 * stats.t.sf(abs(reach), degrees_of_freedom(earlier.size)))
+
+
+def combined_p(point: float, level: float) -> float:
+    """The smaller of two p-values, times the number of looks (Bonferroni), at most 1.
+
+    >>> combined_p(0.01, float("nan")), combined_p(0.01, 0.2)
+    (0.01, 0.02)
+    """
+    known = [p for p in (point, level) if np.isfinite(p)]
+    return min(1.0, min(known) * len(known)) if known else float("nan")

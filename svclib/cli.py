@@ -146,7 +146,7 @@ def verify(reports: Annotated[Path, typer.Argument(metavar="REPORTS/PERIOD")]) -
     """Execute the reports of a period again and compare every figure with the manifest."""
     from svclib.run.verify import verify_period
 
-    differences = verify_period(reports)
+    differences = verify_period(reports, note=lambda text: typer.echo(text, err=True))
     for difference in differences:
         typer.echo(difference)
     raise typer.Exit(1 if differences else 0)

@@ -86,7 +86,7 @@ def page(lab, chromium):
 def run_all(page, path: Path) -> list[dict]:
     """Run every cell of the open notebook; its code cells as they were saved."""
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+    page.get_by_text("| Idle").wait_for()  # in the status bar: before the kernel is there, nothing would run
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     end = time.monotonic() + SECONDS

@@ -9,6 +9,7 @@ from io import BytesIO, StringIO
 from urllib.parse import quote
 
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -103,7 +104,9 @@ def _drawn(figure: Figure) -> str:
     out = StringIO()
     with drawing():
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(out, format="svg", metadata=nothing, dpi=_PICTURE_DPI)
+        # `savefig` draws a figure with a layout twice; drawing it once lays it out as well.
+        figure.set_dpi(_PICTURE_DPI)
+        FigureCanvasSVG(figure).print_svg(out, metadata=nothing)
     return _PICTURE.sub(lambda match: match[1] + _fewer_colours(match[2]), out.getvalue())
 
 

@@ -78,7 +78,7 @@ def test_the_prose_of_the_notebooks_is_in_the_catalogue(name):
         if cell.cell_type == "markdown" and "analyst" not in cell.metadata.get("tags", [])
     ]
     assert [text for text in told if text not in known] == [], (
-        "copy the cell to words/parts/en/prose.toml, translate it"
+        "copy the cell to [prose] of words/en.toml, translate it"
     )
 
 

@@ -1,4 +1,4 @@
-"""The message catalogue: keys to sentences, one TOML file or folder of parts a language."""
+"""The message catalogue: keys to sentences, one TOML file a language."""
 
 from __future__ import annotations
 
@@ -68,8 +68,7 @@ def languages() -> tuple[str, ...]:
     >>> languages()
     ('en', 'it')
     """
-    found = {path.stem for path in _FOLDER.glob("*.toml")} | {path.name for path in (_FOLDER / "parts").glob("*")}
-    return tuple(sorted(found))
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
 @lru_cache
@@ -108,15 +107,10 @@ def messages(language: str) -> Mapping[str, Message]:
     Raises
     ------
     ValueError
-        A key is written twice, in one file or in two parts.
+        An entry is neither text nor a table, or (`tomllib.TOMLDecodeError`) a key is written twice.
     """
-    found: dict[str, Message] = {}
-    for path in [*_FOLDER.glob(f"{language}.toml"), *sorted((_FOLDER / "parts" / language).glob("*.toml"))]:
-        for key, message in _flat(tomllib.loads(path.read_text(encoding="utf-8"))):
-            if key in found:
-                raise ValueError(f"{path.name}: the message {key} is written twice")
-            found[key] = message
-    return found
+    text = (_FOLDER / f"{language}.toml").read_text(encoding="utf-8")
+    return dict(_flat(tomllib.loads(text)))
 
 
 def placeholders(message: Message) -> frozenset[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+collect_ignore_glob = ["*conftest.py"]  # fixtures hold no doctests, and their files all bear one name
 # What starts kernels, browsers or whole runs comes after what only computes.
 SLOW = ("notebooks/", "tests/browser/", "tests/test_sample_run.py", "tests/run/", "tests/real/", "tests/sample/")
 

@@ -17,9 +17,12 @@ from tests.report.reports_folder import DEPARTMENTS, write_reports
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser, shared by all tests; each test opens its own pages."""
+    """The browser, shared by a file's tests; each test opens its own pages.
+
+    It ends with the file: its event loop would stand in the way of other files' kernels in the same process.
+    """
     path = os.environ.get("SVCLIB_CHROMIUM") or next((p for p in map(shutil.which, NAMES) if p), None)
     if path is None:
         pytest.skip(f"no local Chromium ({', '.join(NAMES)}) on this machine")

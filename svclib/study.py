@@ -46,7 +46,7 @@ class Prepared:
 
     @cached_property
     def declarations(self) -> dict[str, Declaration]:
-        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.cutoff)}
+        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.snapshot, self.cutoff)}
 
     @property
     def cutoff(self) -> dt.datetime:
@@ -199,7 +199,7 @@ def prepare(
         return Prepared(catalogue, taken, _read_measures(path), frequency)
     backend = _tables(taken, catalogue)
     cutoff = _end_of(taken.as_of)
-    declarations = _declarations(backend, catalogue, cutoff)
+    declarations = _declarations(backend, catalogue, taken, cutoff)
     if problems := _early_targets(catalogue, declarations):
         raise InputRefused(problems)
     measures = measure_kpis(
@@ -293,7 +293,9 @@ def _tables(snapshot: Snapshot, catalogue: Catalogue) -> SQLBackend:
     return backend
 
 
-def _declarations(backend: SQLBackend, catalogue: Catalogue, as_of: dt.datetime) -> list[Declaration]:
+def _declarations(
+    backend: SQLBackend, catalogue: Catalogue, snapshot: Snapshot, as_of: dt.datetime
+) -> list[Declaration]:
     coverages: dict[tuple[str, str], Any] = {}
     departments = tuple(d.code for d in catalogue.departments)
     found = []
@@ -307,7 +309,9 @@ def _declarations(backend: SQLBackend, catalogue: Catalogue, as_of: dt.datetime)
                 f'select distinct cast("{cohort}" as date) as day from "{source.name}" where "{cohort}" is not null',
             )
             dates = [d.date() if isinstance(d, dt.datetime) else d for d in days["day"]]
-            coverages[key] = coverage_of(dates, source, as_of)
+            known_until = snapshot.report(source.name)["knows_until"]
+            last_known = dt.date.fromisoformat(known_until) if known_until else None
+            coverages[key] = coverage_of(dates, source, as_of, last_known)
         schema = backend.table(source.name).schema()
         booleans = frozenset(name.lower() for name, kind in schema.items() if kind.is_boolean())
         served = departments

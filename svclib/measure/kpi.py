@@ -78,11 +78,10 @@ def _complete(
     rows = _spine(groups, coverage, departments, frequency, last, census=kpi.kind == "availability")
     frame = rows.merge(groups, on=["department", "start"], how="left")
     frame.insert(0, "kpi", kpi.code)
-    cutoff = min(as_of, dt.datetime.combine(coverage.end, dt.time()))
-    ends = pd.to_datetime(frame["end"]) + kpi.maturity
-    partial_start = pd.to_datetime(frame["start"]) < pd.Timestamp(coverage.start)
-    frame["mature"] = (ends <= cutoff) & ~partial_start
-    covered = pd.to_datetime(frame["start"]) < pd.Timestamp(coverage.end)
+    begins, ends = pd.to_datetime(frame["start"]), pd.to_datetime(frame["end"])
+    whole = (begins >= pd.Timestamp(coverage.start)) & (ends <= pd.Timestamp(coverage.end))
+    frame["mature"] = whole & (ends + kpi.maturity <= coverage.cutoff(as_of))
+    covered = begins < pd.Timestamp(coverage.end)
     if kpi.empty_period == "zero" and kpi.kind in ("count", "rate"):
         empty = frame["value"].isna() & covered & frame["denominator"].isna()
         frame.loc[empty, ["value", "numerator", "n"]] = 0.0

@@ -221,4 +221,19 @@ def test_small_groups_are_too_few_or_withheld():
 def test_a_first_month_that_begins_late_is_not_complete():
     days = [dt.date(2026, 1, 14) + dt.timedelta(days=i) for i in range(60)]
     source = Source(name="s", shape="cases", read="s.csv", columns=SHAPES["cases"])
-    assert coverage_of(days, source, AS_OF) == Coverage(dt.date(2026, 1, 14), dt.date(2026, 3, 15))
+    assert coverage_of(days, source, AS_OF) == Coverage(
+        dt.date(2026, 1, 14), dt.date(2026, 3, 15), dt.date(2026, 3, 15)
+    )
+
+
+def test_an_export_of_one_year_matures_when_it_tells_of_later_closings():
+    days = [dt.date(2025, 12, 1) + dt.timedelta(days=i) for i in range(31)]
+    source = Source(name="s", shape="cases", read="s.csv", columns=SHAPES["cases"])
+    assert coverage_of(days, source, AS_OF).followed == dt.date(2026, 1, 1)
+    followed = coverage_of(days, source, AS_OF, dt.date(2026, 2, 28))
+    assert followed == Coverage(dt.date(2025, 12, 1), dt.date(2026, 1, 1), dt.date(2026, 3, 1))
+    rows = cases(["2025-12-30", "2025-12-30"], ["2026-02-28", None])
+    for coverage, mature, open_days in ((coverage_of(days, source, AS_OF), False, 2), (followed, True, 61)):
+        found = measure(rows, "cases", coverage, kind="time_to_event", event="resolved_at", unit="d", maturity="30d")
+        assert found.loc[("A", "2025-12"), "mature"] == mature
+        assert coverage.cutoff(AS_OF) - dt.timedelta(days=open_days) == dt.datetime(2025, 12, 30)

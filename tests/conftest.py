@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("svclib", deadline=None)  # how long an example takes says something about the machine only
+settings.load_profile("svclib")
 
 ROOT = Path(__file__).resolve().parent.parent
 collect_ignore_glob = ["*conftest.py"]  # fixtures hold no doctests, and their files all bear one name

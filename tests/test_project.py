@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from svclib.catalogue.load import json_schemas
+from svclib.study import open_study
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
@@ -62,6 +64,18 @@ def test_notebooks_are_clean(path):
             assert not cell["outputs"]
             assert cell["execution_count"] is None
             assert not re.search(r"^\s*(def|class|lambda)\b", "".join(cell["source"]), re.M)
+
+
+@pytest.mark.parametrize("name", ["kpi_analysis", "root_cause_analysis", "outcome_evaluation"])
+def test_the_parameters_cell_is_the_signature_of_open_study(name):
+    notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    (cell,) = [c for c in notebook["cells"] if "parameters" in c["metadata"].get("tags", [])]
+    written = {}
+    for statement in ast.parse("".join(cell["source"])).body:
+        target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+        written[target.id] = ast.literal_eval(statement.value)
+    model = {name: p.default for name, p in inspect.signature(open_study).parameters.items()}
+    assert written == model
 
 
 def test_the_schemas_of_params_are_those_of_the_models():

@@ -27,7 +27,9 @@ def main() -> int:
     # One BLAS thread: the simulations run side by side with nothing, and threads only blur the times.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}", flush=True)
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}", flush=True
+    )
     failed = []
     for topic in chosen.topics or topics():
         print(f"\n== {topic}", flush=True)

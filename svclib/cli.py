@@ -118,7 +118,9 @@ def run(
 
 @app.command()
 def template(
-    to: Annotated[Path, typer.Option(metavar="FILE", help="An .xlsx or .csv file that is not there yet")] = Path("action_plan.xlsx"),
+    to: Annotated[Path, typer.Option(metavar="FILE", help="An .xlsx or .csv file that is not there yet")] = Path(
+        "action_plan.xlsx"
+    ),
     params: Params = None,
 ) -> None:
     """Write a blank action plan with drop-downs for the declared departments and KPIs."""

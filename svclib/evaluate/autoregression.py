@@ -22,7 +22,7 @@ RHO = np.round(np.arange(-0.30, 0.951, 0.05), 2)
 RHO_PRIOR_MEAN, RHO_PRIOR_SD = 0.45, 0.40
 
 
-class NotEstimable(ValueError):  # noqa: N818
+class NotEstimable(ValueError):
     """The design has no more rows than columns, or its columns are dependent."""
 
 

@@ -78,7 +78,7 @@ class RootCause:
 
     department: str
     period: Period
-    as_of: dt.datetime
+    as_of: dt.date
     gaps: tuple[Gap, ...]
     kpis: int
     seconds: dict[str, float] = field(default_factory=dict, compare=False)

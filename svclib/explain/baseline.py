@@ -83,8 +83,8 @@ def design_effects(table: CrossTable) -> Effects:
     """
     columns, group, depth = [np.zeros(table.leaves, dtype=int)], [np.zeros(1, dtype=int)], [0]
     width = 1
-    subsets = [(d,) for d in range(len(table.dimensions))]
-    pairs = {}
+    subsets: list[tuple[int, ...]] = [(d,) for d in range(len(table.dimensions))]
+    pairs: dict[tuple[int, ...], np.ndarray] = {}
     for pair in combinations(range(len(table.dimensions)), 2):
         pairs[pair] = np.unique(table.codes[:, pair], axis=0, return_inverse=True)[1].ravel()
     by_size = sorted(pairs, key=lambda pair: int(pairs[pair].max(initial=0)))

@@ -113,8 +113,8 @@ def cross_tabulate(
         values_of[name] = tuple(str(value) for value in uniques)
     shape = tuple(max(1, len(values_of[name])) for name in dimensions)
     leaf = np.zeros(len(rows), dtype=np.int64)
-    for name, size in zip(dimensions, shape, strict=True):
-        leaf = leaf * size + codes_of[name]
+    for name, values in zip(dimensions, shape, strict=True):
+        leaf = leaf * values + codes_of[name]
     leaf_codes, leaf_index = np.unique(leaf, return_inverse=True)
     size = (len(values_of[period]), len(leaf_codes))
     flat = codes_of[period] * size[1] + leaf_index

@@ -65,6 +65,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
             "rules": chart.rules,
             "standing": chart.standing,
             "baseline_points": chart.baseline_points,
+            "frozen": chart.frozen,
         },
         "points": [_point(point) for _, point in finding.points.iterrows()],
         "trend": _trend(finding),

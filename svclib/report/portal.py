@@ -110,7 +110,12 @@ def signals_of(month: Month) -> Signals:
     kpis = [kpi for department in month.departments for kpi in department.kpis]
     judged = [kpi for kpi in kpis if kpi.p is not None]
     if judged:
-        count = count_signals([k.p for k in judged], [k.signals for k in judged], [k.rules for k in judged])
+        count = count_signals(
+            [kpi.p for kpi in judged if kpi.p is not None],
+            [kpi.signals for kpi in judged],
+            [kpi.rules for kpi in judged],
+            [kpi.frozen for kpi in judged],
+        )
         return Signals(count.charts, count.expected_by_chance, count.found, count.after_fdr)
     results = [d.reports["kpi_analysis"].content for d in month.departments]
     expected, found, stay = (

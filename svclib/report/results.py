@@ -70,6 +70,11 @@ class KpiResult:
         return str((self.raw.get("chart") or {}).get("rules") or "nhs")
 
     @property
+    def frozen(self) -> bool:
+        """Whether its chart has gone on beyond the periods that set its limits."""
+        return bool((self.raw.get("chart") or {}).get("frozen"))
+
+    @property
     def sentence(self) -> str:
         return str(self.raw.get("sentence") or "")
 

@@ -49,7 +49,10 @@ def test_kaplan_meier_is_that_of_statsmodels_and_scipy(censored):
         band = sf.confidence_interval(method="log-log")
     share, low, high = curve.done_within(10)
     assert share == pytest.approx(1 - float(sf.evaluate(10)))
-    assert (low, high) == (pytest.approx(1 - float(band.high.evaluate(10))), pytest.approx(1 - float(band.low.evaluate(10))))
+    assert (low, high) == (
+        pytest.approx(1 - float(band.high.evaluate(10))),
+        pytest.approx(1 - float(band.low.evaluate(10))),
+    )
 
 
 def test_what_the_curve_does_not_reach_is_unknown():

@@ -37,7 +37,11 @@ def national(measures: pd.DataFrame, kpi: str, period: str) -> float:
 
 @pytest.mark.parametrize(
     ("kpi", "period", "published"),
-    [("four_hours", "2019-03", 86.60), ("four_hours_type_1", "2019-03", 79.49), ("four_hours_type_1", "2016-04", 84.98)],
+    [
+        ("four_hours", "2019-03", 86.60),
+        ("four_hours_type_1", "2019-03", 79.49),
+        ("four_hours_type_1", "2016-04", 84.98),
+    ],
 )
 def test_nhs_four_hour_performance(real, kpi, period, published):
     assert round(national(real("nhs").measures, kpi, period), 2) == published
@@ -66,7 +70,9 @@ def test_contact_centre_abandoned_share_by_year(real):
 
 
 def test_contact_centre_service_level_is_weighted_by_volume(real, shared_data):
-    days = pd.read_csv(shared_data / "vancouver_contact_centre.csv", sep=";", encoding="utf-8-sig", parse_dates=["Date"])
+    days = pd.read_csv(
+        shared_data / "vancouver_contact_centre.csv", sep=";", encoding="utf-8-sig", parse_dates=["Date"]
+    )
     month = days[days["Date"].dt.strftime("%Y-%m") == "2024-08"]
     weighted = (month["ServiceLevel"] * month["CallsOffered"]).sum() / month["CallsOffered"].sum()
     handled = (month["ServiceLevel"] * month["CallsHandled"]).sum() / month["CallsHandled"].sum()

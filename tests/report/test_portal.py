@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import html5lib
 import pytest
@@ -106,6 +107,21 @@ def test_chance_signals_are_counted_over_the_whole_period(month):
     assert found.expected == pytest.approx(0.016 * len(judged))
     assert found.found == sum(kpi.signals for kpi in judged)
     assert found.after_fdr <= found.found
+
+
+def test_frozen_limits_give_more_chance_signals(month):
+    def gone_on(department):
+        report = department.reports["kpi_analysis"]
+        kpis = [{**kpi.raw, "chart": {**kpi.raw["chart"], "frozen": True}} for kpi in department.kpis]
+        longer = replace(report, content={**report.content, "kpis": kpis})
+        return replace(department, reports={**department.reports, "kpi_analysis": longer})
+
+    plain, later = (
+        signals_of(month),
+        signals_of(replace(month, declared=[gone_on(department) for department in month.declared])),
+    )
+    assert later.expected == pytest.approx(0.038 * plain.charts)
+    assert (later.found, later.after_fdr) == (plain.found, plain.after_fdr)
 
 
 def test_the_strongest_evidence_comes_first(out, month):

@@ -77,9 +77,7 @@ def test_the_prose_of_the_notebooks_is_in_the_catalogue(name):
         for cell in notebook.cells
         if cell.cell_type == "markdown" and "analyst" not in cell.metadata.get("tags", [])
     ]
-    assert [text for text in told if text not in known] == [], (
-        "copy the cell to [prose] of words/en.toml, translate it"
-    )
+    assert [text for text in told if text not in known] == [], "copy the cell to [prose] of words/en.toml, translate it"
 
 
 def test_headings_are_in_order_and_listed():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 FDR = 0.10
@@ -41,7 +42,7 @@ class SignalCount:
 
 
 def count_signals(
-    p: np.ndarray, signal: np.ndarray, rules: Sequence[str], frozen: Sequence[bool] | None = None
+    p: ArrayLike, signal: ArrayLike, rules: Sequence[str], frozen: Sequence[bool] | None = None
 ) -> SignalCount:
     """Count the signals of many charts and control the false ones.
 

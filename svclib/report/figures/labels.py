@@ -5,15 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from svclib.report.figures.style import INK, LINES, MUTED, drawing
+from svclib.report.figures.style import INK, LINES, MUTED, drawing, figure_of
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,12 @@ def label_ends(axes: Axes, labels: Sequence[Label], *, width: int = 22, size: fl
     if not labels:
         return []
     low, high = axes.get_ylim()
-    height = axes.get_figure().get_size_inches()[1] * 72 * 0.78  # points that the axes have, near enough
+    height = figure_of(axes).get_size_inches()[1] * 72 * 0.78  # points that the axes have, near enough
     scale = (high - low) / height
     texts = [wrap(label.text, width) for label in labels]
     sizes = [(1.28 * size * (text.count("\n") + 1) + 2) * scale for text in texts]
     centres = spread([np.clip(label.y, low, high) for label in labels], sizes, low, high)
-    drawn = []
+    drawn: list[Text] = []
     with drawing():
         for label, text, y in zip(labels, texts, centres, strict=True):
             moved = abs(y - label.y) > 0.35 * size * scale
@@ -156,12 +157,12 @@ def mark_events(axes: Axes, events: Sequence[tuple[float, str]], *, width: int =
     low, high = axes.get_xlim()
     points = _axes_points(axes) / (high - low)
     row_ends: list[float] = []
-    drawn = []
+    drawn: list[Text] = []
     with drawing():
         for x, name in sorted(e for e in events if low <= e[0] <= high):
             axes.axvline(x, **LINES["event"])
             text = wrap(name, width, lines=1)
-            length = text_width(axes.get_figure(), text, FontProperties(family=["DejaVu Sans"], size=size)) + 10
+            length = text_width(text, FontProperties(family=["DejaVu Sans"], size=size)) + 10
             at = (x - low) * points
             left = min(at, max(0.0, (high - low) * points - length))
             row = next((i for i, end in enumerate(row_ends) if end <= left), len(row_ends))
@@ -184,23 +185,28 @@ def mark_events(axes: Axes, events: Sequence[tuple[float, str]], *, width: int =
 
 
 def _raised(axes: Axes, points: float) -> Transform:
-    return axes.get_xaxis_transform() + ScaledTranslation(0, points / 72, axes.get_figure().dpi_scale_trans)
+    return axes.get_xaxis_transform() + ScaledTranslation(0, points / 72, figure_of(axes).dpi_scale_trans)
 
 
 def _axes_points(axes: Axes) -> float:
-    return float(axes.get_figure().get_size_inches()[0] * 72 * axes.get_position().width)
+    return float(figure_of(axes).get_size_inches()[0] * 72 * axes.get_position().width)
 
 
-def text_width(figure: Figure, text: str, font: FontProperties) -> float:
-    """Width of a line of text in points, as the layout measures it."""
-    return float(figure.canvas.get_renderer().get_text_width_height_descent(text, font, False)[0])
+@lru_cache(maxsize=1)
+def _pen() -> RendererAgg:
+    return RendererAgg(1, 1, 72)  # 72 dots an inch: a dot is a point
+
+
+def text_width(text: str, font: FontProperties) -> float:
+    """Width of a line of text in points, whichever canvas its figure is drawn on."""
+    return float(_pen().get_text_width_height_descent(text, font, False)[0])
 
 
 def boxes_overlap(texts: Sequence[Text]) -> list[tuple[str, str]]:
     """Pairs of texts whose boxes cross once the figure is laid out."""
     if not texts:
         return []
-    figure = texts[0].get_figure(root=True)
+    figure = figure_of(texts[0])
     with drawing():
         figure.draw_without_rendering()
         boxes = [Text.get_window_extent(text) for text in texts]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -143,8 +144,28 @@ def drawing() -> Iterator[None]:
 
     Artists take their style when they are made, so everything that adds to a figure belongs in the block.
     """
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(_RC):  # type: ignore[arg-type] # the stub lists literal names and no dict of str
         yield
+
+
+def figure_of(artist: Artist) -> Figure:
+    """The figure that an artist is drawn on.
+
+    Raises
+    ------
+    ValueError
+        The artist is on no figure.
+
+    Examples
+    --------
+    >>> figure, axes = new_chart()
+    >>> figure_of(axes) is figure
+    True
+    """
+    figure = artist.get_figure(root=True)
+    if figure is None:
+        raise ValueError(f"{artist} is on no figure")
+    return figure
 
 
 def new_figure(width: float = 8.2, height: float = 3.4, **options: Any) -> Figure:
@@ -237,7 +258,7 @@ def period_axis(axes: Axes, periods: Sequence[str]) -> None:
     ['Jan\\n2026', 'Feb', 'Mar']
     """
     parsed = [Period.parse(label) for label in periods]
-    width_points = axes.get_figure().get_size_inches()[0] * 72 * axes.get_position().width
+    width_points = figure_of(axes).get_size_inches()[0] * 72 * axes.get_position().width
     room = max(2, int(width_points // 34))
     step = next((s for s in (1, 3, 6, 12, 24) if len(parsed) / s <= room), 48)
     ticks, labels, year = [], [], None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from io import BytesIO, StringIO
 from urllib.parse import quote
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import Collection
@@ -58,9 +59,9 @@ def data_uri(svg: str) -> str:
 
 def _marks(artist: Artist) -> int:
     if isinstance(artist, Collection):
-        return max(len(artist.get_offsets()), len(artist.get_paths()))
+        return max(len(np.asarray(artist.get_offsets())), len(artist.get_paths()))
     if isinstance(artist, Line2D):
-        return len(artist.get_xdata()) if artist.get_marker() not in (None, "None", "", " ") else 0
+        return np.size(artist.get_xdata()) if artist.get_marker() not in (None, "None", "", " ") else 0
     return 0
 
 
@@ -91,8 +92,8 @@ def _fit_titles(figure: Figure) -> None:
         titles = {axes.get_title(loc) for loc in ("left", "center", "right")} - {""}
         for text in axes.findobj(Text):
             said = text.get_text()
-            if said in titles and "\n" not in said and text_width(figure, said, text.get_fontproperties()) > room:
-                letters = max(8, int(len(said) * room / text_width(figure, said, text.get_fontproperties())))
+            if said in titles and "\n" not in said and text_width(said, text.get_fontproperties()) > room:
+                letters = max(8, int(len(said) * room / text_width(said, text.get_fontproperties())))
                 text.set_text(wrap(said, letters, 2))
 
 

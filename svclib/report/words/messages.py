@@ -20,7 +20,7 @@ _current: ContextVar[str] = ContextVar("language", default="en")
 Message = str | Mapping[str, str]
 
 
-class MessageMissing(LookupError):  # noqa: N818 - it names what is missing
+class MessageMissing(LookupError):
     """A key that a language's catalogue lacks, or a placeholder that was given no value."""
 
 

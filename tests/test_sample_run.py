@@ -125,6 +125,17 @@ def test_sentences_of_the_page_are_those_of_the_result(result, reports):
         assert re.sub(r"\s+", " ", kpi["sentence"]) in plain, kpi["code"]
 
 
+def test_headings_of_tables_are_words(reports):
+    """No column of a table is headed by the name that the package has for it."""
+    dimensions = {"channel", "category", "priority", "customer_type", "service", "kind", "topic"}
+    for path in reports.rglob("*.html"):
+        tree = html5lib.parse(path.read_text(encoding="utf-8"), namespaceHTMLElements=False)
+        for head in tree.iter("th"):
+            text = "".join(head.itertext()).strip()
+            if head.get("scope") == "col" and re.fullmatch(r"[a-z]+[a-z_]*\d*", text):
+                assert text in dimensions | {"p"}, f"{path.name}: {text}"
+
+
 def test_exported_tables_cannot_run_as_formulas(reports):
     for path in reports.rglob("*.csv"):
         with path.open(encoding="utf-8-sig", newline="") as file:

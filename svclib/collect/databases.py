@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 from svclib.catalogue.models import Source
 from svclib.collect import sql
@@ -23,17 +25,20 @@ def load(connection: DuckDBPyConnection, source: Source, root: Path, where: str)
     ``${NAME}`` in the address is filled in from the environment, so that credentials stand in no file.
     """
     from svclib.measure import engine
+    from svclib.measure.dialects import bounded
 
     address = _address(source, root, where)
     told = without_credentials(source.read)
     try:
         backend = engine.connect(address, read_only=True) if address.startswith("duckdb:") else engine.connect(address)
     except Exception as error:  # each driver has its own kind of error
-        raise InputRefused(Problem(where, f"cannot connect to {told}: {_brief(error, address)}", "check it")) from None
+        raise InputRefused(
+            Problem(where, f"cannot connect to {told}: {_brief(error, address, source.read)}", "check it")
+        ) from None
     try:
         rows = _relation(backend, source, where, told)
         picked = pick_columns(wanted_columns(source), rows.columns, where, told)
-        chosen = rows.select(**{own: rows[column] for own, column in picked.items()})
+        chosen = bounded(rows.select(**{own: rows[column] for own, column in picked.items()}))
         table = sql.name(f"raw_{source.name}")
         with warnings.catch_warnings():
             # ibis 12.0 asks pandas for an option that pandas 3 calls deprecated.
@@ -46,7 +51,7 @@ def load(connection: DuckDBPyConnection, source: Source, root: Path, where: str)
         raise
     except Exception as error:
         raise InputRefused(
-            Problem(where, f"{told} cannot be read: {_brief(error, address)}", "check table or sql")
+            Problem(where, f"{told} cannot be read: {_brief(error, address, source.read)}", "check table or sql")
         ) from None
     finally:
         backend.disconnect()
@@ -83,6 +88,15 @@ def without_credentials(address: str) -> str:
     return re.sub(r"://[^/@]*@", "://", address.split("?", 1)[0])
 
 
-def _brief(error: Exception, address: str) -> str:
+def _brief(error: Exception, address: str, read: str) -> str:
     text = str(error).replace(address, without_credentials(address)).strip().split("\n")[0]
+    for secret in _secrets(read):
+        text = text.replace(secret, "...")
     return re.sub(r"(password|pwd)=\S+", r"\1=...", text, flags=re.IGNORECASE)[:200]
+
+
+def _secrets(read: str) -> list[str]:
+    """What the environment put into the address, as it is and as an address writes it; the longest first."""
+    values = [os.environ.get(name, "") for name in re.findall(r"\$\{(\w+)\}", read)]
+    written = {text for value in values for text in (value, quote(value, safe=""), quote_plus(value))}
+    return sorted((text for text in written if text), key=len, reverse=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from svclib.catalogue.models import Source
 from svclib.collect import sql
@@ -26,6 +27,7 @@ _FORMATS = {
     ".xlsx": "xlsx", ".xlsm": "xlsx", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
 }  # fmt: skip
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*:)([^/@]*)(?=@)")
 ROW = "#row"  # a "column" for sources that number nothing: the file and the place of the row in it
 ORDER = "_order"  # the column of `keep: last by ...`, where no svclib name is mapped to it
 
@@ -141,7 +143,13 @@ def database_address(source: Source, where: str) -> str:
     if missing:
         what = f"the environment has no variable {missing[0]!r}"
         raise InputRefused(Problem(where, what, "set it before svclib runs"))
-    return _VARIABLE.sub(lambda match: os.environ[match[1]], source.read)
+
+    # A password may hold any sign; in an address some of them mean something else.
+    def quoted(match: re.Match[str]) -> str:
+        return match[1] + _VARIABLE.sub(lambda variable: quote(os.environ[variable[1]], safe=""), match[2])
+
+    address = _PASSWORD.sub(quoted, source.read)
+    return _VARIABLE.sub(lambda match: os.environ[match[1]], address)
 
 
 def database_file(source: Source, root: Path, where: str) -> Path | None:

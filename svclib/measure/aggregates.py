@@ -56,37 +56,48 @@ def rows(
     code = department.replace("'", "''")
     parts = [f"{cohort} as cohort_at"]
     if kpi.kind == "time_to_event":
-        duration, observed = _duration(kpi, source, as_of)
+        duration, observed = _duration(kpi, source, declaration.coverage.cutoff(as_of))
         parts += [f"{duration} as duration", f"{observed} as observed"]
     elif kpi.kind in ("mean", "quantile", "score"):
         parts += [f"{_value(declaration)} as value", f"{_weight(declaration)} as den"]
     elif kpi.kind != "availability":
         parts += [f"{_numerator(declaration)} as num", f"{_denominator(declaration)} as den"]
+    # A source column that bears one of the computed names would come twice.
+    computed = {part.rpartition(" as ")[2] for part in parts}
+    columns = [_quoted(name) for name in backend.table(source.name).columns if name.lower() not in computed]
     query = f"""
-        select *, {", ".join(parts)} from {_quoted(source.name)}
+        select {", ".join([*columns, *parts])} from {_quoted(source.name)}
         where {_condition(kpi, source)} and department = '{code}'
           and {cohort} >= timestamp '{since}' and {cohort} < timestamp '{until}'
     """
-    # A source column that bears one of the computed names would come twice.
-    result = frame(backend, f"select * from ({query})")
-    return result.loc[:, ~result.columns.duplicated(keep="last")]
+    return frame(backend, query)
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _sql(expression: str) -> str:
-    """The expression as one parenthesised piece, without comments that could swallow what follows."""
-    import sqlglot
+def _sql(expression: str, source: Source) -> str:
+    """The expression as one parenthesised piece, without comments that could swallow what follows.
 
-    return f"({sqlglot.parse_one(expression, read='duckdb').sql('duckdb', comments=False)})"
+    Columns are written as the source's are: unlike DuckDB, PostgreSQL tells `Team` from `team`.
+    """
+    import sqlglot
+    from sqlglot import expressions as exp
+
+    tree = sqlglot.parse_one(expression, read="duckdb")
+    spelling = {name.lower(): name for name in (*source.columns, *source.dimension_columns)}
+    for column in tree.find_all(exp.Column):
+        name = spelling.get(column.name.lower(), "")
+        if name != name.lower():
+            column.set("this", exp.to_identifier(name, quoted=True))
+    return f"({tree.sql('duckdb', comments=False)})"
 
 
 def _condition(kpi: Kpi, source: Source) -> str:
     conditions = [f"{_quoted(default_cohort(kpi, source))} is not null"]
     if kpi.where:
-        conditions.append(_sql(kpi.where))
+        conditions.append(_sql(kpi.where, source))
     if "kpi" in source.columns:
         conditions.append("kpi = '" + kpi.code.replace("'", "''") + "'")
     return " and ".join(conditions)
@@ -94,14 +105,24 @@ def _condition(kpi: Kpi, source: Source) -> str:
 
 def _number(expression: str, declaration: Declaration) -> str:
     """The expression as a number, true as 1 and false as 0 (PostgreSQL casts no boolean to a double)."""
+    sql = _sql(expression, declaration.source)
+    if _is_condition(expression, declaration):
+        sql = f"case when {sql} then 1 when not {sql} then 0 end"
+    return f"cast({sql} as double)"
+
+
+def _is_condition(expression: str, declaration: Declaration) -> bool:
+    """Whether the expression is true or false, as far as its functions and the source's columns tell."""
     import sqlglot
     from sqlglot import expressions as exp
+    from sqlglot.optimizer.annotate_types import annotate_types
 
-    tree = sqlglot.parse_one(expression, read="duckdb").unnest()
-    condition = isinstance(tree, exp.Predicate | exp.Connector | exp.Not | exp.Boolean)
-    condition = condition or (isinstance(tree, exp.Column) and tree.name.lower() in declaration.booleans)
-    sql = _sql(expression)
-    return f"(case when {sql} then 1.0 when not {sql} then 0.0 end)" if condition else f"cast({sql} as double)"
+    tree = exp.select(sqlglot.parse_one(expression, read="duckdb")).from_("s")
+    for column in tree.find_all(exp.Column):
+        column.replace(exp.column(column.name.lower(), table="s"))
+    columns = {"s": dict.fromkeys(declaration.booleans, "boolean")} if declaration.booleans else None
+    known = annotate_types(tree, schema=columns, dialect="duckdb")
+    return known.selects[0].is_type("boolean")
 
 
 def _numerator(declaration: Declaration) -> str:
@@ -121,9 +142,10 @@ def _value(declaration: Declaration) -> str:
         scale = kpi.scale or Scale()
         if scale.measure == "csat":
             tops = ", ".join(f"{v:g}" for v in scale.top)
-            return f"case when {value} is null then null when {value} in ({tops}) then 1.0 else 0.0 end"
+            return f"cast(case when {value} is null then null when {value} in ({tops}) then 1 else 0 end as double)"
         if scale.measure == "nps":
-            return f"case when {value} is null then null when {value} >= 9 then 100.0 when {value} <= 6 then -100.0 else 0.0 end"
+            score = f"when {value} >= 9 then 100 when {value} <= 6 then -100 else 0"
+            return f"cast(case when {value} is null then null {score} end as double)"
     return value
 
 
@@ -131,7 +153,7 @@ def _weight(declaration: Declaration) -> str:
     source = declaration.source
     if declaration.kpi.denominator:
         return _number(declaration.kpi.denominator, declaration)
-    return "cast(n as double)" if source.shape == "counts" and "n" in source.columns else "1.0"
+    return "cast(n as double)" if source.shape == "counts" and "n" in source.columns else "cast(1 as double)"
 
 
 def _start(kpi: Kpi, source: Source, frequency: Frequency) -> str:
@@ -232,7 +254,7 @@ def _time_to_event(
 ) -> pd.DataFrame:
     """Times by Kaplan-Meier: what is still open counts as open, not as absent."""
     kpi, source = declaration.kpi, declaration.source
-    duration, observed = _duration(kpi, source, as_of)
+    duration, observed = _duration(kpi, source, declaration.coverage.cutoff(as_of))
     single = _single(
         backend,
         declaration,

@@ -7,8 +7,11 @@ them back under their new names; a test says when ibis no longer needs it.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from svclib.measure.dialects import bounded, describe_query, spark_table, translate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +73,10 @@ def connect(target: str | Path | None = None, *, read_only: bool = False, thread
         return _connect_duckdb(text.removeprefix("duckdb://") or ":memory:", read_only, threads)
     import ibis
 
-    return ibis.connect(text)
+    backend = ibis.connect(text)
+    if backend.name == "postgres":
+        backend._get_schema_using_query = partial(describe_query, backend)
+    return backend
 
 
 def _connect_duckdb(path: str, read_only: bool, threads: int | None) -> SQLBackend:
@@ -89,7 +95,9 @@ def frame(backend: SQLBackend, query: str) -> pd.DataFrame:
 
     Nullable integers and booleans come as pandas' nullable types, so that missing is never zero.
     """
-    return fetch(backend.sql(query, dialect="duckdb"))
+    if backend.name == "duckdb":
+        return fetch(backend.sql(query, dialect="duckdb"))
+    return fetch(backend.sql(translate(query, backend.name)))
 
 
 def fetch(expression: Any) -> pd.DataFrame:
@@ -103,7 +111,8 @@ def fetch(expression: Any) -> pd.DataFrame:
     with warnings.catch_warnings():
         # ibis 12.0 asks pandas for an option that pandas 3 calls deprecated.
         warnings.filterwarnings("ignore", message="The 'future.infer_string' option", category=DeprecationWarning)
-        table = expression.to_pyarrow()
+        backend = expression.get_backend()
+        table = spark_table(backend, expression) if backend.name == "pyspark" else bounded(expression).to_pyarrow()
     result = table.to_pandas()
     for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count and column.type in nullable:

@@ -103,12 +103,12 @@ class Quality:
     def _reasons(self) -> Block:
         rows = []
         for reason, count in zip(self.frame["reason"], self.frame["rows"], strict=True):
-            family, _, column = str(reason).partition(":")
+            family = str(reason).partition(":")[0]
             rows.append(
                 {
                     say("begin.check.reason"): str(reason),
                     say("begin.check.rows"): words.number(int(count), 0),
-                    say("begin.check.meaning"): say(f"begin.reason.{family}", column=column),
+                    say("begin.check.meaning"): words.quarantine_reason(str(reason)),
                     say("begin.check.cure"): say(f"begin.cure.{family}"),
                 }
             )

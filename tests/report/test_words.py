@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import svclib
+from svclib.collect import contracts
 from svclib.report import words
 from svclib.report.words.messages import MessageMissing, locale, messages, placeholders
 
@@ -96,3 +97,17 @@ def test_a_language_ends_with_its_block():
     with words.use_language("it"):
         assert words.say("state.missing") == "Nessun dato"
     assert words.say("state.missing") == "No data"
+
+
+@pytest.mark.parametrize("language", words.languages())
+def test_every_reason_of_quarantine_has_words_that_keep_the_columns(language):
+    codes = re.findall(r"(?m)^``([\w:>]+)``", contracts.__doc__)
+    assert len(codes) > 10
+    with words.use_language(language):
+        for code in codes:
+            family, _, columns = code.replace(":a>b", ":opened_at>resolved_at").replace(":c", ":score").partition(":")
+            told = words.quarantine_reason(f"{family}:{columns}" if columns else family)
+            assert told != code
+            assert ":" not in told or family == "malformed"
+            assert all(column in told for column in filter(None, columns.split(">")))
+    assert words.quarantine_reason("never_heard:of") == "never_heard:of"

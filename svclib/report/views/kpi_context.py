@@ -368,7 +368,9 @@ def _quality_text(q: Any) -> str:
         )
     ]
     if q.bad_rows:
-        reasons = words.list_of(f"{reason} ({words.number(count, 0)})" for reason, count in sorted(q.bad.items()))
+        reasons = words.list_of(
+            f"{words.quarantine_reason(reason)} ({words.number(count, 0)})" for reason, count in sorted(q.bad.items())
+        )
         parts.append(say("kpi.quality.bad", count=q.bad_rows, reasons=reasons))
     if q.silent:
         names = words.list_of(str(s.get("department", "")) for s in q.silent)

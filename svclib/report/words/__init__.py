@@ -19,6 +19,7 @@ from svclib.report.words.messages import (
     say,
     use_language,
 )
+from svclib.report.words.quality import quarantine_reason
 from svclib.report.words.values import (
     change,
     date,
@@ -50,6 +51,7 @@ __all__ = [
     "percent",
     "period_name",
     "period_short",
+    "quarantine_reason",
     "say",
     "signed",
     "use_language",

@@ -10,6 +10,7 @@ from svclib.explain.analysis import Gap
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Segment
 from svclib.explain.segments import Where
+from svclib.measure.disclosure import suppressed
 from svclib.measure.record import plain
 
 
@@ -39,7 +40,7 @@ def record_of(gap: Gap) -> dict[str, Any]:
         "general_shift": _general(gap),
         "process": _process(gap),
         "drivers": _drivers(gap),
-        "pareto": {name: _rows(table) for name, table in gap.paretos.items()},
+        "pareto": {name: _rows(table) for name, table in shown_paretos(gap).items()},
         "hypotheses": [
             {
                 "code": bone.code, "category": bone.category, "cause": bone.cause, "status": bone.status,
@@ -209,6 +210,34 @@ def _rows(table: Any) -> list[dict[str, Any]]:
 
 def without_small(segments: pd.DataFrame, minimum: int) -> pd.DataFrame:
     """The values of a decomposition without the figures of those that stand for fewer than `minimum` cases."""
-    few = ((segments[["n0", "n1"]] > 0) & (segments[["n0", "n1"]] < minimum)).any(axis=1)
-    figures = [name for name in segments.columns if name != "value"]
-    return segments.assign(**{name: segments[name].astype(float).mask(few) for name in figures})
+    return _masked(segments, segments["value"].isin(small_values(segments, minimum)))
+
+
+def small_values(segments: pd.DataFrame, minimum: int) -> set[str]:
+    """The values of a decomposition that are withheld: of fewer than `minimum` cases, before or now.
+
+    One such value alone could be had from the total by subtraction, so the next smallest goes with it.
+    """
+    few = suppressed(segments["n0"].to_numpy(float), minimum) | suppressed(segments["n1"].to_numpy(float), minimum)
+    return set(segments.loc[few, "value"])
+
+
+def shown_paretos(gap: Gap) -> dict[str, pd.DataFrame]:
+    """The Pareto tables without the figures of the values that are withheld, which come last.
+
+    From the first of them on the cumulated share is withheld too: its steps would give them away.
+    """
+    splits = {split.dimension: split.segments for split in gap.splits}
+    shown = {}
+    for name, table in gap.paretos.items():
+        small = small_values(splits[name], gap.disclosure_minimum) if name in splits else set()
+        few = table["value"].isin(small)
+        masked = _masked(table, few)
+        masked["cumulative"] = masked["cumulative"].mask((few & (table["excess"] > 0)).cummax())
+        shown[name] = masked.sort_values("excess", ascending=False, kind="stable", ignore_index=True)
+    return shown
+
+
+def _masked(table: pd.DataFrame, hidden: pd.Series) -> pd.DataFrame:
+    figures = [name for name in table.columns if name != "value"]
+    return table.assign(**{name: table[name].astype(float).mask(hidden) for name in figures})

@@ -13,6 +13,7 @@ from svclib.explain.analysis import RootCause, explain_gap
 from svclib.explain.question import BASELINE, find_questions
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
+from svclib.report.figures.root_cause import heat_figure, heat_table
 from svclib.report.show import Block
 from svclib.report.views.root_cause import RootCauseReport
 from svclib.report.words import use_language
@@ -241,3 +242,35 @@ def test_small_cells_are_not_in_the_record(local_gap):
     gap = dataclasses.replace(local_gap, splits=(split,))
     record = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
     assert {cell["n1"] for cell in record["mix_rate"][0]["segments"]} == {None}
+
+
+def test_small_cells_are_not_in_the_pareto(local_gap):
+    split = next(split for split in local_gap.splits if split.dimension == "channel")
+    cases = split.segments["n1"].where(split.segments["value"] != "Chat", 3.0)
+    splits = tuple(
+        dataclasses.replace(split, segments=split.segments.assign(n1=cases)) if s is split else s
+        for s in local_gap.splits
+    )
+    gap = dataclasses.replace(local_gap, splits=splits)
+    hidden = {"Chat", "Mail"}  # Mail, the next smallest: else Chat were the total without the others
+    record = RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
+    by_value = {cell["value"]: cell for cell in record["pareto"]["channel"]}
+    for value, cell in by_value.items():
+        figures = {cell[name] for name in ("excess", "rate", "mix", "volume", "share")}
+        assert (figures == {None}) == (value in hidden)
+    assert {cell["cumulative"] for cell in by_value.values()} == {None}
+    assert {cell["value"] for cell in record["mix_rate"][0]["segments"] if cell["n1"] is None} <= hidden
+
+
+def test_small_cells_of_the_heat_map_are_withheld(local_gap):
+    full = heat_table(local_gap)
+    assert full["z"].notna().all()
+    counts = local_gap.piece.rows.query("period == @PERIOD.label").groupby(["channel", "team"]).size()
+    minimum = int(counts.min()) + 1
+    cells = heat_table(dataclasses.replace(local_gap, disclosure_minimum=minimum))
+    names = cells[["row", "column"]].apply(lambda pair: tuple(sorted(pair)), axis=1)
+    small = {tuple(sorted(pair)) for pair, count in counts.items() if count < minimum}
+    assert set(names[cells["z"].isna()]) == small
+    assert len(small) < len(cells)
+    drawn = heat_figure(local_gap, cells).axes[0]
+    assert len(drawn.texts) == len(cells) - len(small)

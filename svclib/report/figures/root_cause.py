@@ -13,6 +13,8 @@ from matplotlib.patches import Rectangle
 
 from svclib.explain.analysis import Gap
 from svclib.explain.hypotheses import Bone
+from svclib.explain.record import shown_paretos
+from svclib.explain.slices import leaf_cases
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.figures.labels import Label, label_ends, mark_events, wrap
@@ -125,23 +127,26 @@ def mix_figure(gap: Gap) -> Figure:
 def heat_table(gap: Gap) -> pd.DataFrame | None:
     """Distance of each cell from its usual level in standard errors (positive: worse), for the two telling dimensions.
 
-    ``row, column, z, found``; `column` is empty with a single dimension. None without a scan.
+    ``row, column, z, found``; `column` is empty with a single dimension. None without a scan. A cell of fewer cases
+    than the disclosure minimum is withheld: its `z` is missing.
     """
     from svclib.explain.hypotheses import root_of
 
     local = gap.localisation
-    if local is None or not local.table.dimensions:
+    if local is None or gap.piece is None or not local.table.dimensions:
         return None
     chosen = telling_dimensions(gap)
+    leaves = leaf_cases(gap.piece, local.table, str(gap.question.points["period"].iloc[-1]))
     table, found = local.table, [dict(segment.where) for segment in local.segments]
     axes_ = [table.dimensions.index(name) for name in chosen]
     cells = []
     for codes in np.unique(table.codes[:, axes_], axis=0):
         held = np.all(table.codes[:, axes_] == codes, axis=1).astype(float)
+        cases = float(held @ leaves)
         if held @ table.exposure[-1] <= 0:
             continue
         names = {name: table.values[d][code] for name, d, code in zip(chosen, axes_, codes, strict=True)}
-        z = root_of(local.field, table.observed[-1], held)[0]
+        z = root_of(local.field, table.observed[-1], held)[0] if cases >= gap.disclosure_minimum else np.nan
         marked = any(set(where.items()) <= set(names.items()) for where in found)
         values = list(names.values())
         cells.append({"row": values[0], "column": values[1] if len(values) > 1 else "", "z": z, "found": marked})
@@ -189,6 +194,9 @@ def _leading(cells: pd.DataFrame, name: str) -> list[str]:
 
 
 def _draw_cell(axes: Axes, x: int, y: int, z: float, found: bool) -> None:
+    if np.isnan(z):
+        axes.plot([x], [y], linestyle="none", **marker_style("withheld"))
+        return
     colour = CONCERN if z > 0 else IMPROVEMENT
     depth = float(np.clip((abs(z) - 1) / 6, 0, 0.75))
     axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor=colour, alpha=depth, linewidth=0))
@@ -201,7 +209,7 @@ def _draw_cell(axes: Axes, x: int, y: int, z: float, found: bool) -> None:
 
 def pareto_figure(gap: Gap, dimension: str) -> Figure:
     """Values of a dimension by what they add to the deterioration, the cumulated share as numbers at the bars."""
-    table = gap.paretos[dimension]
+    table = shown_paretos(gap)[dimension]
     shown = table[table["excess"].abs() > 0].head(MOST_BARS)
     figure, axes = new_chart(8.2, 0.9 + 0.32 * max(len(shown), 1))
     with drawing():
@@ -210,7 +218,7 @@ def pareto_figure(gap: Gap, dimension: str) -> Figure:
             axes.barh(row, bar["excess"], 0.7, color=CONCERN if worse else IMPROVEMENT, hatch="" if worse else "////",
                       edgecolor=PAPER, linewidth=0.4)  # fmt: skip
             text = words.signed(bar["excess"], 1)
-            if worse:
+            if worse and np.isfinite(bar["cumulative"]):
                 text = f"{text}  ({words.percent(bar['cumulative'], 0)})"
             axes.annotate(
                 text,

@@ -14,7 +14,7 @@ from svclib.explain import analysis as compute
 from svclib.explain.analysis import Gap, RootCause
 from svclib.explain.choose import Rules
 from svclib.explain.question import BEYOND_CHANCE
-from svclib.explain.record import without_small
+from svclib.explain.record import shown_paretos, without_small
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
 from svclib.report.show import Block, Chart, badge, facts, fold, note, paragraph, section, sentence, show, slug
@@ -283,7 +283,7 @@ class RootCauseReport:
 
     def _heat_chart(self, gap: Gap) -> Chart | None:
         cells = figures.heat_table(gap)
-        if cells is None or len(cells) < 2:
+        if cells is None or cells["z"].notna().sum() < 2:
             return None
         local, dims = gap.localisation, figures.telling_dimensions(gap)
         assert local is not None
@@ -317,14 +317,15 @@ class RootCauseReport:
             dimension = said.mixed_split(gap).dimension
         elif gap.localisation and gap.localisation.segments:
             dimension = gap.localisation.segments[0].where[-1][0]
-        best = gap.paretos[dimension].iloc[0]
+        shown = shown_paretos(gap)
+        best = shown[dimension].iloc[0]
         alt = say("root_cause.pareto.alt_none", dimension=dimension)
-        if best["excess"] > 0:
+        if best["excess"] > 0 and pd.notna(best["cumulative"]):
             share = words.percent(best["cumulative"], 0)
             alt = say(
                 "root_cause.pareto.alt", dimension=dimension, best=said.value_name(str(best["value"])), share=share
             )
-        everything = pd.concat([t.assign(dimension=name) for name, t in gap.paretos.items()], ignore_index=True)
+        everything = pd.concat([t.assign(dimension=name) for name, t in shown.items()], ignore_index=True)
         return self._once(
             "pareto", gap, figure=lambda: figures.pareto_figure(gap, dimension), alt=alt,
             data=everything[["dimension", *(c for c in everything if c != "dimension")]],

@@ -242,11 +242,25 @@ def render_notebook(
 
 
 def _article(notebook: NotebookNode) -> str:
-    cells = [cell for cell in notebook.cells if not TAGS_LEFT_OUT & set(cell.metadata.get("tags", []))]
+    cells = [
+        cell
+        for cell, idle in zip(notebook.cells, _introduces_nothing(notebook.cells), strict=True)
+        if not idle and not TAGS_LEFT_OUT & set(cell.metadata.get("tags", []))
+    ]
     chosen = type(notebook)({**notebook, "cells": cells})
     text, _ = exporter().from_notebook_node(chosen)
     # HTML needs no end tags of cells and rows, and tables behind figures have thousands of them
     return re.sub(r"</(?:td|th)>(?=<t[dh][ >]|</tr>)|</tr>(?=<tr[ >]|</tbody>|</thead>)", "", str(text).strip())
+
+
+def _introduces_nothing(cells: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Which prose stands before a result that turned out empty, such as the actions of a plan that has none."""
+    idle = []
+    for cell, following in zip(cells, [*cells[1:], {}], strict=True):
+        shown = [output.get("data", {}) for output in following.get("outputs", [])]
+        blank = bool(shown) and all("text/html" in data and data.get("text/plain") == "" for data in shown)
+        idle.append(cell["cell_type"] == "markdown" and blank)
+    return idle
 
 
 def _contents(entries: Sequence[Entry]) -> list[Entry]:

@@ -66,6 +66,18 @@ def test_prose_is_said_in_the_readers_language():
     assert '<div lang="en"><p>Only in English.</p>' in page
 
 
+def test_prose_before_an_empty_result_is_left_out():
+    page = render(
+        new_markdown_cell("# Title"),
+        new_markdown_cell("Each action beside the others."),
+        code("report.explain()", result(show.stack())),
+        new_markdown_cell("What was promised."),
+        code("report.progress()", result(show.sentence("All done."))),
+    )
+    assert "Each action" not in page
+    assert "What was promised." in page
+
+
 @pytest.mark.parametrize("name", ["kpi_analysis", "root_cause_analysis", "outcome_evaluation"])
 def test_the_prose_of_the_notebooks_is_in_the_catalogue(name):
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)

@@ -120,7 +120,9 @@ def _is_condition(expression: str, declaration: Declaration) -> bool:
     tree = exp.select(sqlglot.parse_one(expression, read="duckdb")).from_("s")
     for column in tree.find_all(exp.Column):
         column.replace(exp.column(column.name.lower(), table="s"))
-    columns = {"s": dict.fromkeys(declaration.booleans, "boolean")} if declaration.booleans else None
+    columns: dict[str, object] | None = (
+        {"s": dict.fromkeys(declaration.booleans, "boolean")} if declaration.booleans else None
+    )
     known = annotate_types(tree, schema=columns, dialect="duckdb")
     return known.selects[0].is_type("boolean")
 

@@ -45,7 +45,7 @@ def translate(query: str, dialect: str) -> str:
     return tree.sql(family)
 
 
-def _changed(node: exp.Expression, family: str) -> exp.Expression:
+def _changed(node: exp.Expr, family: str) -> exp.Expr:
     from sqlglot import expressions as exp
 
     if field := _field(node):
@@ -64,7 +64,7 @@ def _changed(node: exp.Expression, family: str) -> exp.Expression:
     return node
 
 
-def _field(node: exp.Expression) -> str:
+def _field(node: exp.Expr) -> str:
     """HOUR, DOW, ... where the node takes this field of a stamp; empty else."""
     from sqlglot import expressions as exp
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+RHO = np.arange(-0.3, 0.96, 0.05)  # lag-one autocorrelations that are thought possible
+
 
 @dataclass(frozen=True)
 class Onset:
@@ -42,8 +44,9 @@ def find_onset(
 
     Every split is looked at (exact, no penalty to choose). The gain of a split is the weighted sum of squares between
     the two means; the interval holds the splits whose profile likelihood makes up `level` of the total under a flat
-    prior. The values are permuted with their weights; of an autocorrelated series its innovations are permuted, since
-    permuting it as it is would find changes in any slow drift.
+    prior. What is permuted are the innovations of a series with autocorrelation, which is not taken as known but drawn
+    anew for each permutation from what the series says about it: permuting the values would find changes in any slow
+    drift.
 
     Parameters
     ----------
@@ -104,27 +107,24 @@ def _permutation_p(y: np.ndarray, w: np.ndarray, minimum: int, permutations: int
     if np.ptp(y) == 0:
         return 1.0
     split = int(np.argmax(_gains(y[None], w[None], minimum)[0]))
-    rho = _autocorrelation(y, w, split)
     own = _ratio(y[None], w[None], minimum)[0]
     order = np.argsort(rng.random((permutations, len(y))), axis=1)
-    if rho <= 0:
-        drawn = _ratio(y[order], w[order], minimum)
-    else:
-        drawn = _ratio(_series_like(y, w, split, rho, order), np.broadcast_to(w, order.shape), minimum)
+    rho = rng.choice(RHO, size=permutations, p=_weights_of_rho(y, w, minimum))
+    drawn = _ratio(_series_like(y, w, split, rho, order), np.broadcast_to(w, order.shape), minimum)
     return float((1 + np.sum(drawn >= own * (1 - 1e-9))) / (permutations + 1))
 
 
-def _series_like(y: np.ndarray, w: np.ndarray, split: int, rho: float, order: np.ndarray) -> np.ndarray:
+def _series_like(y: np.ndarray, w: np.ndarray, split: int, rho: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Series without a change but as autocorrelated: the innovations around both means, permuted and added up again.
 
     The innovations come from the fit with the change (Huskova and Kirch 2012, for the permutation of residuals), since
-    with the change in them they would hide it.
+    with the change in them they would hide it. Every series has an autocorrelation of its own.
     """
-    left = _around_means(y, w, split)
-    innovations = np.concatenate([[left[0] * np.sqrt(1 - rho**2)], left[1:] - rho * left[:-1]])
-    drawn = innovations[order]
+    left, first = _around_means(y, w, split), np.sqrt(1 - rho**2)
+    innovations = np.concatenate([left[0] * first[:, None], left[1:] - rho[:, None] * left[:-1]], axis=1)
+    drawn = np.take_along_axis(innovations, order, axis=1)
     series = np.empty(drawn.shape)
-    series[:, 0] = drawn[:, 0] / np.sqrt(1 - rho**2)
+    series[:, 0] = drawn[:, 0] / first
     for t in range(1, len(y)):
         series[:, t] = rho * series[:, t - 1] + drawn[:, t]
     return series
@@ -135,14 +135,35 @@ def _around_means(y: np.ndarray, w: np.ndarray, split: int) -> np.ndarray:
     return np.concatenate([part - np.average(part, weights=weight) for part, weight in sides])
 
 
-def _autocorrelation(y: np.ndarray, w: np.ndarray, split: int) -> float:
-    """Lag-one autocorrelation of what is left after both means, corrected for its bias in short series; 0 if negative."""
-    left = _around_means(y, w, split)
-    if np.sum(left**2) == 0 or len(y) < 8:
-        return 0.0
-    rho = float(np.sum(left[1:] * left[:-1]) / np.sum(left**2))
-    # Two fitted means and a split chosen to fit take about (2 + 4 rho) / n off (Marriott and Pope 1954, twice).
-    return float(np.clip((rho + 2 / len(y)) / (1 - 4 / len(y)), 0.0, 0.9))
+def _weights_of_rho(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
+    """How credible each value of `RHO` is, whether or not the level changed, and wherever it did.
+
+    Restricted likelihood of AR(1) errors (of the values times the root of their weights), averaged over no change (half)
+    and every split (the other half), times the prior N(.35, .3) that the evaluation of actions uses too. A single
+    estimate at the best split would be too small: that split is chosen to leave little.
+    """
+    n, root = len(y), np.sqrt(w / w.mean())
+    splits = range(max(minimum, 1), n - max(minimum, 1) + 1)
+    after = np.array([np.arange(n) >= k for k in splits], dtype=float)
+    log = np.empty((len(RHO), len(after) + 1))
+    for i, rho in enumerate(RHO):
+        one, target = _whiten(root, rho), _whiten(root * y, rho)
+        steps = _whiten(root * after, rho)
+        a, size = one @ one, 0.5 * np.log(1 - rho**2)
+        target = target - one * (one @ target) / a
+        steps = steps - np.outer(steps @ one / a, one)
+        b, total = np.einsum("st,st->s", steps, steps), target @ target
+        left = np.maximum(total - (steps @ target) ** 2 / b, 1e-12 * total)
+        log[i, 0] = size - (n - 1) / 2 * np.log(total) - np.log(a) / 2
+        # The unit of a step: a prior worth one observation of it, so that no change and a change can be weighed.
+        log[i, 1:] = size - (n - 1) / 2 * np.log(left) - np.log(a) / 2 - np.log(1 + b) / 2 - np.log(len(after))
+    weight = np.exp(log - log.max()).sum(axis=1) * np.exp(-0.5 * ((RHO - 0.35) / 0.3) ** 2)
+    return np.asarray(weight / weight.sum())
+
+
+def _whiten(values: np.ndarray, rho: float) -> np.ndarray:
+    """AR(1) errors along the last axis made independent, all with the variance of an innovation."""
+    return np.concatenate([values[..., :1] * np.sqrt(1 - rho**2), values[..., 1:] - rho * values[..., :-1]], axis=-1)
 
 
 def _interval(y: np.ndarray, w: np.ndarray, gain: np.ndarray, level: float) -> tuple[int, int]:

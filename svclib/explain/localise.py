@@ -28,7 +28,7 @@ class Segment:
     ratio : odds ratio (shares), rate ratio (counts, times: of the pace) or difference (means) against the baseline.
     value, baseline, complement, complement_baseline : level now and expected, in the segment and in all other cases.
     p_adjusted : family-wise over all segments scanned.
-    stability : share of the resamples in which the scan names it, or one with nearly the same cases.
+    stability : share of the resamples in which the scan names it, a part of it, or one with nearly the same cases.
     alternatives : other segments that describe the data nearly as well.
     new : the history has no case of it.
     """
@@ -204,13 +204,20 @@ def _alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:
     return np.asarray(shared / np.maximum(held + held[one] - shared, 1e-12))
 
 
+def _parts(segments: Segments, whole: int) -> set[int]:
+    mine = set(segments.where[whole])
+    return {i for i, where in enumerate(segments.where) if mine < set(where)}
+
+
 def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarray, draws: _Draws) -> Segment:
     base, A, n, observed = field.baseline, field.segments.leaves, field.exposure, table.observed[-1]
     rest = tuple(other for other in fit.chosen if other != c)
     alone = fit_shifts(field, observed, rest)
     alike = _alike(field.segments, n, c)
     twins = set(np.flatnonzero(alike >= ALIKE))
-    named = [bool(twins & set(chosen)) for chosen in draws.chosen]
+    # What comes out of a resample is often one part of a whole, by chance that part: it speaks for the whole.
+    agreeing = twins | _parts(field.segments, c)
+    named = [bool(agreeing & set(chosen)) for chosen in draws.chosen]
     level = n * mean_of(base.eta, base.family)
     held = float(field.held[c])
     excess, total = float(A[[c]].dot(observed - level)[0]), float(np.sum(observed - level))

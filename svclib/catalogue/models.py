@@ -13,7 +13,6 @@ Shape = Literal["cases", "responses", "outages", "observations", "counts"]
 Kind = Literal["proportion", "rate", "count", "mean", "quantile", "time_to_event", "score", "availability"]
 Chart = Literal["auto", "xmr", "p", "p_prime", "u", "u_prime", "c", "i_prime", "g", "t", "run"]
 Rules = Literal["nhs", "mdc2023", "strict"]
-Notebook = Literal["kpi_analysis", "root_cause_analysis", "outcome_evaluation"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ColumnType = Literal["text", "number", "integer", "boolean", "date", "timestamp"]
 
@@ -278,7 +277,7 @@ class Theme(Entry):
 
 
 class RunDefaults(Entry):
-    notebooks: list[Notebook] = ["kpi_analysis", "root_cause_analysis", "outcome_evaluation"]
+    notebooks: list[Code] = ["kpi_analysis", "root_cause_analysis", "outcome_evaluation"]
     frequency: Literal["week", "month", "quarter"] = "month"
     history: Annotated[int, Field(ge=6, description="Periods that the reports look back")] = 36
     jobs: Annotated[int | None, Field(ge=1)] = None

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from svclib.collect.digests import digest_file
+
 PACKAGE = Path(__file__).resolve().parents[1]
 _SOURCES = frozenset({".py", ".toml", ".yaml", ".j2", ".css", ".js", ".json", ".txt"})
 
@@ -24,12 +26,6 @@ def digest_json(value: Any) -> str:
     """
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def digest_file(path: Path) -> str:
-    """Digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_files(files: Iterable[tuple[str, Path]]) -> str:

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from svclib.collect.digests import digest_file
 from svclib.errors import InputRefused, Problem
-from svclib.run.digest import digest_file
 
 STATE = ".svclib"
 SEAL = "seal.json"

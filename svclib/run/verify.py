@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svclib.collect.digests import digest_file
 from svclib.errors import InputRefused, Problem
 from svclib.run.batch import run_batch
-from svclib.run.digest import digest_file, digest_source
+from svclib.run.digest import digest_source
 from svclib.run.manifest import Manifest
 
 _MOST = 20

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from svclib.catalogue.models import Action, Department, Event, Kpi, Source
 from svclib.collect.collecting import collect
 from svclib.collect.snapshot import Snapshot, open_snapshot
 from svclib.errors import InputRefused, Problem
+from svclib.measure.analysis import steady_departments
 from svclib.measure.declaration import Declaration, coverage_of
 from svclib.measure.engine import connect, frame
 from svclib.measure.kpi import case_rows, measure_kpis
@@ -52,6 +53,17 @@ class Prepared:
     def cutoff(self) -> dt.datetime:
         """The end of the last day that the snapshot has seen."""
         return _end_of(self.snapshot.as_of)
+
+    def steady(self, period: Period) -> dict[str, list[str]]:
+        """For each share or rate, the departments whose own chart is quiet; worked out once a period, then kept."""
+        history = self.catalogue.run.history
+        path = _measures_path(self.snapshot, self.catalogue, self.frequency)
+        path = path.with_name(f"{path.stem}-{period.label}-{history}.json")
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+        found = steady_departments(self.measures, self.catalogue.kpis, period, history=history)
+        _write_beside(path, lambda draft: draft.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8"))
+        return found
 
     def latest_complete(self) -> Period:
         """The last period that was over at the cut-off and has a figure."""
@@ -210,7 +222,7 @@ def prepare(
         frequency=frequency,
         disclosure_minimum=catalogue.organisation.disclosure_minimum,
     )
-    _write_measures(measures, path)
+    _write_beside(path, lambda draft: measures.to_parquet(draft, index=False))
     return Prepared(catalogue, taken, measures, frequency)
 
 
@@ -356,15 +368,16 @@ def _measures_path(snapshot: Snapshot, catalogue: Catalogue, frequency: str) -> 
 
 def _code_digest() -> str:
     digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "measure").glob("*.py")):
+    for path in sorted((Path(__file__).parent / "measure").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _write_measures(measures: pd.DataFrame, path: Path) -> None:
+def _write_beside(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.draft")
-    measures.to_parquet(draft, index=False)
+    write(draft)
     draft.replace(path)
 
 

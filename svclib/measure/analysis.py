@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,12 @@ class KpiFinding:
         """Whether the period's value may be shown at all."""
         return self.verdict.state != "withheld"
 
+    @property
+    def notable(self) -> bool:
+        """Whether there is more to say than the usual variation: a signal, a fault, or a target that it never meets."""
+        judged = self.verdict
+        return judged.variation in _SIGNALS or judged.state == "fault" or judged.assurance == "fail"
+
 
 @dataclass(frozen=True)
 class KpiAnalysis:
@@ -119,6 +125,7 @@ def analyse_kpis(
     history: int = 36,
     disclosure_minimum: int = 5,
     data_quality: list[dict[str, Any]] | None = None,
+    steady: Mapping[str, Collection[str]] | None = None,
 ) -> KpiAnalysis:
     """Chart and judge every KPI of a department.
 
@@ -134,15 +141,21 @@ def analyse_kpis(
         Declared events of the department.
     history
         How many periods are shown; the charts know up to a year more.
+    steady
+        What `steady_departments` gives; worked out here where left out.
     """
-    by_kpi = dict(tuple(measures.groupby("kpi", sort=False)))
+    if steady is None:
+        steady = steady_departments(measures, kpis, period, history=history)
+    own = measures[measures["department"] == department]
+    now = measures[measures["period"] == period.label]
     findings = []
     for kpi in kpis:
-        rows = by_kpi.get(kpi.code)
-        if rows is None or not (rows["department"] == department).any():
+        rows = own[own["kpi"] == kpi.code]
+        if rows.empty:
             continue
         mine = [e for e in events if e.kpis == "all" or kpi.code in e.kpis]
-        findings.append(_find(rows, kpi, department, period, peers, mine, history, disclosure_minimum))
+        compared = _peers(now[now["kpi"] == kpi.code], kpi, department, peers, disclosure_minimum, steady)
+        findings.append(_find(rows, kpi, period, compared, mine, history))
     signals = count_signals(
         np.array([f.p for f in findings]),
         np.array([f.verdict.variation in _SIGNALS for f in findings], dtype=bool),
@@ -153,16 +166,9 @@ def analyse_kpis(
 
 
 def _find(
-    rows: pd.DataFrame,
-    kpi: Kpi,
-    department: str,
-    period: Period,
-    peers: Sequence[str] | None,
-    events: Sequence[Event],
-    history: int,
-    minimum: int,
+    rows: pd.DataFrame, kpi: Kpi, period: Period, compared: Funnel | None, events: Sequence[Event], history: int
 ) -> KpiFinding:
-    series = recent(rows[rows["department"] == department], history, _A_YEAR[period.frequency])
+    series = recent(rows, history, _A_YEAR[period.frequency])
     chart = control_chart(series, kpi)
     judged = verdict(chart, kpi)
     points = chart.reading().tail(history).reset_index(drop=True)
@@ -180,7 +186,7 @@ def _find(
         trend=trend(known, _A_YEAR[period.frequency]),
         forecast=forecast(chart),
         suggestion=suggest_rebase(chart.points, kpi.direction, _event_table(events)),
-        funnel=_peers(rows, kpi, department, period, peers, minimum, history),
+        funnel=compared,
         last_year=year_over_year(chart.points, kpi),
         year_to_date=year_to_date(chart.points, kpi),
         events=tuple(e for e in events if since <= e.date < period.end),
@@ -207,17 +213,16 @@ def _event_table(events: Sequence[Event]) -> pd.DataFrame:
 
 
 def _peers(
-    rows: pd.DataFrame,
+    now: pd.DataFrame,
     kpi: Kpi,
     department: str,
-    period: Period,
     peers: Sequence[str] | None,
     minimum: int,
-    history: int,
+    steady: Mapping[str, Collection[str]],
 ) -> Funnel | None:
     """The funnel of the period; departments whose own chart signals are shown, and marked as unstable."""
     kind = ratio_kind(kpi)
-    now = rows[(rows["period"] == period.label) & rows["mature"] & rows["value"].notna()]
+    now = now[now["mature"] & now["value"].notna()]
     if kind not in ("p", "u") or department not in set(now["department"]):
         return None
     if peers is not None:
@@ -225,16 +230,34 @@ def _peers(
     if kpi.kind in _PERSONAL:
         own = (now["department"] == department).to_numpy()
         now = now[~suppressed(now["n"].to_numpy(dtype=float), minimum, own)]
-    histories = dict(tuple(rows.groupby("department", sort=False)))
-    a_year = _A_YEAR[period.frequency]
-    stable = [_stable(recent(histories[code], history, a_year), kpi) for code in now["department"]]
-    table = now[["department", "numerator", "denominator"]].assign(stable=stable)
+    table = now[["department", "numerator", "denominator"]].assign(stable=now["department"].isin(steady[kpi.code]))
     return funnel(table, kind, kpi.per) if department in set(table["department"]) else None
 
 
-def _stable(series: pd.DataFrame, kpi: Kpi) -> bool:
-    latest = control_chart(series, kpi).latest
-    return latest is not None and not latest["signals"]
+def steady_departments(
+    measures: pd.DataFrame, kpis: Sequence[Kpi], period: Period, *, history: int = 36
+) -> dict[str, list[str]]:
+    """For each share or rate, the departments whose own chart is quiet in the period: a funnel may compare those.
+
+    Every department's report needs it of all departments, so a batch works it out once.
+
+    Parameters
+    ----------
+    measures
+        The measures table of all departments.
+    """
+    found = {}
+    until = measures[measures["start"] <= period.start]
+    for kpi in kpis:
+        if ratio_kind(kpi) not in ("p", "u"):
+            continue
+        quiet = []
+        for code, rows in until[until["kpi"] == kpi.code].groupby("department", sort=False):
+            latest = control_chart(recent(rows, history, _A_YEAR[period.frequency]), kpi).latest
+            if latest is not None and not latest["signals"]:
+                quiet.append(str(code))
+        found[kpi.code] = quiet
+    return found
 
 
 def band_of(kpi: Kpi) -> list[float] | None:

@@ -31,10 +31,14 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+# They are many, and have none of the portal's grids and cards.
+_PLAIN_PAGES = frozenset({"report.html.j2", "failure.html.j2", "glossary.html.j2"})
+
+
 @lru_cache
-def style_sheet() -> str:
-    """The style sheet, without comments and idle space."""
-    text = (TEMPLATES / "static" / "report.css").read_text(encoding="utf-8")
+def style_sheet(*names: str) -> str:
+    """Style sheets, one behind the other, without comments and idle space."""
+    text = "\n".join((TEMPLATES / "static" / f"{name}.css").read_text(encoding="utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     text = re.sub(r"\s*\n\s*", "\n", text)
     return re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r":\s+", ":", text)).replace(";}", "}").strip()
@@ -62,7 +66,8 @@ def _environment() -> jinja2.Environment:
 
 def write_page(template: str, *, language: str, with_script: str = "", **values: Any) -> str:
     """A page from a template of ``templates/pages``; values are plain text unless they are `Markup`."""
-    style, code = style_sheet(), script(with_script) if with_script else ""
+    sheets = ("report",) if template in _PLAIN_PAGES else ("report", "portal")
+    style, code = style_sheet(*sheets), script(with_script) if with_script else ""
     with words.use_language(language):
         text = (
             _environment()

@@ -96,6 +96,7 @@ def show(
     formats: Formats | None = None,
     headers: Mapping[str, str] | None = None,
     columns: Sequence[str] | None = None,
+    legend: str = "",
 ) -> Chart:
     """A figure as the reader meets it: picture, alternative text, caption, and its numbers one click away.
 
@@ -113,6 +114,8 @@ def show(
         The table behind it and how `table` writes it.
     columns
         Which of its columns stand in the page, all where left out; empty ones never do. The file has all of them.
+    legend
+        What the signs mean; behind the caption.
 
     Raises
     ------
@@ -139,19 +142,63 @@ def show(
     parts = [
         f'<figure class="svc-figure"><div class="svc-plot{" svc-wide" if width > 500 else ""}" role="group" '
         f'tabindex="0" aria-label="{escape(caption)}"><img class="svc-chart" src="{data_uri(svg)}" '
-        f'alt="{escape(alt)}" width="{width}" height="{height}"></div><figcaption>{escape(caption)}</figcaption>'
+        f'alt="{escape(alt)}" width="{width}" height="{height}"></div><figcaption>{escape(f"{caption} {legend}".strip())}</figcaption>'
     ]
     if data is not None and len(data.columns):
-        from svclib.report.tables import table
-
-        shown = data.dropna(axis="columns", how="all")
-        shown = shown[[c for c in columns or shown.columns if c in shown]]
-        numbers = table(shown, caption=caption, formats=formats, headers=headers, most_rows=_ROWS_BEHIND_A_FIGURE)
-        summary = escape(words.say("show.numbers"))
-        parts.append(f'<details class="svc-data"><summary>{summary}</summary>{numbers.html}</details>')
+        behind = numbers_behind(data, caption=caption, formats=formats, headers=headers, columns=columns)
+        parts.append(behind.html)
     parts.append("</figure>")
     plain = words.say("show.figure", caption=caption.rstrip("."), alt=alt)
     return Chart("".join(parts), plain, name=name, alt=alt, caption=caption, svg=svg, data=data, figure=figure)
+
+
+def numbers_behind(
+    data: pd.DataFrame,
+    *,
+    caption: str,
+    formats: Formats | None = None,
+    headers: Mapping[str, str] | None = None,
+    columns: Sequence[str] | None = None,
+    latest: int | None = None,
+) -> Block:
+    """The table behind a figure, folded away; arguments as `show` takes them.
+
+    What is the same in every row is said once, below the table.
+
+    Parameters
+    ----------
+    latest
+        Only so many rows from the end; all where left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> numbers_behind(pd.DataFrame({"n": [3, 5], "open": [None, None], "target": [4, 4]}), caption="Calls")
+    Calls
+    Cases
+        3
+        5
+    <BLANKLINE>
+    In every row: Target 4.
+    """
+    from svclib.report.tables import constant_columns, table
+
+    shown = data.dropna(axis="columns", how="all")
+    shown = shown[[c for c in columns or shown.columns if c in shown]]
+    same = constant_columns(shown, formats=formats, headers=headers)
+    shown = shown.drop(columns=list(same))
+    more = words.say("show.latest_rows", shown=latest, total=len(shown)) if latest and latest < len(shown) else ""
+    numbers = table(
+        shown if latest is None else shown.tail(latest),
+        caption=caption,
+        formats=formats,
+        headers=headers,
+        most_rows=_ROWS_BEHIND_A_FIGURE,
+    )
+    below = [words.say("show.every_row", list=words.list_of(same.values()))] if same else []
+    inner = stack(numbers, *(paragraph(text) for text in [*below, more] if text))
+    summary = escape(words.say("show.numbers"))
+    return Block(f'<details class="svc-data"><summary>{summary}</summary>{inner.html}</details>', inner.plain)
 
 
 _SCREEN_SCALE = 1.42  # CSS pixels a point: 9-point labels read as 12.8 px

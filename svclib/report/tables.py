@@ -73,6 +73,24 @@ def table(
     return Block(html, _plain_table(caption, names, [[cell.plain for cell in row] for row in rows], right, more))
 
 
+def constant_columns(
+    frame: pd.DataFrame, *, formats: Formats | None = None, headers: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Columns, but the first, that say the same in each of several rows, as words; nothing is lost by dropping them.
+
+    >>> constant_columns(pd.DataFrame({"period": ["2026-01", "2026-02"], "target": [0.5, 0.5], "n": [3, 4]}))
+    {'target': 'Target 0.50'}
+    """
+    headers, formats = headers or {}, formats or {}
+    found = {}
+    for column in frame.columns[1:] if len(frame) > 1 else ():
+        write = formats.get(column) or _BY_NAME.get(str(column))
+        said = {_cell(value, write).plain for value in frame[column].tolist()}
+        if len(said) == 1:
+            found[column] = f"{headers.get(column, _heading(str(column)))} {said.pop()}"
+    return found
+
+
 def _heading(column: str) -> str:
     return words.say(f"column.{column}") if words.known(f"column.{column}") else column
 

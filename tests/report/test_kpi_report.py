@@ -59,7 +59,7 @@ def test_the_files_say_what_the_report_says(executed):
     space, shown, out = executed
     result = json.loads((out / "kpi_analysis.json").read_text(encoding="utf-8"))
     report = space["report"]
-    explained = next(b for b in shown if b is not None and "Each KPI over time" in b.plain)
+    explained = next(b for b in shown if b is not None and "The other KPIs" in b.plain)
     for record, finding in zip(result["kpis"], report.analysis.findings, strict=True):
         assert record["sentence"] == kpi_words.sentence(finding)
         assert record["sentence"] in explained.plain

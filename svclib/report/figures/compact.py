@@ -35,7 +35,9 @@ def compact(svg: str) -> str:
     for element in root.iter():
         _tidy(element, names)
     _prune(root)
+    _join_rows(root)
     _join_marks(root)
+    _inline_marks(root)
     rules = _classes(root)
     body = "".join(_written(child) for child in root)
     head = " ".join(f"{name}='{root.get(name)}'" for name in ("width", "height", "viewBox"))
@@ -161,6 +163,72 @@ def _prune(parent: ElementTree.Element) -> None:
         else:
             kept.append(child)
     parent[:] = kept
+
+
+def _join_rows(root: ElementTree.Element) -> None:
+    """Grid lines become one path and the ticks of an axis one run: they lie apart, so their order is free."""
+    for parent in list(root.iter()):
+        lines: dict[str, ElementTree.Element] = {}
+        ticks: dict[tuple[str, ...], ElementTree.Element] = {}
+        kept: list[ElementTree.Element] = []
+        for child in parent:
+            style, first = child.get("style", ""), None
+            if child.tag == f"{_SVG}path" and "fill:none" in style and _STRAIGHT.fullmatch(child.get("d", "")):
+                first = lines.setdefault(style, child)
+                if first is not child:
+                    first.set("d", first.get("d", "") + child.get("d", ""))
+            elif child.tag == f"{_SVG}use":
+                rows = [(child.get("href", ""), style, axis, child.get(axis, "")) for axis in "yx"]
+                first = next((ticks[row] for row in rows if row in ticks), child)
+                ticks |= {row: first for row in rows if row not in ticks}
+                if first is not child:
+                    kept.insert(kept.index(first) + 1, child)
+            if first is None or first is child:
+                kept.append(child)
+        parent[:] = kept
+
+
+_STRAIGHT = re.compile(r"M-?[\d.]+[ ]?-?[\d.]+[hv]-?[\d.]+")
+
+
+def _inline_marks(root: ElementTree.Element) -> None:
+    """A mark that is used once stands where it is used, and a group of one hands its clip to the one."""
+    uses = Counter(element.get("href") for element in root.iter() if element.get("href"))
+    named = {f"#{element.get('id')}" for element in root.iter(f"{_SVG}path")}
+    shapes = {f"#{element.get('id')}": element for element in root.iter(f"{_SVG}path") if element.get("id")}
+    once = {link for link, count in uses.items() if count == 1 and link in named}
+    for parent in list(root.iter()):
+        for child in parent:
+            link = child.get("href", "")
+            if child.tag == f"{_SVG}use" and link in once:
+                child.tag = f"{_SVG}path"
+                x, y = float(child.attrib.pop("x", "0")), float(child.attrib.pop("y", "0"))
+                style = ";".join(filter(None, (child.get("style"), shapes[link].get("style"))))
+                child.attrib = {"d": _moved(shapes[link].get("d", ""), x, y), "style": style}
+    for defs in list(root.iter(f"{_SVG}defs")):
+        defs[:] = [child for child in defs if f"#{child.get('id')}" not in once]
+    for group in list(root.iter(f"{_SVG}g")):
+        if len(group) == 1 and set(group.attrib) == {"style"} and group[0].tag == f"{_SVG}path":
+            only = group[0]
+            if "transform" not in only.attrib and "clip-path" not in only.get("style", ""):
+                group.tag = only.tag
+                style = ";".join(filter(None, (group.get("style"), only.get("style"))))
+                group.attrib = {**only.attrib, "style": style}
+                group[:] = []
+    _prune(root)
+
+
+def _moved(d: str, x: float, y: float) -> str:
+    """Path data whose only absolute commands are M, moved.
+
+    >>> _moved("M0 2.1a2.1 2.1 0 1 1 .01 0z", 10, -2)
+    'M10 .1a2.1 2.1 0 1 1 .01 0z'
+    """
+    return re.sub(
+        r"M(-?[\d.]+)\s?(-?[\d.]+)",
+        lambda at: f"M{_plain(round(float(at[1]) + x, 2))}{_joined(round(float(at[2]) + y, 2))}",
+        d,
+    )
 
 
 def _join_marks(root: ElementTree.Element) -> None:

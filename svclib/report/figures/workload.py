@@ -60,9 +60,10 @@ def arrivals_figure(load: Workload) -> Figure:
     shades = LinearSegmentedColormap.from_list("arrivals", [PAPER, DATA])
     high = float(grid.max()) or 1.0
     with drawing():
-        axes.pcolormesh(
-            np.arange(25), np.arange(8), grid, cmap=shades, vmin=0, vmax=high, edgecolors=PAPER, linewidth=0.8
-        )
+        # one picture instead of 168 paths
+        axes.imshow(grid, cmap=shades, vmin=0, vmax=high, extent=(0, 24, 7, 0), aspect="auto", interpolation="nearest")
+        axes.vlines(range(25), 0, 7, color=PAPER, linewidth=0.8)
+        axes.hlines(range(8), 0, 24, color=PAPER, linewidth=0.8)
         for day in range(7):
             hour = int(grid[day].argmax())
             if grid[day, hour] > 0:
@@ -72,7 +73,6 @@ def arrivals_figure(load: Workload) -> Figure:
         axes.set_yticks(np.arange(7) + 0.5, [names[d] for d in range(7)])
         axes.set_xticks(np.arange(0, 25, 3), [f"{h}" for h in range(0, 25, 3)])
         axes.set_xlabel(words.say("kpi.workload.hour"), color=MUTED)
-        axes.invert_yaxis()
         axes.set_xlim(0, 24)
     return figure
 

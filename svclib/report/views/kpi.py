@@ -11,12 +11,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from svclib.errors import InputRefused, Problem
 from svclib.measure import analysis as compute
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
+from svclib.measure.peers import Funnel
 from svclib.measure.spc.verdict import point_states
 from svclib.report import words
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
-from svclib.report.show import Block, Chart, badge, bullets, facts, fold, note, section, sentence, show, slug
+from svclib.report.show import (
+    Block,
+    Chart,
+    badge,
+    bullets,
+    facts,
+    fold,
+    note,
+    numbers_behind,
+    section,
+    sentence,
+    show,
+    slug,
+    stack,
+)
 from svclib.report.tables import table, write_csv
 from svclib.report.views import kpi_context
 from svclib.report.words import kpi as kpi_words
@@ -25,6 +41,9 @@ from svclib.report.words import say
 if TYPE_CHECKING:
     from svclib.study import Study
 
+# In which order KPIs are told of: first what needs somebody.
+_FIRST = ("concern", "fault", "withheld", "too_few", "provisional", "common_cause", "neutral", "improvement")
+_A_YEAR_AND_ONE = 13  # periods of a table in the page: the same month of last year is in it
 _POINT_COLUMNS = (
     "period", "value", "numerator", "denominator", "n", "mature", "status", "target", "centre", "lower", "upper",
     "phase", "baseline", "signals", "p", "state",
@@ -45,6 +64,7 @@ def analyse_kpis(study: Study) -> KpiReport:
         history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum,
         data_quality=kpi_context.quality_records(study),
+        steady=study.prepared.steady(study.period),
     )
     return KpiReport(study, analysis)
 
@@ -86,8 +106,14 @@ class KpiReport:
         return section(say("kpi.title.overview"), self._answer(), whole, *self._multiples())
 
     def explain(self) -> Block:
-        """Every KPI: its sentence, its chart, what else is known of it."""
-        return section(say("kpi.title.charts"), *(self._kpi(f) for f in self.analysis.findings))
+        """Each KPI with more to say than its usual variation on its chart, concerns first; then the others in words."""
+        told = sorted((f for f in self.analysis.findings if f.notable), key=lambda f: _FIRST.index(f.verdict.state))
+        quiet = [f for f in self.analysis.findings if not f.notable]
+        parts = [section(say("kpi.title.charts"), *([self._kpi(f) for f in told] or [sentence(say("kpi.quiet.all"))]))]
+        if quiet:
+            intro = sentence(say("kpi.quiet.intro"))
+            parts.append(section(say("kpi.title.quiet"), intro, *(self._quiet(f) for f in quiet)))
+        return stack(*parts)
 
     def chart(self, kpi: str) -> Chart:
         """The control chart of one KPI, by its code."""
@@ -110,20 +136,31 @@ class KpiReport:
         return self._drawn[name]
 
     def _control_chart(self, finding: KpiFinding, name: str) -> Chart:
-        points = self._points(finding)
-        first, last = (words.period_name(str(p)) for p in points["period"].iloc[[0, -1]])
-        names = {"title": finding.kpi.title, "first": first, "last": last}
-        write = lambda x: kpi_words.value_of(finding.kpi, x)  # noqa: E731
+        named = self._named(finding)
         return show(
             control_chart_figure(finding),
             name=name,
-            alt=self._alt(finding, names),
-            caption=say("kpi.figure.control", **names),
-            data=points,
-            columns=("period", "value", "n", "target", "centre", "lower", "upper", "state"),
-            formats=dict.fromkeys(("value", "target", "centre", "lower", "upper"), write)
-            | {"signals": kpi_words.signal_list},
+            alt=self._alt(finding, named),
+            caption=say("kpi.figure.control", **named),
+            legend=say("kpi.figure.signs"),
+            **self._behind(finding),
         )
+
+    def _named(self, finding: KpiFinding) -> dict[str, str]:
+        """The KPI's title with its first and last period."""
+        first, last = (words.period_name(str(p)) for p in finding.points["period"].iloc[[0, -1]])
+        return {"title": finding.kpi.title, "first": first, "last": last}
+
+    def _behind(self, finding: KpiFinding) -> dict[str, Any]:
+        """The numbers behind a control chart, as `show` and `numbers_behind` take them; the unit stands in the head."""
+        values = ("value", "target", "centre", "lower", "upper")
+        return {
+            "data": self._points(finding),
+            "columns": ("period", "value", "n", "target", "centre", "lower", "upper", "state"),
+            "formats": dict.fromkeys(values, lambda x: kpi_words.number_of(finding.kpi, x))
+            | {"period": words.period_short, "signals": kpi_words.signal_list, "state": _unusual},
+            "headers": {"value": kpi_words.head_of(finding.kpi)},
+        }
 
     def chance(self) -> Block:
         """How many charts signal, how many would by chance, and the strength of each one's evidence."""
@@ -143,9 +180,26 @@ class KpiReport:
         text = sentence(kpi_words.chance_text(self.analysis))
         return section(say("kpi.title.chance"), text, table(pd.DataFrame(rows), caption=say("kpi.table.chance")))
 
+    def funnel(self, kpi: str) -> Chart:
+        """The funnel of one share or rate, by its code."""
+        finding = self.analysis.finding(kpi)
+        if finding.funnel is None:
+            raise InputRefused(Problem(f"KPI {kpi}", "has no funnel in this period", say("kpi.peers.nothing")))
+        return self._funnel_chart(finding)
+
     def peers(self) -> Block:
-        """The department among the others, where their figures can be compared: funnels, never a league table."""
-        blocks = [self._funnel(f) for f in self.analysis.findings if f.funnel is not None]
+        """The department among the others, where their figures can be compared: never a league table.
+
+        A funnel is drawn where the department lies outside its limits; where it does not, that is said.
+        """
+        compared = {f.kpi.code: f for f in self.analysis.findings if f.funnel is not None}
+        bands = {code: self._band(f) for code, f in compared.items()}
+        blocks = [
+            sentence(say(f"kpi.peers.{band}", department=self.study.department.name, list=words.list_of(titles)))
+            for band in ("inside", "unstable")
+            if (titles := [f.kpi.title for code, f in compared.items() if bands[code] == band])
+        ]
+        blocks += [self._funnel(f) for code, f in compared.items() if bands[code].startswith("beyond")]
         return section(say("kpi.title.peers"), *(blocks or [note("unknown", say("kpi.peers.nothing"))]))
 
     def workload(self) -> Block:
@@ -187,9 +241,13 @@ class KpiReport:
         if out is None:
             return
         (out / "data").mkdir(parents=True, exist_ok=True)
-        for chart in {c.name: c for c in [*self.charts, *self._drawn.values()]}.values():
-            if chart.data is not None:
-                write_csv(chart.data, out / "data" / f"{chart.name}.csv")
+        tables = {name: chart.data for name, chart in self._drawn.items() if chart.data is not None}
+        for finding in self.analysis.findings:
+            tables[f"kpi-{self._slugs[finding.kpi.code]}"] = self._points(finding)
+            if finding.funnel is not None:
+                tables[f"peers-{self._slugs[finding.kpi.code]}"] = self._peer_table(finding.funnel)
+        for name, behind in tables.items():
+            write_csv(behind, out / "data" / f"{name}.csv")
         write_csv(self.frame, out / "data" / "kpis.csv")
         text = json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, indent=1, default=str)
         beside = out / ".kpi_analysis.json.part"
@@ -198,7 +256,7 @@ class KpiReport:
 
     @cached_property
     def charts(self) -> list[Chart]:
-        """Every figure of the report."""
+        """A control chart of every KPI and every funnel, also those that the report leaves out for lack of news."""
         charts = [self.chart(f.kpi.code) for f in self.analysis.findings]
         return [*charts, *(self._funnel_chart(f) for f in self.analysis.findings if f.funnel is not None)]
 
@@ -259,13 +317,28 @@ class KpiReport:
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
         parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
+        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=finding.verdict.state)
+
+    def _quiet(self, finding: KpiFinding) -> Block:
+        """A KPI without a chart of its own: the small one above shows it, and its numbers are here."""
+        kpi = finding.kpi
+        caption = say("kpi.figure.control", **self._named(finding))
+        numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
+        parts = [sentence(kpi_words.sentence(finding)), *self._more(finding, numbers)]
+        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=finding.verdict.state)
+
+    def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
+        """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
+        parts: list[Block] = []
         if remarks := kpi_words.remarks(finding):
             parts.append(bullets(remarks))
         if suggestion := kpi_words.suggestion_text(finding):
             parts.append(fold(say("kpi.suggest.title"), note("info", suggestion)))
+        if numbers is not None:
+            parts.append(numbers)
         about = [(say(f"kpi.about.{name}"), text) for name, text in self._about(finding) if text]
         parts.append(fold(say("kpi.about.title"), facts(about)))
-        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=finding.verdict.state)
+        return parts
 
     def _about(self, finding: KpiFinding) -> Sequence[tuple[str, str]]:
         kpi, target = finding.kpi, finding.target
@@ -282,9 +355,6 @@ class KpiReport:
             ("objective", kpi.objective or ""),
             ("owner", kpi.owner or ""),
             ("target", agreed),
-            ("chart", f"{say(f'kpi.kind.{finding.chart.kind}')}: {say(f'kpi.reason.{finding.chart.reason}')}"),
-            ("rules", say(f"kpi.rules.{finding.chart.rules}")),
-            ("baseline", kpi_words.method_text(finding)),
             ("rebases", "; ".join(f"{words.date(r.date)}: {r.reason} ({r.approved_by})" for r in kpi.rebase)),
         ]
 
@@ -323,23 +393,33 @@ class KpiReport:
             return badge("too_few")
         return badge("neutral" if variation.startswith("neutral") else variation)
 
+    def _band(self, finding: KpiFinding) -> str:
+        """Where the department lies in the funnel: ``inside``, ``beyond_95``, ``beyond_998`` or ``unstable``."""
+        assert finding.funnel is not None
+        return str(self._mine(finding.funnel)["band"]).removesuffix("_high").removesuffix("_low")
+
+    def _mine(self, found: Funnel) -> pd.Series:
+        return found.table[found.table["department"] == self.study.department.code].iloc[0]
+
     def _funnel(self, finding: KpiFinding) -> Block:
         found = finding.funnel
         assert found is not None
-        mine = found.table[found.table["department"] == self.study.department.code].iloc[0]
-        band = str(mine["band"]).removesuffix("_high").removesuffix("_low")
-        parts = [sentence(say(f"kpi.peers.{band}", department=self.study.department.name))]
-        remarks = [say("kpi.peers.shrunken", value=kpi_words.value_of(finding.kpi, mine["shrunken"]))]
+        said = say(f"kpi.peers.{self._band(finding)}", department=self.study.department.name)
+        remarks = [say("kpi.peers.shrunken", value=kpi_words.value_of(finding.kpi, self._mine(found)["shrunken"]))]
         if found.tau2 > 0:
             remarks.append(say("kpi.peers.dispersion", phi=words.number(found.phi, 1)))
         return section(
             finding.kpi.title,
-            *parts,
+            sentence(said),
             self._funnel_chart(finding),
             bullets(remarks),
             level=3,
             anchor=f"peers-{finding.kpi.code}",
         )
+
+    def _peer_table(self, found: Funnel) -> pd.DataFrame:
+        names = {d.code: d.name for d in self.study.catalogue.departments}
+        return found.table.assign(department=found.table["department"].map(lambda c: names.get(c, c)))
 
     def _funnel_chart(self, finding: KpiFinding) -> Chart:
         return self._once(f"peers-{self._slugs[finding.kpi.code]}", lambda name: self._draw_funnel(finding, name))
@@ -349,7 +429,7 @@ class KpiReport:
         assert found is not None
         names = {d.code: d.name for d in self.study.catalogue.departments}
         outside = found.table.loc[found.table["band"].str.startswith("beyond_998"), "department"]
-        mine = found.table[found.table["department"] == code].iloc[0]
+        mine = self._mine(found)
         write = lambda x: kpi_words.value_of(finding.kpi, x)  # noqa: E731
         values = ("value", "lower95", "upper95", "lower998", "upper998", "shrunken")
         return show(
@@ -365,9 +445,14 @@ class KpiReport:
                 mine=write(mine["value"]),
             ),
             caption=say("kpi.figure.funnel", title=finding.kpi.title, period=self._period),
-            data=found.table.assign(department=found.table["department"].map(lambda c: names.get(c, c))),
+            data=self._peer_table(found),
             formats=dict.fromkeys(values, write),
         )
+
+
+def _unusual(state: str) -> str:
+    """A point's state in a table: only what is out of the usual needs a word."""
+    return "–" if state in ("", "common_cause") else say(f"state.{state}")
 
 
 def _escaped(text: str) -> str:

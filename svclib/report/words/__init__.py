@@ -32,6 +32,7 @@ from svclib.report.words.values import (
     period_name,
     period_short,
     signed,
+    unit_name,
     value,
 )
 
@@ -54,6 +55,7 @@ __all__ = [
     "quarantine_reason",
     "say",
     "signed",
+    "unit_name",
     "use_language",
     "value",
 ]

@@ -24,6 +24,17 @@ def value_of(kpi: Kpi, x: float | None) -> str:
     return words.value(x, kpi.unit, kpi.decimals)
 
 
+def number_of(kpi: Kpi, x: float | None) -> str:
+    """A value without its unit, for a column whose head names it; the per cent sign stays."""
+    return words.value(x, kpi.unit if kpi.unit == "%" else "", kpi.decimals)
+
+
+def head_of(kpi: Kpi) -> str:
+    """The head of a column of values, with their unit."""
+    value = say("column.value")
+    return f"{value} ({words.unit_name(kpi.unit)})" if kpi.unit not in ("", "%") else value
+
+
 def line_of(kpi: Kpi, x: float | None) -> str:
     """A centre line or limit: whole counts have lines between them."""
     if kpi.kind == "count" and kpi.decimals == 0:

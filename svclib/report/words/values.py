@@ -116,11 +116,17 @@ def change(x: Any, unit: str = "", decimals: int | None = None, *, language: str
     return _with_unit(signed(x, decimals, language=language), unit, language)
 
 
+def unit_name(unit: str, language: str | None = None) -> str:
+    """A unit in the reader's language; one that the catalogue does not know stays as it was declared.
+
+    >>> unit_name("h", "it"), unit_name("calls")
+    ('h', 'calls')
+    """
+    return say(f"unit.{unit}", language) if known(f"unit.{unit}", language) else unit
+
+
 def _with_unit(text: str, unit: str, language: str | None) -> str:
-    if not unit:
-        return text
-    word = say(f"unit.{unit}", language) if known(f"unit.{unit}", language) else unit
-    return f"{text}{_NARROW_SPACE}{word}"
+    return f"{text}{_NARROW_SPACE}{unit_name(unit, language)}" if unit else text
 
 
 def interval(low: Any, high: Any, unit: str = "", decimals: int | None = None, *, language: str | None = None) -> str:

@@ -21,8 +21,7 @@ from svclib.catalogue.models import Action, Department, Event, Kpi, Source
 from svclib.collect.collecting import collect
 from svclib.collect.snapshot import Snapshot, open_snapshot
 from svclib.errors import InputRefused, Problem
-from svclib.measure.analysis import steady_departments
-from svclib.measure.declaration import Declaration, coverage_of
+from svclib.measure.declaration import Coverage, Declaration, coverage_of
 from svclib.measure.engine import connect, frame
 from svclib.measure.kpi import case_rows, measure_kpis
 from svclib.measure.periods import Frequency, Period
@@ -47,7 +46,8 @@ class Prepared:
 
     @cached_property
     def declarations(self) -> dict[str, Declaration]:
-        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.snapshot, self.cutoff)}
+        path = _measures_path(self.snapshot, self.catalogue, self.frequency)
+        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.snapshot, self.cutoff, path)}
 
     @property
     def cutoff(self) -> dt.datetime:
@@ -61,6 +61,8 @@ class Prepared:
         path = path.with_name(f"{path.stem}-{period.label}-{history}.json")
         if path.exists():
             return json.loads(path.read_text(encoding="utf-8"))
+        from svclib.measure.analysis import steady_departments  # brings scipy, which those who only plan can do without
+
         found = steady_departments(self.measures, self.catalogue.kpis, period, history=history)
         _write_beside(path, lambda draft: draft.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8"))
         return found
@@ -211,7 +213,7 @@ def prepare(
         return Prepared(catalogue, taken, _read_measures(path), frequency)
     backend = _tables(taken, catalogue)
     cutoff = _end_of(taken.as_of)
-    declarations = _declarations(backend, catalogue, taken, cutoff)
+    declarations = _declarations(backend, catalogue, taken, cutoff, path)
     if problems := _early_targets(catalogue, declarations):
         raise InputRefused(problems)
     measures = measure_kpis(
@@ -306,30 +308,52 @@ def _tables(snapshot: Snapshot, catalogue: Catalogue) -> SQLBackend:
 
 
 def _declarations(
-    backend: SQLBackend, catalogue: Catalogue, snapshot: Snapshot, as_of: dt.datetime
+    backend: SQLBackend, catalogue: Catalogue, snapshot: Snapshot, as_of: dt.datetime, measures: Path
 ) -> list[Declaration]:
-    coverages: dict[tuple[str, str], Any] = {}
+    """Each KPI with its source; what takes a look at all rows is kept beside the measures."""
     departments = tuple(d.code for d in catalogue.departments)
+    path = measures.with_name(f"{measures.stem}-sources.json")
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    covered = known or {"coverage": _coverages(backend, catalogue, snapshot, as_of), "served": {}}
+    booleans: dict[str, frozenset[str]] = {}
     found = []
     for kpi in catalogue.kpis:
         source = catalogue.source(kpi.source)
-        cohort = default_cohort(kpi, source)
-        key = (source.name, cohort)
-        if key not in coverages:
-            days = frame(
-                backend,
-                f'select distinct cast("{cohort}" as date) as day from "{source.name}" where "{cohort}" is not null',
-            )
-            dates = [d.date() if isinstance(d, dt.datetime) else d for d in days["day"]]
-            known_until = snapshot.report(source.name)["knows_until"]
-            last_known = dt.date.fromisoformat(known_until) if known_until else None
-            coverages[key] = coverage_of(dates, source, as_of, last_known)
-        schema = backend.table(source.name).schema()
-        booleans = frozenset(name.lower() for name, kind in schema.items() if kind.is_boolean())
+        days = [dt.date.fromisoformat(day) for day in covered["coverage"][source.name][default_cohort(kpi, source)]]
+        if source.name not in booleans:
+            schema = backend.table(source.name).schema()
+            booleans[source.name] = frozenset(name.lower() for name, kind in schema.items() if kind.is_boolean())
         served = departments
         if kpi.kind == "availability":
-            served = _served(backend, source, departments)
-        found.append(Declaration(kpi, source, coverages[key], served, booleans))
+            if source.name not in covered["served"]:
+                covered["served"][source.name] = list(_served(backend, source, departments))
+            served = tuple(covered["served"][source.name])
+        found.append(Declaration(kpi, source, Coverage(*days), served, booleans[source.name]))
+    if known is None:
+        _write_beside(path, lambda draft: draft.write_text(json.dumps(covered), encoding="utf-8"))
+    return found
+
+
+def _coverages(
+    backend: SQLBackend, catalogue: Catalogue, snapshot: Snapshot, as_of: dt.datetime
+) -> dict[str, dict[str, list[str]]]:
+    """By source and cohort date: the first day covered, the end, and until when cases are followed."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for kpi in catalogue.kpis:
+        source = catalogue.source(kpi.source)
+        cohort = default_cohort(kpi, source)
+        if cohort in found.setdefault(source.name, {}):
+            continue
+        days = frame(
+            backend,
+            f'select distinct cast("{cohort}" as date) as day from "{source.name}" where "{cohort}" is not null',
+        )
+        dates = [d.date() if isinstance(d, dt.datetime) else d for d in days["day"]]
+        known_until = snapshot.report(source.name)["knows_until"]
+        last_known = dt.date.fromisoformat(known_until) if known_until else None
+        coverage = coverage_of(dates, source, as_of, last_known)
+        known = (coverage.start, coverage.end, coverage.followed or coverage.end)
+        found[source.name][cohort] = [day.isoformat() for day in known]
     return found
 
 

@@ -72,7 +72,9 @@ def _warm_figures() -> None:
         from matplotlib.figure import Figure
 
         figure = Figure()
-        figure.add_subplot().plot([0, 1])
+        axes = figure.add_subplot(title="a")
+        axes.plot([0, 1])
+        axes.imshow([[0, 1]])  # a picture, for Pillow loads its formats when it writes the first
         figure.savefig(io.BytesIO(), format="svg")
 
 

@@ -17,6 +17,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import LayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
@@ -185,6 +186,27 @@ def new_figure(width: float = 8.2, height: float = 3.4, **options: Any) -> Figur
     return figure
 
 
+class OnePassLayout(LayoutEngine):
+    """Room for the labels around a figure's only axes, measured once.
+
+    matplotlib's constrained layout measures everything twice and solves for any number of axes; that was a third of
+    the time that a chart took.
+    """
+
+    _adjust_compatible, _colorbar_gridspec = True, False
+    _PAD = 3.0  # points
+
+    def execute(self, fig: Figure) -> None:
+        (axes,) = fig.axes
+        around = axes.get_tightbbox(for_layout_only=True) or axes.bbox
+        inner, page, pad = axes.bbox, fig.bbox, self._PAD * fig.dpi / 72
+        left, bottom = inner.x0 - around.x0 + pad, inner.y0 - around.y0 + pad
+        right, top = around.x1 - inner.x1 + pad, around.y1 - inner.y1 + pad
+        wide, high = max(page.width - left - right, 1.0), max(page.height - bottom - top, 1.0)
+        place = (left / page.width, bottom / page.height, wide / page.width, high / page.height)
+        axes.set_position(place)
+
+
 def new_chart(width: float = 8.2, height: float = 3.4) -> tuple[Figure, Axes]:
     """A figure with one axes in the house style.
 
@@ -192,7 +214,7 @@ def new_chart(width: float = 8.2, height: float = 3.4) -> tuple[Figure, Axes]:
     >>> axes.spines["top"].get_visible()
     False
     """
-    figure = new_figure(width, height)
+    figure = new_figure(width, height, layout=OnePassLayout())
     with drawing():
         return figure, figure.subplots()
 

@@ -94,6 +94,10 @@ class KpiReport:
 
     def to_json(self) -> dict[str, Any]:
         """The result as `kpi_analysis.json` has it."""
+        return self._record
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
         return self.analysis.to_json(kpi_words.sentence)
 
     # What the notebook shows, cell by cell

@@ -19,7 +19,7 @@ from svclib.catalogue.check import default_cohort
 from svclib.catalogue.load import load_catalogue
 from svclib.catalogue.models import Action, Department, Event, Kpi, Source
 from svclib.collect.collecting import collect
-from svclib.collect.snapshot import Snapshot, open_snapshot
+from svclib.collect.snapshot import Snapshot, late_rows, list_snapshots, open_snapshot
 from svclib.errors import InputRefused, Problem
 from svclib.measure.declaration import Coverage, Declaration, coverage_of
 from svclib.measure.engine import connect, frame
@@ -33,12 +33,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A catalogue, the frozen snapshot of its sources and every KPI measured on it."""
+    """A catalogue, the frozen snapshot of its sources and every KPI measured on it.
+
+    What was measured lies in files whose name begins with `kept`; only what is asked for is read.
+    """
 
     catalogue: Catalogue
     snapshot: Snapshot
-    measures: pd.DataFrame = field(repr=False)
+    kept: Path = field(repr=False)
     frequency: Frequency = "month"
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """The measures table of all departments; see `svclib.measure.kpi.COLUMNS`."""
+        return pd.read_parquet(_measures_file(self.kept))
+
+    def near(self, department: str, period: Period) -> pd.DataFrame:
+        """Of the measures table one department's rows up to the period, and all departments' in it."""
+        rows = pd.read_parquet(
+            _measures_file(self.kept), filters=[[("department", "==", department)], [("period", "==", period.label)]]
+        )
+        return rows[rows["start"] <= period.start].reset_index(drop=True)
 
     @cached_property
     def backend(self) -> SQLBackend:
@@ -46,19 +61,21 @@ class Prepared:
 
     @cached_property
     def declarations(self) -> dict[str, Declaration]:
-        path = _measures_path(self.snapshot, self.catalogue, self.frequency)
-        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self.snapshot, self.cutoff, path)}
+        return {d.kpi.code: d for d in _declarations(self.backend, self.catalogue, self._facts)}
 
     @property
     def cutoff(self) -> dt.datetime:
         """The end of the last day that the snapshot has seen."""
         return _end_of(self.snapshot.as_of)
 
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return json.loads(_facts_file(self.kept).read_text(encoding="utf-8"))
+
     def steady(self, period: Period) -> dict[str, list[str]]:
         """For each share or rate, the departments whose own chart is quiet; worked out once a period, then kept."""
         history = self.catalogue.run.history
-        path = _measures_path(self.snapshot, self.catalogue, self.frequency)
-        path = path.with_name(f"{path.stem}-{period.label}-{history}.json")
+        path = self.kept.with_name(f"{self.kept.name}-{period.label}-{history}.json")
         if path.exists():
             return json.loads(path.read_text(encoding="utf-8"))
         from svclib.measure.analysis import steady_departments  # brings scipy, which those who only plan can do without
@@ -67,13 +84,41 @@ class Prepared:
         _write_beside(path, lambda draft: draft.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8"))
         return found
 
+    @cached_property
+    def earlier(self) -> Prepared | None:
+        """The newest snapshot that saw less than this one, measured by today's declarations; None without one."""
+        for path in list_snapshots(self.snapshot.path.parent):
+            if path.resolve() == self.snapshot.path.resolve():
+                continue
+            try:
+                if open_snapshot(path, verify=False).as_of < self.snapshot.as_of:
+                    return prepare(self.catalogue, snapshot=path, frequency=self.frequency)
+            except InputRefused:
+                continue  # of another time, with other sources: nothing to compare with
+        return None
+
+    @cached_property
+    def late(self) -> pd.DataFrame:
+        """Rows that came or went since the earlier snapshot, by source, department and month; see `late_rows`."""
+        if self.earlier is None:
+            return pd.DataFrame(columns=["source", "department", "month", "late", "vanished"])
+        path = self.kept.with_name(f"late-{self.earlier.snapshot.digest[:16]}-{self.snapshot.digest[:16]}.parquet")
+        if not path.exists():
+            found = late_rows(self.earlier.snapshot, self.snapshot)
+            _write_beside(path, lambda draft: found.to_parquet(draft, index=False))
+        return pd.read_parquet(path)
+
+    def make_ready(self, period: Period) -> None:
+        """Work out once what every department's report would have to work out from all departments' rows."""
+        self.steady(period)
+        _ = self.late
+
     def latest_complete(self) -> Period:
         """The last period that was over at the cut-off and has a figure."""
-        measures = self.measures
-        over = measures[measures["value"].notna() & (pd.to_datetime(measures["end"]) <= self.cutoff)]
-        if over.empty:
+        start = self._facts["measured"]["complete"]
+        if start is None:
             raise InputRefused(Problem("sources", "hold no complete period", "collect at least one whole period"))
-        return Period.containing(over["start"].max(), self.frequency)
+        return Period.containing(dt.date.fromisoformat(start), self.frequency)
 
     def check_period(self, label: str) -> Period:
         """The period asked for; `InputRefused` where it is none, lies in the future or before the data."""
@@ -81,14 +126,14 @@ class Prepared:
             period = Period.parse(label)
         except ValueError as error:
             raise InputRefused(Problem(f"period {label}", str(error).partition(": ")[2] or str(error))) from None
-        seen = self.measures.loc[self.measures["value"].notna(), "start"]
-        first, last = seen.min(), self.latest_complete()
-        cure = f"choose a period from {Period.containing(first, self.frequency).label} to {last.label}"
+        latest = self.latest_complete()
+        first, last = (dt.date.fromisoformat(self._facts["measured"][end]) for end in ("first", "last"))
+        cure = f"choose a period from {Period.containing(first, self.frequency).label} to {latest.label}"
         if period.start > self.snapshot.as_of:
             raise InputRefused(Problem(f"period {label}", "lies in the future", cure))
         if period.end <= first:
             raise InputRefused(Problem(f"period {label}", "lies before the data", cure))
-        if period.start > seen.max():
+        if period.start > last:
             raise InputRefused(Problem(f"period {label}", "lies after the data", cure))
         return period
 
@@ -97,7 +142,8 @@ class Prepared:
 class Study:
     """What is known of one department up to the end of one period.
 
-    `measures` is the measures table of all departments (for peers) up to the period; see `svclib.measure.kpi.COLUMNS`.
+    `measures` is the measures table of all departments (for peers) up to the period, `near` the part of it that most
+    analyses need: the department's own rows, and every department's of the period.
     """
 
     prepared: Prepared = field(repr=False)
@@ -134,9 +180,13 @@ class Study:
         return measures[measures["start"] <= self.period.start].reset_index(drop=True)
 
     @cached_property
+    def near(self) -> pd.DataFrame:
+        return self.prepared.near(self.department.code, self.period)
+
+    @cached_property
     def kpis(self) -> list[Kpi]:
         """The KPIs that the department has figures of, in the order of kpis.yaml."""
-        own = self.measures[(self.measures["department"] == self.department.code) & self.measures["value"].notna()]
+        own = self.near[(self.near["department"] == self.department.code) & self.near["value"].notna()]
         return [kpi for kpi in self.catalogue.kpis if kpi.code in set(own["kpi"])]
 
     @property
@@ -162,7 +212,8 @@ class Study:
         """One KPI of one department over its periods, the latest `history` of them, oldest first."""
         self.catalogue.kpi(kpi)
         code = department or self.department.code
-        rows = self.measures[(self.measures["kpi"] == kpi) & (self.measures["department"] == code)]
+        known = self.near if code == self.department.code else self.measures
+        rows = known[(known["kpi"] == kpi) & (known["department"] == code)]
         return rows.tail(self.catalogue.run.history).reset_index(drop=True)
 
     def rows(self, kpi: str, periods: int = 1, department: str | None = None) -> pd.DataFrame:
@@ -208,24 +259,35 @@ def prepare(
     else:
         taken = open_snapshot(Path(snapshot))
     frequency = frequency or catalogue.run.frequency
-    path = _measures_path(taken, catalogue, frequency)
-    if path.exists():
-        return Prepared(catalogue, taken, _read_measures(path), frequency)
-    backend = _tables(taken, catalogue)
-    cutoff = _end_of(taken.as_of)
-    declarations = _declarations(backend, catalogue, taken, cutoff, path)
+    prepared = Prepared(catalogue, taken, _kept(taken, catalogue, frequency), frequency)
+    if not _facts_file(prepared.kept).exists():
+        _measure(prepared)
+    return prepared
+
+
+def _measure(prepared: Prepared) -> None:
+    """Measure every KPI, and keep the table and what else takes a look at all rows."""
+    catalogue = prepared.catalogue
+    facts: dict[str, Any] = _coverages(prepared)
+    declarations = _declarations(prepared.backend, catalogue, facts)
     if problems := _early_targets(catalogue, declarations):
         raise InputRefused(problems)
     measures = measure_kpis(
-        backend,
+        prepared.backend,
         declarations,
         catalogue.departments,
-        as_of=cutoff,
-        frequency=frequency,
+        as_of=prepared.cutoff,
+        frequency=prepared.frequency,
         disclosure_minimum=catalogue.organisation.disclosure_minimum,
     )
-    _write_beside(path, lambda draft: measures.to_parquet(draft, index=False))
-    return Prepared(catalogue, taken, measures, frequency)
+    known = measures[measures["value"].notna()]
+    complete = known.loc[pd.to_datetime(known["end"]) <= prepared.cutoff, "start"]
+    days = {"first": known["start"].min(), "last": known["start"].max(), "complete": complete.max()}
+    facts["measured"] = {name: None if pd.isna(day) else day.isoformat() for name, day in days.items()}
+    _write_beside(_measures_file(prepared.kept), lambda draft: measures.to_parquet(draft, index=False))
+    # the facts come last: where they are, the table is
+    text = json.dumps(facts, ensure_ascii=False)
+    _write_beside(_facts_file(prepared.kept), lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def open_study(
@@ -307,60 +369,52 @@ def _tables(snapshot: Snapshot, catalogue: Catalogue) -> SQLBackend:
     return backend
 
 
-def _declarations(
-    backend: SQLBackend, catalogue: Catalogue, snapshot: Snapshot, as_of: dt.datetime, measures: Path
-) -> list[Declaration]:
-    """Each KPI with its source; what takes a look at all rows is kept beside the measures."""
-    departments = tuple(d.code for d in catalogue.departments)
-    path = measures.with_name(f"{measures.stem}-sources.json")
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    covered = known or {"coverage": _coverages(backend, catalogue, snapshot, as_of), "served": {}}
+def _declarations(backend: SQLBackend, catalogue: Catalogue, facts: dict[str, Any]) -> list[Declaration]:
+    """Each KPI with its source, the days that it covers and the departments that it serves."""
     booleans: dict[str, frozenset[str]] = {}
     found = []
     for kpi in catalogue.kpis:
         source = catalogue.source(kpi.source)
-        days = [dt.date.fromisoformat(day) for day in covered["coverage"][source.name][default_cohort(kpi, source)]]
+        days = [dt.date.fromisoformat(day) for day in facts["coverage"][source.name][default_cohort(kpi, source)]]
         if source.name not in booleans:
             schema = backend.table(source.name).schema()
             booleans[source.name] = frozenset(name.lower() for name, kind in schema.items() if kind.is_boolean())
-        served = departments
+        served = [d.code for d in catalogue.departments]
         if kpi.kind == "availability":
-            if source.name not in covered["served"]:
-                covered["served"][source.name] = list(_served(backend, source, departments))
-            served = tuple(covered["served"][source.name])
-        found.append(Declaration(kpi, source, Coverage(*days), served, booleans[source.name]))
-    if known is None:
-        _write_beside(path, lambda draft: draft.write_text(json.dumps(covered), encoding="utf-8"))
+            served = facts["served"][source.name]
+        found.append(Declaration(kpi, source, Coverage(*days), tuple(served), booleans[source.name]))
     return found
 
 
-def _coverages(
-    backend: SQLBackend, catalogue: Catalogue, snapshot: Snapshot, as_of: dt.datetime
-) -> dict[str, dict[str, list[str]]]:
-    """By source and cohort date: the first day covered, the end, and until when cases are followed."""
-    found: dict[str, dict[str, list[str]]] = {}
+def _coverages(prepared: Prepared) -> dict[str, dict[str, Any]]:
+    """By source and cohort date the first day covered, the end, and until when cases are followed; whom it serves."""
+    catalogue, backend = prepared.catalogue, prepared.backend
+    coverage: dict[str, dict[str, list[str]]] = {}
+    served: dict[str, list[str]] = {}
     for kpi in catalogue.kpis:
         source = catalogue.source(kpi.source)
+        if kpi.kind == "availability" and source.name not in served:
+            served[source.name] = _served(backend, source, [d.code for d in catalogue.departments])
         cohort = default_cohort(kpi, source)
-        if cohort in found.setdefault(source.name, {}):
+        if cohort in coverage.setdefault(source.name, {}):
             continue
         days = frame(
             backend,
             f'select distinct cast("{cohort}" as date) as day from "{source.name}" where "{cohort}" is not null',
         )
         dates = [d.date() if isinstance(d, dt.datetime) else d for d in days["day"]]
-        known_until = snapshot.report(source.name)["knows_until"]
+        known_until = prepared.snapshot.report(source.name)["knows_until"]
         last_known = dt.date.fromisoformat(known_until) if known_until else None
-        coverage = coverage_of(dates, source, as_of, last_known)
-        known = (coverage.start, coverage.end, coverage.followed or coverage.end)
-        found[source.name][cohort] = [day.isoformat() for day in known]
-    return found
+        found = coverage_of(dates, source, prepared.cutoff, last_known)
+        ends = (found.start, found.end, found.followed or found.end)
+        coverage[source.name][cohort] = [day.isoformat() for day in ends]
+    return {"coverage": coverage, "served": served}
 
 
-def _served(backend: SQLBackend, source: Source, departments: tuple[str, ...]) -> tuple[str, ...]:
+def _served(backend: SQLBackend, source: Source, departments: list[str]) -> list[str]:
     """Departments that an outage source speaks of; one that it never names has no service there."""
     named = set(frame(backend, f'select distinct department from "{source.name}"')["department"])
-    return tuple(code for code in departments if code in named)
+    return [code for code in departments if code in named]
 
 
 def _early_targets(catalogue: Catalogue, declarations: list[Declaration]) -> list[Problem]:
@@ -376,7 +430,7 @@ def _early_targets(catalogue: Catalogue, declarations: list[Declaration]) -> lis
     ]
 
 
-def _measures_path(snapshot: Snapshot, catalogue: Catalogue, frequency: str) -> Path:
+def _kept(snapshot: Snapshot, catalogue: Catalogue, frequency: str) -> Path:
     """Where the measures of this snapshot, these declarations and this code are kept."""
     said = {
         "snapshot": snapshot.digest,
@@ -387,7 +441,15 @@ def _measures_path(snapshot: Snapshot, catalogue: Catalogue, frequency: str) -> 
         "code": _code_digest(),
     }
     key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
-    return snapshot.path.parent / "measures" / f"{key}.parquet"
+    return snapshot.path.parent / "measures" / key
+
+
+def _measures_file(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.parquet")
+
+
+def _facts_file(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.json")
 
 
 def _code_digest() -> str:
@@ -403,7 +465,3 @@ def _write_beside(path: Path, write: Callable[[Path], Any]) -> None:
     draft = path.with_suffix(f".{os.getpid()}.draft")
     write(draft)
     draft.replace(path)
-
-
-def _read_measures(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path)

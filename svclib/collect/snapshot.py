@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST = "snapshot.json"
-_ALWAYS_VERIFIED = 64 << 20  # bytes that are hashed in some 50 ms
+_ALWAYS_VERIFIED = 16 << 20  # bytes that are hashed in some 15 ms
 _REBUILD = "remove that folder and run svclib collect; the sources will be read again"
 
 
@@ -198,7 +198,7 @@ def open_snapshot(path: str | Path, *, verify: bool | None = None) -> Snapshot:
     Parameters
     ----------
     verify
-        Hash every table and compare. None: only if they are small (64 MB); sizes are compared in any case.
+        Hash every table and compare. None: only if they are small (16 MB); sizes are compared in any case.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None, *, seed: int =
     """
     peers = study.department.peers
     found = analyse_kpis(
-        study.measures, study.kpis, study.department.code, study.period, as_of=study.as_of,
+        study.near, study.kpis, study.department.code, study.period, as_of=study.as_of,
         peers=None if peers == "auto" else peers, events=study.events, history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum, steady=study.prepared.steady(study.period),
     )  # fmt: skip

@@ -76,7 +76,7 @@ def gather_inputs(
 ) -> Inputs:
     """Digest everything that the period's reports depend on, once."""
     catalogue = prepared.catalogue
-    prepared.steady(Period.parse(period))  # kept beside the snapshot: each report would need it of all departments
+    prepared.make_ready(Period.parse(period))
     digests = {
         "package": digest_source(),
         "requirements": digest_requirements(),

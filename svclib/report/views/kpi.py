@@ -54,7 +54,7 @@ def analyse_kpis(study: Study) -> KpiReport:
     """The KPI analysis of a study: shows the month at a glance; its methods show the rest."""
     department = study.department
     analysis = compute.analyse_kpis(
-        study.measures,
+        study.near,
         study.kpis,
         department.code,
         study.period,

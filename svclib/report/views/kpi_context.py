@@ -270,15 +270,16 @@ def _theme_rows(themes: list[Any]) -> pd.DataFrame:
 def revised(study: Study, analysis: KpiAnalysis) -> Block:
     """Figures that differ from what the snapshot before said, and rows that came late."""
     title = say("kpi.title.revised")
-    earlier = _earlier(study)
+    earlier = study.prepared.earlier
     if earlier is None:
         return section(title, note("info", say("kpi.revised.first")))
     seen = words.date(earlier.snapshot.as_of)
     # A period that was not over yet had not been reported.
-    reported = earlier.measures[pd.to_datetime(earlier.measures["end"]) <= _moment(earlier.snapshot.as_of)]
-    found = revisions(reported, study.measures, study.department.code)
+    then = earlier.near(study.department.code, study.period)
+    reported = then[pd.to_datetime(then["end"]) <= _moment(earlier.snapshot.as_of)]
+    found = revisions(reported, study.near, study.department.code)
     blocks: list[Block] = []
-    if late := _late(study, earlier.snapshot):
+    if late := _late(study, seen):
         blocks.append(sentence(late))
     kpis = {f.kpi.code: f.kpi for f in analysis.findings}
     found = found[found["kpi"].isin(kpis)]
@@ -302,36 +303,13 @@ def revised(study: Study, analysis: KpiAnalysis) -> Block:
     )
 
 
-def _earlier(study: Study) -> Any:
-    """The newest snapshot that saw less than this one, measured by today's declarations; None without one."""
-    from svclib.collect.snapshot import list_snapshots, open_snapshot
-    from svclib.errors import InputRefused
-    from svclib.study import prepare
-
-    for path in list_snapshots(study.snapshot.path.parent):
-        if path.resolve() == study.snapshot.path.resolve():
-            continue
-        try:
-            snapshot = open_snapshot(path, verify=False)
-            if snapshot.as_of >= study.snapshot.as_of:
-                continue
-            return prepare(study.catalogue, snapshot=path, frequency=study.prepared.frequency)
-        except InputRefused:
-            continue  # of another time, with other sources: nothing to compare with
-    return None
-
-
-def _late(study: Study, earlier: Any) -> str:
-    from svclib.collect.snapshot import late_rows
-
-    rows = late_rows(earlier, study.snapshot)
+def _late(study: Study, seen: str) -> str:
+    rows = study.prepared.late
     mine = rows[rows["department"] == study.department.code]
     late, gone = int(mine["late"].sum()), int(mine["vanished"].sum())
     if not late and not gone:
         return ""
-    return say(
-        "kpi.revised.late", late=words.number(late, 0), gone=words.number(gone, 0), date=words.date(earlier.as_of)
-    )
+    return say("kpi.revised.late", late=words.number(late, 0), gone=words.number(gone, 0), date=seen)
 
 
 def quality_records(study: Study) -> list[dict[str, Any]]:

@@ -90,10 +90,15 @@ def run(
     executor: Annotated[str, typer.Option(metavar="local|dask:ADDRESS")] = "local",
     log: Annotated[Literal["text", "json"], typer.Option(help="Form of the messages on stderr")] = "text",
     language: Annotated[str | None, typer.Option(help="Language of the reports  [default: the organisation's]")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print every page to PDF with the local Chromium")] = False,
 ) -> None:
     """Make the reports of a period for every department."""
     if force and only_failed:
         _refuse("--force and --only-failed exclude each other")
+    if pdf:
+        from svclib.report.export import required_chromium
+
+        required_chromium()  # before anything is started
     from svclib.run.batch import run_batch
     from svclib.study import prepare
 
@@ -113,6 +118,8 @@ def run(
         log=log,
         language=language,
     )
+    if pdf and not plan and result.index.is_file():
+        raise typer.Exit(result.exit_status or _print(out, result.index.parent.name))
     raise typer.Exit(result.exit_status)
 
 
@@ -190,6 +197,20 @@ def schemas(to: Annotated[Path, typer.Option()] = Path("params/schemas")) -> Non
     to.mkdir(parents=True, exist_ok=True)
     for stem, schema in json_schemas().items():
         (to / f"{stem}.json").write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _print(out: Path, period: str) -> int:
+    """Print the period to PDF; 1 where Chromium failed, for the reports themselves are made."""
+    from svclib.errors import InputRefused
+    from svclib.report.share import print_period
+
+    try:
+        print_period(out, period)
+    except InputRefused as refused:
+        for problem in refused.problems:
+            typer.echo(f"{problem}; the reports are made", err=True)
+        return 1
+    return 0
 
 
 def _refuse(message: str) -> NoReturn:

@@ -154,6 +154,21 @@ def find_chromium() -> str | None:
     return os.environ.get("SVCLIB_CHROMIUM") or next((p for p in map(shutil.which, _BROWSERS) if p), None)
 
 
+def required_chromium() -> str:
+    """The local Chromium.
+
+    Raises
+    ------
+    InputRefused
+        There is none on this machine; says what to do.
+    """
+    chromium = find_chromium()
+    if chromium is None:
+        cure = f"install Chromium ({', '.join(_BROWSERS)}), or print the page from any browser"
+        raise InputRefused(Problem("--pdf", "there is no Chromium on this machine", cure))
+    return chromium
+
+
 def write_pdf(page: Path, pdf: Path | None = None, *, chromium: str | None = None, seconds: float = 60) -> Path:
     """Print a page to PDF beside it, as it prints from a browser: A4 or Letter by the system's locale.
 
@@ -165,10 +180,7 @@ def write_pdf(page: Path, pdf: Path | None = None, *, chromium: str | None = Non
     InputRefused
         No Chromium on this machine, or it failed.
     """
-    chromium = chromium or find_chromium()
-    if chromium is None:
-        cure = f"install Chromium ({', '.join(_BROWSERS)}), or print the page from any browser"
-        raise InputRefused(Problem("--pdf", "there is no Chromium on this machine", cure))
+    chromium = chromium or required_chromium()
     pdf = pdf or page.with_suffix(".pdf")
     with tempfile.TemporaryDirectory(prefix="svclib-pdf-") as profile:
         root = hasattr(os, "geteuid") and os.geteuid() == 0

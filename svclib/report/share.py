@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from svclib.errors import InputRefused, Problem
-from svclib.report.export import write_archive, write_pdf
+from svclib.report.export import required_chromium, write_archive, write_pdf
 from svclib.report.mail import write_mails
 from svclib.report.meeting import write_meeting
 from svclib.report.results import period_labels, read_month
@@ -35,13 +35,29 @@ def share_period(out: Path, period: str, *, base_url: str | None = None, pdf: bo
         raise InputRefused(Problem(f"period {period}", f"has no reports in {out}", f"svclib run --period {period}"))
     written = [*write_meeting(out, period), *write_mails(out, period, base_url=base_url)]
     if pdf:
-        month = read_month(out, period)
-        pages = [out / period / "index.html", out / period / "agenda.html"]
-        for department in month.departments:
-            folder = out / period / department.folder
-            pages += [
-                folder / "index.html",
-                *(folder / f"{r.notebook}.html" for r in department.reports.values() if r.ok),
-            ]
-        written += [write_pdf(page) for page in pages if page.is_file()]
+        written += print_period(out, period)
     return [*written, write_archive(out, period)]
+
+
+def print_period(out: Path, period: str) -> list[Path]:
+    """Print a period's pages to PDF beside them: its grid, the agenda, each department's month and its reports.
+
+    A PDF that is newer than its page stays as it is.
+
+    Raises
+    ------
+    InputRefused
+        There is no Chromium on this machine, or it failed.
+    """
+    pages = [out / period / "index.html", out / period / "agenda.html"]
+    for department in read_month(out, period).departments:
+        folder = out / period / department.folder
+        reports = [folder / f"{report.notebook}.html" for report in department.reports.values() if report.ok]
+        pages += [folder / "index.html", *reports]
+    chromium = required_chromium()
+    return [write_pdf(page, chromium=chromium) for page in pages if page.is_file() and not _printed(page)]
+
+
+def _printed(page: Path) -> bool:
+    pdf = page.with_suffix(".pdf")
+    return pdf.exists() and pdf.stat().st_mtime_ns >= page.stat().st_mtime_ns

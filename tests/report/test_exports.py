@@ -196,6 +196,36 @@ def test_pdf_without_a_browser_says_what_to_do(out, monkeypatch):
         write_pdf(out / "index.html")
 
 
+@pytest.mark.browser
+def test_a_printed_period_is_not_printed_again(out):
+    if find_chromium() is None:
+        pytest.skip("no local Chromium on this machine")
+    from svclib.report.share import print_period
+
+    printed = print_period(out, "2026-10")
+    assert out / "2026-10" / "index.pdf" in printed
+    assert all(path.read_bytes()[:5] == b"%PDF-" for path in printed)
+    assert print_period(out, "2026-10") == []
+    page = printed[0].with_suffix(".html")
+    page.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    assert print_period(out, "2026-10") == [printed[0]]
+    for path in printed:
+        path.unlink()
+
+
+def test_run_with_pdf_and_without_a_browser_starts_nothing(tmp_path, monkeypatch, capsys):
+    from svclib import cli
+
+    monkeypatch.delenv("SVCLIB_CHROMIUM", raising=False)
+    monkeypatch.setattr("svclib.report.export.shutil.which", lambda name: None)
+    monkeypatch.setattr("sys.argv", ["svclib", "run", "--pdf", "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    assert "no Chromium on this machine" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_sharing_a_period_writes_it_all(out):
     from svclib.report.share import share_period
 

@@ -94,6 +94,25 @@ def test_planted_facts_are_found_and_young_months_are_not_judged(executed):
     assert states["incidents"] == "common_cause"
 
 
+def test_the_picture_in_the_readme_is_what_the_package_draws(executed):
+    """To renew it: write the chart's `svg` and a line feed into the file."""
+    space, _, _ = executed
+    kept = NOTEBOOK.parents[1] / "templates" / "example.svg"
+    assert space["report"].chart("escalation_rate").svg == kept.read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_only_what_stands_out_is_drawn(executed):
+    """A chart for each KPI with news and for no other; all have their sentence, their anchor and their numbers."""
+    space, shown, _ = executed
+    explained = next(b for b in shown if b is not None and "The other KPIs" in b.plain)
+    for finding in space["report"].analysis.findings:
+        part = explained.html.split(f'id="{slug(finding.kpi.code)}"')[1].split("<section")[0]
+        assert ("<img" in part) == finding.notable
+        assert kpi_words.sentence(finding).split(":")[0] in part
+        assert "svc-data" in part
+    assert "<svg" not in explained.html
+
+
 def test_each_page_stays_small(executed):
     space, _, _ = executed
     charts = space["report"].charts

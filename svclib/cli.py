@@ -12,6 +12,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would take longer to import than all the rest
     help="KPI analysis, root-cause analysis and outcome evaluation that a reviewer can trust.",
 )
 
@@ -25,7 +26,7 @@ def sample(
     months: Annotated[int, typer.Option(min=12, max=120)] = 36,
     seed: Annotated[int, typer.Option(min=0)] = 1,
 ) -> None:
-    """Write a sample organisation: data and params, with planted causes and effects (truth.json)."""
+    """Write a sample organisation with planted causes and effects."""
     from svclib.sample import write_sample
 
     typer.echo(write_sample(to, months=months, seed=seed))
@@ -33,7 +34,7 @@ def sample(
 
 @app.command()
 def check(params: Params = None) -> None:
-    """Validate params and sources: all errors at once, with file and line."""
+    """Validate params and sources, all errors at once."""
     from svclib.catalogue.load import load_catalogue
     from svclib.paths import default_params
 
@@ -55,7 +56,7 @@ def collect(
         typer.Option(metavar="SOURCE", help="This source may have fewer rows than before (repeatable)"),
     ] = None,
 ) -> None:
-    """Freeze the sources in a snapshot and report on the quality of the data."""
+    """Freeze the sources in a snapshot; tell the data's quality."""
     from svclib.study import prepare
 
     snapshot = prepare(params, as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
@@ -130,7 +131,7 @@ def template(
     ),
     params: Params = None,
 ) -> None:
-    """Write a blank action plan with drop-downs for the declared departments and KPIs."""
+    """Write a blank action plan with drop-downs."""
     from svclib.catalogue.load import load_catalogue
     from svclib.catalogue.register import write_template
     from svclib.paths import default_params
@@ -152,7 +153,7 @@ def lab(notebook: Annotated[str | None, typer.Argument(help="A notebook to open"
 
 @app.command()
 def verify(reports: Annotated[Path, typer.Argument(metavar="REPORTS/PERIOD")]) -> None:
-    """Execute the reports of a period again and compare every figure with the manifest."""
+    """Execute a period's reports again, compare every figure."""
     from svclib.run.verify import verify_period
 
     differences = verify_period(reports, note=lambda text: typer.echo(text, err=True))
@@ -180,7 +181,7 @@ def share(
     base_url: Annotated[str | None, typer.Option(help="Where the reports are published; mails link there")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also print every page to PDF with the local Chromium")] = False,
 ) -> None:
-    """Archive with checksums, a mail for each department, the review meeting's agenda and decisions sheet."""
+    """Write a period's archive, mails, agenda, decisions sheet."""
     from svclib.report.share import share_period
 
     for path in share_period(out, period, base_url=base_url, pdf=pdf):

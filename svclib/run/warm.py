@@ -29,11 +29,12 @@ from svclib.run.kernels import ColdProvisioner, kernel_environment, private_fold
 # What the notebooks use, imported once. Order matters little; what is missing is left to the notebook.
 STACK = (
     "numpy", "pandas", "pandas.io.formats.csvs", "pandas.core.methods.to_dict", "pandas.core.reshape.reshape",
-    "pyarrow", "pyarrow.parquet", "scipy.stats", "duckdb", "ibis", "ibis.backends.duckdb",
-    "ibis.backends.duckdb.converter", "openpyxl", "xml.sax.saxutils", "matplotlib.figure",
+    "pyarrow", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat", "scipy.stats", "duckdb", "ibis",
+    "ibis.backends.duckdb", "ibis.backends.duckdb.converter", "openpyxl", "xml.sax.saxutils", "matplotlib.figure",
     "matplotlib.backends.backend_svg", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "seaborn",
-    "statsmodels.regression.linear_model", "statsmodels.genmod.generalized_linear_model", "babel.dates",
-    "babel.numbers", "svclib.study", "svclib.measure.analysis", "svclib.explain.analysis", "svclib.evaluate.analysis",
+    "statsmodels.regression.linear_model", "statsmodels.genmod.generalized_linear_model",
+    "statsmodels.tsa.statespace.structural", "babel.dates", "babel.numbers", "svclib.study", "svclib.catalogue.plan",
+    "svclib.sample", "svclib.measure.analysis", "svclib.explain.analysis", "svclib.evaluate.analysis",
     "svclib.report.views.kpi", "svclib.report.views.root_cause", "svclib.report.views.outcome", "svclib.report.show",
     "svclib.report.figures.svg", "svclib.run.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell",
     "IPython.core.magics", "IPython.core.display", "IPython.core.pylabtools", "jupyter_client.session", "comm",

@@ -63,6 +63,38 @@ def test_the_stack_starts_no_thread(zygote):
         assert len(os.listdir(f"/proc/{zygote.process.pid}/task")) == 1
 
 
+IMPORTED = """
+import json, sys
+from svclib.run.warm import STACK
+from svclib.run.zygote import import_stack
+missing = import_stack(list(STACK))
+before = set(sys.modules)
+for path in sys.argv[2:]:
+    space = dict.fromkeys(["department", "period", "snapshot", "as_of", "out", "language"]) | {"params": sys.argv[1]}
+    for cell in json.load(open(path, encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code" and "parameters" not in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), space)
+print(json.dumps([missing, sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_the_stack_holds_what_the_notebooks_import(tmp_path):
+    """What is missing from it every report imports for itself; openpyxl alone was a tenth of a report's time."""
+    from svclib.paths import NOTEBOOKS
+    from svclib.sample import write_sample
+    from svclib.study import prepare
+
+    params = write_sample(tmp_path, months=30, seed=1)
+    prepare(params)  # as the coordinator does
+    names = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
+    notebooks = [str(NOTEBOOKS / f"{name}.ipynb") for name in names]
+    command = [sys.executable, "-c", IMPORTED, str(params), *notebooks]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    missing, late = json.loads(done.stdout.splitlines()[-1])
+    assert missing == []
+    assert len(late) < 12, f"{len(late)} modules are imported by each report for itself: {late}"
+
+
 def test_cold_and_forked_show_the_same(zygote, runtime, tmp_path):
     """Above all, figures: with pyplot imported before the backend is chosen they vanish without an error."""
     cells = (FIGURE, FRAME, ALGEBRA, "print('text')")

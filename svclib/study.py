@@ -21,9 +21,10 @@ from svclib.catalogue.models import Action, Department, Event, Kpi, Source
 from svclib.collect.collecting import collect
 from svclib.collect.snapshot import Snapshot, late_rows, list_snapshots, open_snapshot
 from svclib.errors import InputRefused, Problem
+from svclib.measure.aggregates import case_rows
 from svclib.measure.declaration import Coverage, Declaration, coverage_of
 from svclib.measure.engine import connect, frame
-from svclib.measure.kpi import case_rows, measure_kpis
+from svclib.measure.kpi import measure_kpis
 from svclib.measure.periods import Frequency, Period
 from svclib.paths import default_params
 

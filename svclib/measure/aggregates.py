@@ -41,7 +41,7 @@ def aggregate(
     return groups[["department", "start", *_EMPTY]]
 
 
-def rows(
+def case_rows(
     backend: SQLBackend,
     declaration: Declaration,
     department: str,
@@ -50,7 +50,13 @@ def rows(
     until: dt.date,
     as_of: dt.datetime,
 ) -> pd.DataFrame:
-    """The rows of one department's KPI from `since` to before `until`, with what each contributes."""
+    """The single rows behind one department's KPI from `since` to before `until`, with what each contributes.
+
+    Returns
+    -------
+    All columns of the source; the cohort's stamp in ``cohort_at``; and ``num``, ``den``, ``value``, ``duration`` (the
+    KPI's unit) and ``observed`` (False: still open at the cut-off), as far as the kind has them.
+    """
     kpi, source = declaration.kpi, declaration.source
     cohort = _quoted(default_cohort(kpi, source))
     code = department.replace("'", "''")

@@ -134,23 +134,3 @@ def _first_day(department: Department, first: Any, coverage: Coverage, census: b
     if department.opened is not None and known is not None:
         known = max(known, department.opened) if census else min(known, department.opened)
     return known
-
-
-def case_rows(
-    backend: SQLBackend,
-    declaration: Declaration,
-    department: str,
-    *,
-    since: dt.date,
-    until: dt.date,
-    as_of: dt.datetime,
-) -> pd.DataFrame:
-    """The single rows behind a KPI of one department.
-
-    Returns
-    -------
-    All columns of the source; and ``start`` (first day of the row's month, week or quarter is left to the caller:
-    the cohort's stamp is in ``cohort_at``), ``num``, ``den``, ``value``, ``duration`` (the KPI's unit) and
-    ``observed`` (False: still open at the cut-off), as far as the kind has them.
-    """
-    return aggregates.rows(backend, declaration, department, since=since, until=until, as_of=as_of)

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from svclib.collect.digests import digest_file
+from svclib.collect.digests import digest_file, digest_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _SOURCES = frozenset({".py", ".toml", ".yaml", ".j2", ".css", ".js", ".json", ".txt"})
-
-
-def digest_json(value: Any) -> str:
-    """Digest of a plain value, whatever the order of its keys.
-
-    Examples
-    --------
-    >>> digest_json({"a": 1, "b": None}) == digest_json({"b": None, "a": 1})
-    True
-    """
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_files(files: Iterable[tuple[str, Path]]) -> str:

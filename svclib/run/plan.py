@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from svclib.catalogue.names import nearest
+from svclib.collect.digests import digest_json
 from svclib.errors import InputRefused, Problem
 from svclib.measure.periods import Period
 from svclib.paths import NOTEBOOKS
-from svclib.run.digest import digest_files, digest_json, digest_notebook, digest_requirements, digest_source
+from svclib.run.digest import digest_files, digest_notebook, digest_requirements, digest_source
 from svclib.run.execute import Limits
 from svclib.run.manifest import Manifest
 from svclib.run.pages import page_links

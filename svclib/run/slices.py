@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from svclib.collect.digests import digest_json
 from svclib.errors import InputRefused, Problem
-from svclib.run.digest import digest_json
 from svclib.run.place import write_atomically
 
 

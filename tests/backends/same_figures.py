@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from svclib.catalogue.models import Department, Kpi, Source
 from svclib.explain.slices import slice_cases, tabulate
+from svclib.measure.aggregates import case_rows
 from svclib.measure.declaration import Coverage, Declaration
 from svclib.measure.engine import connect
-from svclib.measure.kpi import case_rows, measure_kpis
+from svclib.measure.kpi import measure_kpis
 
 AS_OF = dt.datetime(2026, 3, 15)
 COVERAGE = Coverage(dt.date(2026, 1, 1), dt.date(2026, 3, 15))

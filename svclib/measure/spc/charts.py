@@ -254,11 +254,18 @@ def c_limits(counts: np.ndarray, baseline: np.ndarray, *, factor: float = 3.0) -
 
 
 def _prime(
-    plain: Limits, values: np.ndarray, baseline: np.ndarray, factor: float, screen: bool, floor: float, inflate: float
+    plain: Limits,
+    numerator: np.ndarray,
+    denominator: np.ndarray,
+    baseline: np.ndarray,
+    factor: float,
+    screen: bool,
+    floor: float,
+    inflate: float,
 ) -> Limits:
     """Laney's correction: the moving range of the z-scores says how much wider than chance the series varies."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.where(plain.sigma > 0, (values - plain.centre) / plain.sigma, np.nan)
+        z = np.where(plain.sigma > 0, (numerator / denominator - plain.centre) / plain.sigma, np.nan)
     ranges = moving_ranges(z, baseline & np.isfinite(z), across_gaps=True)
     sigma_z = mean_range(ranges, screen=screen) / D2 if ranges.size else 1.0
     sigma_z = max(sigma_z, floor)
@@ -288,9 +295,7 @@ def p_prime_limits(
     Laney (2002), Improved control charts for attributes, *Quality Engineering* 14(4).
     """
     plain = p_limits(numerator, denominator, baseline)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = numerator / denominator
-    return _prime(plain, values, baseline, factor, screen, floor, inflate)
+    return _prime(plain, numerator, denominator, baseline, factor, screen, floor, inflate)
 
 
 def u_prime_limits(
@@ -305,9 +310,7 @@ def u_prime_limits(
 ) -> Limits:
     """Laney's u' chart: the u chart's sigma times sigma_z."""
     plain = u_limits(numerator, denominator, baseline)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = numerator / denominator
-    return _prime(plain, values, baseline, factor, screen, floor, inflate)
+    return _prime(plain, numerator, denominator, baseline, factor, screen, floor, inflate)
 
 
 def i_prime_limits(

@@ -104,6 +104,7 @@ class Organisation:
             measures=measures,
             latest_complete=lambda: Period.parse("2026-10"),
             check_period=check_period,
+            make_ready=lambda period: None,
         )
 
     def run(self, **options):

@@ -17,7 +17,7 @@ from svclib.explain.question import BEYOND_CHANCE
 from svclib.explain.record import shown_paretos, without_small
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
-from svclib.report.show import Block, Chart, badge, facts, fold, note, paragraph, section, sentence, show, slug
+from svclib.report.show import Block, Chart, badge, facts, fold, note, paragraph, section, sentence, show, slug, stack
 from svclib.report.tables import table, write_csv
 from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table, themes_blocks, whys_block
 from svclib.report.words import kpi as kpi_words
@@ -68,6 +68,10 @@ class RootCauseReport:
 
     def to_json(self) -> dict[str, Any]:
         """The result as `root_cause_analysis.json` has it."""
+        return self._record
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
         return self.analysis.to_json(lambda gap: said.sentence(gap, self.analysis.period))
 
     # What the notebook shows, cell by cell
@@ -85,11 +89,13 @@ class RootCauseReport:
 
     def explain(self) -> Block:
         """Every gap with something to explain in eight steps; the others in a sentence."""
+        return self._explained
+
+    @cached_property
+    def _explained(self) -> Block:
         special = [gap for gap in self.analysis.gaps if gap.question.explain]
         quiet = [gap for gap in self.analysis.gaps if not gap.question.explain]
-        blocks = [self._gap(gap) for gap in special] + [self._quiet(gap) for gap in quiet]
-        html = "".join(block.html for block in blocks)
-        return Block(html, "\n\n".join(block.plain for block in blocks))
+        return stack(*(self._gap(gap) for gap in special), *(self._quiet(gap) for gap in quiet))
 
     def chart(self, kpi: str) -> Chart:
         """The onset chart of a gap, by the KPI's code."""
@@ -108,8 +114,7 @@ class RootCauseReport:
         if out is None:
             return
         (out / "data").mkdir(parents=True, exist_ok=True)
-        for gap in self.analysis.gaps:
-            self._charts(gap)
+        _ = self._explained  # draws whatever there is, even if no cell showed it
         for chart in self._drawn.values():
             if chart.data is not None:
                 write_csv(chart.data, out / "data" / f"{chart.name}.csv")
@@ -158,7 +163,7 @@ class RootCauseReport:
         blocks = [sentence(text, state=_state(gap))]
         if gap.answer == "no_special_cause":
             ishikawa = self._ishikawa(gap)
-            inner = [note("info", say("root_cause.segments.not_needed")), *self._split(gap)]
+            inner = [note("info", say("root_cause.segments.not_needed")), *self._split_text(gap)]
             blocks.append(fold(say("root_cause.title.mix"), *inner))
             blocks += [ishikawa] if ishikawa else []
         return section(kpi.title, *blocks, anchor=kpi.code)
@@ -233,6 +238,9 @@ class RootCauseReport:
         )  # fmt: skip
 
     def _split(self, gap: Gap) -> list[Block]:
+        return [*self._split_text(gap), self._mix_chart(gap)] if gap.splits else []
+
+    def _split_text(self, gap: Gap) -> list[Block]:
         if not gap.splits:
             return []
         leading = said.mixed_split(gap) if gap.answer == "mix" else gap.splits[0]
@@ -245,7 +253,7 @@ class RootCauseReport:
             for split in gap.splits
             if split.simpson
         ]
-        return [*blocks, self._mix_chart(gap)]
+        return blocks
 
     def _mix_chart(self, gap: Gap) -> Chart:
         kpi = gap.question.kpi
@@ -364,13 +372,6 @@ class RootCauseReport:
             alt=say("root_cause.ishikawa.alt", **causes), caption=say("root_cause.ishikawa.caption", title=title),
             formats={"share": lambda x: words.percent(x, 0), "p": words.p_value},
         )  # fmt: skip
-
-    def _charts(self, gap: Gap) -> None:
-        """Draw whatever a gap has, so that its tables are saved even if no cell showed them."""
-        if gap.question.explain:
-            self._gap(gap)
-        else:
-            self._quiet(gap)
 
 
 _FRAME_COLUMNS = (

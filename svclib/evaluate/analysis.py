@@ -21,7 +21,7 @@ from svclib.evaluate.pooling import PooledEffect, pool_effects
 from svclib.evaluate.power import FEWEST_AFTER, date_of
 from svclib.evaluate.progress import measure_progress
 from svclib.evaluate.smart import check_smart
-from svclib.evaluate.surroundings import Surroundings, survey_surroundings
+from svclib.evaluate.surroundings import Surroundings, survey_surroundings, untreated_peers, whole_from
 from svclib.evaluate.verdict import Verdict, improvement
 from svclib.evaluate.window import Window
 from svclib.measure.periods import Frequency, Period
@@ -99,12 +99,13 @@ def direction_of(kpi: Kpi) -> Direction:
 
 def _prepare(plan: Plan, action: Action) -> _Prepared:
     kpi, own = plan.kpis[action.kpi], plan.department(action.department)
-    peers, left_out = choose_peers(own.peers, own.code, [d.code for d in plan.departments], action, plan.actions)
+    peers, left_out = choose_peers(own.peers, own.code, [d.code for d in plan.departments], action)
     measures = plan.measures
     if action.segment and plan.segment_measures:
         measures = plan.segment_measures(kpi, action.segment)
     panel, spine = build_panel(measures, kpi, own.code, peers, plan.frequency)
     surroundings = survey_surroundings(spine, action, kpi, plan.actions, plan.events)
+    panel, treated = untreated_peers(panel, spine, surroundings.window, action, plan.actions)
     panel = similar_peers(panel, surroundings.window.before)
     target = kpi.target_on(action.due)
     question = Question(
@@ -122,7 +123,7 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
     )
     if action.target_value is None:
         question = replace(question, target_kind="level")
-    return _Prepared(action, kpi, panel, spine, surroundings, left_out, question)
+    return _Prepared(action, kpi, panel, spine, surroundings, left_out | treated, question)
 
 
 def _declared_baseline(spine: Spine, action: Action) -> np.ndarray | None:
@@ -196,20 +197,19 @@ def _until(plan: Plan, p: _Prepared, assessment: Assessment, verdict: Verdict) -
     enough = assessment.power.enough
     if assessment.needed is None:
         enough = FEWEST_AFTER
-    until = date_of(enough, _first_whole(p.action, plan.frequency), p.kpi.maturity)
+    until = date_of(enough, _first_whole(p.surroundings.whole, plan.frequency), p.kpi.maturity)
     return until if until and until > plan.as_of else None
 
 
-def _first_whole(action: Action, frequency: Frequency) -> Period:
+def _first_whole(whole: dt.date, frequency: Frequency) -> Period:
     """The first period that begins with the effect in full."""
-    whole = max(action.full_effect or action.start, action.start)
     period = Period.containing(whole, frequency)
     return period if period.start >= whole else period.next()
 
 
 def _smart(plan: Plan, p: _Prepared, assessment: Assessment):
     target = p.kpi.target_on(p.action.start)
-    due, periods, period = p.action.due, 0, _first_whole(p.action, plan.frequency)
+    due, periods, period = p.action.due, 0, _first_whole(whole_from(p.action), plan.frequency)
     while period.end - dt.timedelta(days=1) <= due:
         periods, period = periods + 1, period.next()
     return check_smart(

@@ -18,8 +18,6 @@ from scipy.special import stdtr, stdtrit
 FloatArray = NDArray[np.float64]
 
 RHO = np.round(np.arange(-0.30, 0.951, 0.05), 2)
-# Monthly service KPIs: autocorrelation is mostly mild and positive.
-RHO_PRIOR_MEAN, RHO_PRIOR_SD = 0.45, 0.40
 
 
 class NotEstimable(ValueError):
@@ -133,9 +131,21 @@ class Ar1Fit:
         return float(np.sqrt(self.weight @ self.variance))
 
 
-def prior_of_rho(mean: float = RHO_PRIOR_MEAN, sd: float = RHO_PRIOR_SD) -> FloatArray:
-    """Log prior over `RHO`: a normal cut to the grid."""
-    return -0.5 * ((RHO - mean) / sd) ** 2
+def prior_of_rho(rho: ArrayLike = RHO) -> FloatArray:
+    """Log prior density of the autocorrelation: Jeffreys' prior (1 - rho^2)^(-1/2), which needs no number chosen by us.
+
+    Notes
+    -----
+    It is also the reference prior of a stationary first-order process (Berger & Yang 1994, Econometric Theory
+    10:461-482). A flat or a bell-shaped prior says less about long memory, and then intervals are too narrow where it
+    is long.
+
+    Examples
+    --------
+    >>> np.exp(prior_of_rho([0.0, 0.6, 0.8])).round(2).tolist()
+    [1.0, 1.25, 1.67]
+    """
+    return -0.5 * np.log(1 - np.asarray(rho, dtype=float) ** 2)
 
 
 @lru_cache(maxsize=128)
@@ -167,7 +177,7 @@ def fit_ar1(
     times
         (n,) whole period numbers, rising; periods left out (ramps, missing months) leave gaps and are handled exactly.
     log_prior
-        Log prior over `RHO`; by default normal with mean 0.45 and sd 0.40.
+        Log prior over `RHO`; by default `prior_of_rho`.
     prior_sd
         (k,) prior standard deviation of each coefficient around 0, in residual standard deviations; inf = free.
 
@@ -187,7 +197,7 @@ def fit_ar1(
     >>> step = [0, 0, 0, 0, 0, 0, 1, 1, 1]
     >>> fit = fit_ar1(y, np.column_stack([np.ones(9), step]), range(9))
     >>> [round(v, 2) for v in fit.contrast([0, 1]).interval()]
-    [0.81, 1.54]
+    [0.82, 1.56]
     """
     y, x = np.asarray(y, dtype=float), np.asarray(x, dtype=float)
     n, k = x.shape

@@ -16,7 +16,7 @@ from svclib.evaluate.autoregression import (
     log_evidence_of_rho,
     prior_of_rho,
 )
-from svclib.evaluate.effect import SEASON_SD, Mapped, Panel, Posterior, small_number_family
+from svclib.evaluate.effect import Mapped, Panel, Posterior, small_number_family
 from svclib.evaluate.latent import fit_latent
 from svclib.evaluate.window import PERIODS_FOR_SEASON, Window, step_design
 
@@ -105,9 +105,8 @@ def level_after(panel: Panel, window: Window) -> Posterior:
     contrast = np.zeros(x.shape[1])
     contrast[:2] = 1.0
     if not family:
-        prior_sd = [np.inf, np.inf, *[SEASON_SD] * (x.shape[1] - 2)]
         log_prior = prior_of_rho() + SHARE_OF_EVIDENCE * _evidence_of_peers(panel, window, harmonics)
-        return fit_ar1(values[times], x, times, log_prior=log_prior, prior_sd=prior_sd).contrast(contrast)
+        return fit_ar1(values[times], x, times, log_prior=log_prior).contrast(contrast)
     assert panel.treated.numerator is not None
     exposure = np.ones(len(values)) if panel.kind == "count" else panel.treated.denominator
     assert exposure is not None

@@ -76,7 +76,7 @@ def sentence(outcome: ActionOutcome) -> str:
 
 def _goal(outcome: ActionOutcome) -> str:
     goal, kpi = outcome.assessment.goal, outcome.kpi
-    full = max(outcome.action.full_effect or outcome.action.start, outcome.action.start)
+    full = outcome.surroundings.whole
     if goal.level is None or outcome.verdict.effect_state is None:
         count = outcome.assessment.n_after
         if goal.target is None:

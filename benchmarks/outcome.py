@@ -312,10 +312,10 @@ SUITES = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="50 repetitions a cell instead of 400")
+    parser.add_argument("--quick", action="store_true", help="50 repetitions a cell instead of 800")
     parser.add_argument("--only", choices=SUITES, help="one part")
     chosen = parser.parse_args()
-    reps = 50 if chosen.quick else 400
+    reps = 50 if chosen.quick else 800
     missed = 0
     for name in [chosen.only] if chosen.only else SUITES:
         for rate in SUITES[name](reps):

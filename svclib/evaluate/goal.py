@@ -26,6 +26,8 @@ Direction = Literal["increase", "decrease", "neutral"] | tuple[float, float]
 SURE, UNLIKELY = 0.8, 0.2
 # The peers' own series tell how strongly such months are autocorrelated; they share their shocks, so each counts little.
 SHARE_OF_EVIDENCE = 0.15
+# Half a year shows half a season: a priori it is at most about this many SD, so that little evidence of it costs little.
+SEASON_SD = 2.0
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ def level_after(panel: Panel, window: Window) -> Posterior:
     contrast = np.zeros(x.shape[1])
     contrast[:2] = 1.0
     if not family:
+        prior_sd = [np.inf, np.inf, *[SEASON_SD] * (x.shape[1] - 2)]
         log_prior = prior_of_rho() + SHARE_OF_EVIDENCE * _evidence_of_peers(panel, window, harmonics)
-        return fit_ar1(values[times], x, times, log_prior=log_prior).contrast(contrast)
+        return fit_ar1(values[times], x, times, log_prior=log_prior, prior_sd=prior_sd).contrast(contrast)
     assert panel.treated.numerator is not None
     exposure = np.ones(len(values)) if panel.kind == "count" else panel.treated.denominator
     assert exposure is not None

@@ -125,6 +125,7 @@ def record_of(outcome: ActionOutcome) -> dict[str, Any]:
         "id": action.id,
         "kpi": action.kpi,
         "kpi_title": outcome.kpi.title,
+        "segment": action.segment,
         "responsible": action.responsible,
         "objective": action.objective,
         "status": action.status,

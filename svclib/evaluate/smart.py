@@ -59,12 +59,18 @@ def check_smart(
     """
     goal = assessment.goal
     return (
-        SmartCheck("specific", responsible is not None, "named" if responsible else "nobody_responsible"),
+        _specific(responsible, segment),
         _measurable(assessment),
         _achievable(panel, window, goal.target, direction),
         _relevant(goal.target, _level_at_start(panel, window, goal.baseline), direction, kpi_target, segment),
         _time_bound(assessment, periods_to_judge),
     )
+
+
+def _specific(responsible: str | None, segment: bool) -> SmartCheck:
+    if not responsible:
+        return SmartCheck("specific", False, "nobody_responsible")
+    return SmartCheck("specific", True, "named_segment" if segment else "named")
 
 
 def _measurable(assessment: Assessment) -> SmartCheck:

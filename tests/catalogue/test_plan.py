@@ -188,8 +188,12 @@ def test_the_register_leaves_their_cells_untouched(tmp_path):
     sheet = load_workbook(again)["Plan"]
     assert sheet.cell(2, heads["svclib: verdict"]).value == "Not met"
     assert sheet.cell(2, heads["svclib: explanation"]).value is None
-    assert sheet["J2"].value == "Met & attributable. =1+2"
-    assert read_plan(again, **KNOWN)[0].outcome == "Met & attributable. =1+2"
+    assert sheet["J2"].value == "Not met"
+    assert read_plan(again, **KNOWN)[0].outcome == "Not met"
+    sheet["J2"] = "We agreed to go on."
+    sheet.parent.save(again)
+    write_register(again, tmp_path / "third.xlsx", {"A1": RegisterRow(verdict="Worsened")})
+    assert load_workbook(tmp_path / "third.xlsx")["Plan"]["J2"].value == "We agreed to go on."
 
 
 def test_a_register_from_csv(tmp_path):

@@ -164,7 +164,9 @@ def test_a_staggered_roll_out_compares_with_those_whose_turn_has_not_come(worked
     """D1 begins in April, D2 and D3 after the last period, D4 was done two years before; D5 began four months before."""
     worked[1, 27:] += 2.0
     starts = {"D1": (2026, 4), "D2": (2026, 7), "D3": (2026, 9), "D4": (2024, 2), "D5": (2025, 9)}
-    others = [an_action(id=c, department=c, start=dt.date(*day, 1), due=dt.date(2027, 6, 30)) for c, day in starts.items()]
+    others = [
+        an_action(id=c, department=c, start=dt.date(*day, 1), due=dt.date(2027, 6, 30)) for c, day in starts.items()
+    ]
     plan = a_plan(worked, an_action(), *others)
     first = evaluate_plan(plan, "D0").outcomes[0]
     assert first.peers_left_out == {"D1": "treated", "D5": "treated"}

@@ -74,6 +74,14 @@ def sentence(outcome: ActionOutcome) -> str:
     return " ".join([*parts, say(f"outcome.next.{verdict.next_step}")])
 
 
+def title_of(outcome: ActionOutcome) -> str:
+    """The KPI's title, with the part of the cases that the action speaks of."""
+    segment = outcome.action.segment
+    if not segment:
+        return outcome.kpi.title
+    return f"{outcome.kpi.title} ({'; '.join(f'{name}: {value}' for name, value in segment.items())})"
+
+
 def _goal(outcome: ActionOutcome) -> str:
     goal, kpi = outcome.assessment.goal, outcome.kpi
     full = outcome.surroundings.whole
@@ -83,7 +91,7 @@ def _goal(outcome: ActionOutcome) -> str:
             return _counted("outcome.goal.no_level_no_target", count, full=words.date(full))
         return _counted("outcome.goal.no_level", count, full=words.date(full), target=value_of(kpi, goal.target))
     said = {
-        "title": kpi.title,
+        "title": title_of(outcome),
         "level": value_of(kpi, goal.level),
         "interval": words.interval(goal.lower, goal.upper, kpi.unit, kpi.decimals),
         "p": probability(goal.probability) if goal.probability is not None else "",
@@ -276,6 +284,9 @@ def _estimate(detail: Mapping[str, Any], kpi: Kpi) -> str:
     estimate = change_of(kpi, detail["estimate"])
     if detail.get("p") is None:
         return say("outcome.checked.estimate_only", estimate=estimate)
+    if "attainable_p" in detail:
+        p, attainable = (words.number(detail[name], 2) for name in ("p", "attainable_p"))
+        return say("outcome.checked.ranked", estimate=estimate, p=p, attainable=attainable)
     return say("outcome.checked.estimate", estimate=estimate, p=words.p_value(detail["p"]))
 
 
@@ -341,6 +352,15 @@ def progress_words(outcome: ActionOutcome) -> str:
     return say("outcome.progress.steps", state=state, done=str(progress.done), total=str(progress.total))
 
 
+def _who(outcome: ActionOutcome) -> str:
+    """The names of those to tell, in brackets; empty where the plan names nobody."""
+    names = [outcome.action.responsible] if outcome.progress.escalate == "responsible" else []
+    if outcome.progress.escalate == "owner":
+        names = [s.step.owner for s in outcome.progress.steps if s.state in ("late", "blocked")]
+    known = list(dict.fromkeys(name for name in names if name))
+    return f" ({words.list_of(known)})" if known else ""
+
+
 def delays(outcome: ActionOutcome) -> list[str]:
     """Forecast of the end, and who should know of a delay."""
     progress, ident = outcome.progress, outcome.action.id
@@ -353,5 +373,5 @@ def delays(outcome: ActionOutcome) -> list[str]:
         else:
             parts.append(say("outcome.progress.forecast_in_time", id=ident, date=words.date(progress.forecast_end)))
     if progress.escalate:
-        parts.append(say(f"outcome.progress.escalate_{progress.escalate}", id=ident))
+        parts.append(say(f"outcome.progress.escalate_{progress.escalate}", id=ident, who=_who(outcome)))
     return parts

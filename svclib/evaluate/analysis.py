@@ -261,12 +261,17 @@ def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.n
     return np.full(len(values), before.mean() if len(before) else np.nan)
 
 
+def _same_text(a: str, b: str) -> bool:
+    """Whether two cells say the same, whatever their case and spaces."""
+    return a.casefold().split() == b.casefold().split()
+
+
 def _pooled(plan: Plan, p: _Prepared, effect: Effect | None) -> PooledEffect | None:
     """The same action in other departments - the same KPI and objective - pooled with this one."""
     same = [
         a
         for a in plan.actions
-        if a.kpi == p.action.kpi and a.objective.strip() == p.action.objective.strip() and a.id != p.action.id
+        if a.kpi == p.action.kpi and _same_text(a.objective, p.action.objective) and a.status != "cancelled"
     ]
     same = [a for a in same if a.department != p.action.department]
     if effect is None or not same:

@@ -148,14 +148,30 @@ def prior_of_rho(rho: ArrayLike = RHO) -> FloatArray:
     return -0.5 * np.log(1 - np.asarray(rho, dtype=float) ** 2)
 
 
+@lru_cache(maxsize=512)
+def step_variance(before: tuple[int, ...], after: tuple[int, ...]) -> FloatArray:
+    """Variance of the step between two stretches of periods, in residual variances, under each rho of `RHO`."""
+    times = (*before, *after)
+    x = np.column_stack([np.ones(len(times)), np.arange(len(times)) >= len(before)])
+    xw = _whitening(times)[0] @ x
+    return np.linalg.inv(xw.transpose(0, 2, 1) @ xw)[:, 1, 1]
+
+
 @lru_cache(maxsize=128)
 def _whitening(times: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-    """Inverse Cholesky factors of the AR(1) correlation at these times, and its log determinants, one a rho."""
-    t = np.array(times)
-    lag = np.abs(t[:, None] - t[None, :])
-    factor = np.linalg.cholesky(RHO[:, None, None] ** lag)
-    log_det = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-    return np.linalg.inv(factor), log_det
+    """Inverse Cholesky factors of the AR(1) correlation at these times, and its log determinants, one a rho.
+
+    The process forgets all but its last value, so each row holds one innovation: y_i - rho^gap y_(i-1), scaled to
+    variance 1.
+    """
+    carried = RHO[:, None] ** np.diff(times)[None, :]
+    innovation = 1 - carried**2
+    white = np.zeros((len(RHO), len(times), len(times)))
+    place = np.arange(1, len(times))
+    white[:, 0, 0] = 1.0
+    white[:, place, place] = 1 / np.sqrt(innovation)
+    white[:, place, place - 1] = -carried / np.sqrt(innovation)
+    return white, np.log(innovation).sum(axis=1)
 
 
 def fit_ar1(

@@ -199,6 +199,10 @@ def remarks(outcome: ActionOutcome) -> list[str]:
         held = outcome.persistence
         key = "persists" if held.holds else "fades"
         parts.append(say(f"outcome.more.{key}", first=change_of(kpi, held.first), last=change_of(kpi, held.last)))
+    if effect.slope is not None and effect.slope.p <= ALPHA:
+        slope = effect.slope
+        change, interval = change_of(kpi, slope.change), change_interval(kpi, *slope.change_interval)
+        parts.append(say("outcome.more.slope", change=change, interval=interval, p=words.p_value(slope.p)))
     if outcome.p_adjusted is not None and words.p_value(outcome.p_adjusted) != words.p_value(effect.p):
         parts.append(say("outcome.more.adjusted", p=words.p_value(outcome.p_adjusted)))
     if effect.p > ALPHA:

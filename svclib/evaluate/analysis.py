@@ -22,7 +22,7 @@ from svclib.evaluate.power import FEWEST_AFTER, date_of
 from svclib.evaluate.progress import measure_progress
 from svclib.evaluate.smart import check_smart
 from svclib.evaluate.surroundings import Surroundings, survey_surroundings, untreated_peers, whole_from
-from svclib.evaluate.verdict import Verdict, improvement
+from svclib.evaluate.verdict import ALPHA, Verdict, improvement
 from svclib.evaluate.window import Window
 from svclib.measure.periods import Frequency, Period
 
@@ -158,9 +158,10 @@ def _outcome(
     effect, window = assessment.effect, p.surroundings.window
     comparison = effect.comparison if effect else None
     closed = plan.department(p.action.department).closed
-    verdict = _settled(verdict, p.action, closed, plan.period)
-    share = effect.estimate / assessment.needed if effect and assessment.needed else None
     values = p.panel.treated.value
+    persistence = _persistence(values, effect, window)
+    verdict = _settled(verdict, p.action, closed, plan.period, persistence)
+    share = effect.estimate / assessment.needed if effect and assessment.needed else None
     return ActionOutcome(
         action=p.action,
         kpi=p.kpi,
@@ -175,25 +176,32 @@ def _outcome(
         smart=_smart(plan, p, assessment),
         share_of_target=share,
         avoided=_avoided(p, effect, assessment.better),
-        persistence=_persistence(values, effect, window),
+        persistence=persistence,
         pooled=_pooled(plan, p, effect),
         values=values if p.panel.treated.withheld is None else np.where(p.panel.treated.withheld, np.nan, values),
         expected=_expected(values, effect, window),
     )
 
 
-def _settled(verdict: Verdict, action: Action, closed: dt.date | None, period: Period) -> Verdict:
-    """What the calendar decides, whatever the numbers say."""
+def _settled(
+    verdict: Verdict, action: Action, closed: dt.date | None, period: Period, persistence: Persistence | None
+) -> Verdict:
+    """What the calendar decides, whatever the numbers say; and an effect that fades is to be mended, not sustained."""
     if action.status == "cancelled":
         return Verdict("not_evaluable", "D", None, "cancelled", "measure_first")
     if verdict.code == "too_early" and closed and closed < period.end:
         return Verdict("not_evaluable", "D", None, "department_closed", "measure_first")
+    if verdict.effect_state == "attributable" and persistence and not persistence.holds:
+        return replace(verdict, next_step="adjust")
     return verdict
 
 
 def _until(plan: Plan, p: _Prepared, assessment: Assessment, verdict: Verdict) -> dt.date | None:
-    if verdict.code not in _UNDECIDED or assessment.power is None:
+    if verdict.code not in _UNDECIDED or assessment.power is None or verdict.rival == "no_comparison":
         return None
+    if verdict.effect_state is not None and assessment.effect and assessment.effect.p <= ALPHA:
+        # The effect is seen already; what is open is the goal.
+        return p.action.due if verdict.code == "too_early" and p.action.due > plan.as_of else None
     enough = assessment.power.enough
     if assessment.needed is None:
         enough = FEWEST_AFTER
@@ -250,7 +258,9 @@ def _persistence(values: np.ndarray, effect: Effect | None, window: Window) -> P
         return None
     level = float(np.nanmean(gap[window.before]))
     first, last = float(after[:3].mean()) - level, float(after[-3:].mean()) - level
-    return Persistence(first, last, last * effect.estimate > 0 and abs(last) >= 0.5 * abs(effect.estimate))
+    slope, remains = effect.slope, last * np.sign(effect.estimate) >= 0.5 * abs(effect.estimate)
+    against = slope is not None and slope.p <= ALPHA and slope.change * effect.estimate < 0
+    return Persistence(first, last, bool(remains or not against))
 
 
 def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.ndarray:

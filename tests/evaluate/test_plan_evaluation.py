@@ -35,6 +35,20 @@ def test_an_effect_against_peers_is_found_and_attributed(worked):
     assert outcome.too_early_until is None
 
 
+def test_an_effect_that_fades_is_to_be_mended():
+    values = noise()
+    values[0, 24:] += np.linspace(4.0, 0.0, 6)
+    outcome = judged(values)
+    assert not outcome.persistence.holds
+    assert (outcome.verdict.effect_state, outcome.verdict.next_step) == ("attributable", "adjust")
+
+
+def test_where_the_effect_is_seen_only_the_due_date_is_waited_for(worked):
+    outcome = judged(worked, an_action(due=dt.date(2026, 12, 31), target_value=54.0))
+    assert (outcome.verdict.code, outcome.verdict.outlook) == ("too_early", "on_track")
+    assert outcome.too_early_until == dt.date(2026, 12, 31)
+
+
 def test_everybody_improved_is_no_effect():
     values = noise()
     values[:, 24:] += 2.0

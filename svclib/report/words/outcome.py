@@ -71,7 +71,23 @@ def sentence(outcome: ActionOutcome) -> str:
     parts += _until(outcome)
     if verdict.outlook:
         parts.append(say(f"outcome.outlook.{verdict.outlook}"))
+    if fades(outcome):
+        return " ".join([*parts, _persistence(outcome), say("outcome.next.adjust_fading")])
     return " ".join([*parts, say(f"outcome.next.{verdict.next_step}")])
+
+
+def fades(outcome: ActionOutcome) -> bool:
+    """Whether an effect that the plan is credited with is on its way back."""
+    attributable = outcome.verdict.effect_state == "attributable"
+    return attributable and outcome.persistence is not None and not outcome.persistence.holds
+
+
+def _persistence(outcome: ActionOutcome) -> str:
+    held = outcome.persistence
+    assert held is not None
+    key = "persists" if held.holds else "fades"
+    first, last = (change_of(outcome.kpi, x) for x in (held.first, held.last))
+    return say(f"outcome.more.{key}", first=first, last=last)
 
 
 def title_of(outcome: ActionOutcome) -> str:
@@ -137,7 +153,7 @@ def _cause(outcome: ActionOutcome) -> list[str]:
     verdict, effect = outcome.verdict, outcome.assessment.effect
     assert effect is not None
     if verdict.effect_state == "attributable":
-        early = verdict.code in ("too_early", "inconclusive")
+        early = verdict.code in ("too_early", "inconclusive") and not fades(outcome)
         return [say(f"outcome.cause.attributable{'_early' if early else ''}")]
     if verdict.effect_state == "contrary":
         parts = [say("outcome.cause.worsened" if verdict.rival is None else "outcome.cause.worsened_rival")]
@@ -174,6 +190,8 @@ def _names(outcome: ActionOutcome) -> dict[str, str]:
 def _until(outcome: ActionOutcome) -> list[str]:
     verdict, assessment = outcome.verdict, outcome.assessment
     needed = change_of(outcome.kpi, assessment.needed) if assessment.needed else ""
+    if verdict.effect_state is not None and assessment.effect and assessment.effect.p <= ALPHA:
+        return []
     if outcome.too_early_until:
         if not needed:
             return [say("outcome.until.date_no_target", date=words.date(outcome.too_early_until))]
@@ -195,10 +213,8 @@ def remarks(outcome: ActionOutcome) -> list[str]:
         parts.append(say("outcome.more.share", share=words.percent(outcome.share_of_target, 0)))
     if outcome.avoided is not None and effect.p <= ALPHA:
         parts.append(_avoided(outcome))
-    if outcome.persistence is not None and effect.p <= ALPHA:
-        held = outcome.persistence
-        key = "persists" if held.holds else "fades"
-        parts.append(say(f"outcome.more.{key}", first=change_of(kpi, held.first), last=change_of(kpi, held.last)))
+    if outcome.persistence is not None and effect.p <= ALPHA and not fades(outcome):
+        parts.append(_persistence(outcome))
     if effect.slope is not None and effect.slope.p <= ALPHA:
         slope = effect.slope
         change, interval = change_of(kpi, slope.change), change_interval(kpi, *slope.change_interval)
@@ -230,7 +246,10 @@ def _avoided(outcome: ActionOutcome) -> str:
 def _about_comparison(outcome: ActionOutcome) -> list[str]:
     parts = []
     if outcome.peers_left_out:
-        names = [say(f"outcome.more.left_out_{why}", name=code) for code, why in outcome.peers_left_out.items()]
+        by_reason: dict[str, list[str]] = {}
+        for code, why in outcome.peers_left_out.items():
+            by_reason.setdefault(why, []).append(code)
+        names = [say(f"outcome.more.left_out_{why}", name=words.list_of(c)) for why, c in by_reason.items()]
         parts.append(say("outcome.more.left_out", names=words.list_of(names)))
     if outcome.surroundings.joint:
         joint = words.list_of(name for name, _ in outcome.surroundings.joint)

@@ -154,7 +154,7 @@ def step_variance(before: tuple[int, ...], after: tuple[int, ...]) -> FloatArray
     times = (*before, *after)
     x = np.column_stack([np.ones(len(times)), np.arange(len(times)) >= len(before)])
     xw = _whitening(times)[0] @ x
-    return np.linalg.inv(xw.transpose(0, 2, 1) @ xw)[:, 1, 1]
+    return np.asarray(np.linalg.inv(xw.transpose(0, 2, 1) @ xw)[:, 1, 1], dtype=float)
 
 
 @lru_cache(maxsize=128)

@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from svclib.evaluate.autoregression import Ar1Fit, Mixture, NotEstimable, fit_ar1
 from svclib.evaluate.latent import Family, fit_latent
 from svclib.evaluate.peers import Comparison, compare_with_peers, fit_gap, step_against_peers, weighted_mean
-from svclib.evaluate.window import PERIODS_FOR_SEASON, Window, step_design
+from svclib.evaluate.window import Window, shows_season, step_design
 
 FloatArray = NDArray[np.float64]
 Method = Literal[
@@ -219,7 +219,7 @@ def fit_series(values: FloatArray, window: Window, per_year: float, *, slope: bo
 
     Below two years a free trend would leave nothing of the step; it is drawn to 0 by a prior of 1 SD a year.
     """
-    long = window.n_before >= PERIODS_FOR_SEASON
+    long = shows_season(window, per_year)
     x, times = step_design(window, trend=True, harmonics=1 if long else 0, slope=slope, per_year=per_year)
     prior_sd = None if long else [np.inf] * (x.shape[1] - 1) + [TREND_SD]
     return fit_ar1(values[times], x, times, prior_sd=prior_sd)

@@ -18,7 +18,7 @@ from svclib.evaluate.autoregression import (
 )
 from svclib.evaluate.effect import Mapped, Panel, Posterior, small_number_family
 from svclib.evaluate.latent import fit_latent
-from svclib.evaluate.window import PERIODS_FOR_SEASON, Window, step_design
+from svclib.evaluate.window import Window, shows_season, step_design
 
 GoalVerdict = Literal["met", "not_met", "open", "inconclusive", "no_target"]
 Direction = Literal["increase", "decrease", "neutral"] | tuple[float, float]
@@ -102,7 +102,7 @@ def level_after(panel: Panel, window: Window) -> Posterior:
         times = np.flatnonzero(window.after)
         return fit_ar1(values[times], np.ones((len(times), 1)), times).contrast([1.0])
     family = small_number_family(panel.kind, panel.treated, window)
-    harmonics = 1 if window.n_before >= PERIODS_FOR_SEASON and not family else 0
+    harmonics = 1 if shows_season(window, panel.per_year) and not family else 0
     x, times = step_design(window, harmonics=harmonics, per_year=panel.per_year)
     contrast = np.zeros(x.shape[1])
     contrast[:2] = 1.0

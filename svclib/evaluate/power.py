@@ -46,10 +46,9 @@ class PowerPlan:
 def mde80(posterior: Mixture) -> float:
     """Smallest true effect that would be told from 0 (two-sided 5 %) with 80 % probability.
 
-    It is the half-width of the 95 % interval plus the distance from the median to the 80th percentile.
+    It is the half-width of the 95 % interval plus the distance from the centre, here 0, to the 80th percentile.
     """
-    low, high = posterior.interval()
-    return (high - low) / 2 + posterior.quantile(POWER) - posterior.quantile(0.5)
+    return posterior.quantile(0.975) + posterior.quantile(POWER)
 
 
 def projected(fit: Ar1Fit, before: Sequence[int], ramp: int, after: int, inflation: float = 1.0) -> Mixture:

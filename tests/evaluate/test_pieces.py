@@ -9,7 +9,7 @@ import pytest
 from svclib.catalogue.models import Action, Step
 from svclib.evaluate.autoregression import Mixture
 from svclib.evaluate.checks import Check, check_trigger
-from svclib.evaluate.effect import Mapped, Panel, Series, estimate_effect, small_number_family
+from svclib.evaluate.effect import Mapped, Panel, Series, estimate_effect, fit_series, small_number_family
 from svclib.evaluate.goal import judge_goal, level_after, probability_beyond, target_level
 from svclib.evaluate.mix import standardise
 from svclib.evaluate.peers import compare_with_peers, weighted_mean
@@ -176,6 +176,13 @@ def test_probability_beyond_the_target_on_the_good_side():
 def test_goal_verdicts(target, due, verdict):
     goal = judge_goal(normal(10.0, 1.0), target=target, baseline=9.0, direction="increase", due_passed=due)
     assert goal.verdict == verdict
+
+
+def test_half_a_year_of_weeks_shows_no_season():
+    values = np.random.default_rng(0).normal(size=120)
+    assert fit_series(values[:36], window(30, 6), 52.18).coefficients.shape[1] == 3
+    assert fit_series(values, window(110, 10), 52.18).coefficients.shape[1] == 5
+    assert fit_series(values[:36], window(30, 6), 12.0).coefficients.shape[1] == 5
 
 
 def test_the_level_leaves_the_season_out():

@@ -197,16 +197,17 @@ def _settled(
 
 
 def _until(plan: Plan, p: _Prepared, assessment: Assessment, verdict: Verdict) -> dt.date | None:
-    if verdict.code not in _UNDECIDED or assessment.power is None or verdict.rival == "no_comparison":
+    if verdict.code not in _UNDECIDED or assessment.power is None:
         return None
-    if verdict.effect_state is not None and assessment.effect and assessment.effect.p <= ALPHA:
-        # The effect is seen already; what is open is the goal.
-        return p.action.due if verdict.code == "too_early" and p.action.due > plan.as_of else None
-    enough = assessment.power.enough
-    if assessment.needed is None:
-        enough = FEWEST_AFTER
-    until = date_of(enough, _first_whole(p.surroundings.whole, plan.frequency), p.kpi.maturity)
-    return until if until and until > plan.as_of else None
+    judged = verdict.effect_state is not None
+    seen = judged and assessment.effect is not None and assessment.effect.p <= ALPHA
+    if not seen and not (judged and verdict.rival == "no_comparison"):
+        enough = FEWEST_AFTER if assessment.needed is None else assessment.power.enough
+        until = date_of(enough, _first_whole(p.surroundings.whole, plan.frequency), p.kpi.maturity)
+        if until is None or until > plan.as_of:
+            return until
+    # The effect is as clear as it will be; what is open is the goal.
+    return p.action.due if judged and verdict.code == "too_early" and p.action.due > plan.as_of else None
 
 
 def _first_whole(whole: dt.date, frequency: Frequency) -> Period:

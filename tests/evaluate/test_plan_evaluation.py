@@ -47,6 +47,8 @@ def test_where_the_effect_is_seen_only_the_due_date_is_waited_for(worked):
     outcome = judged(worked, an_action(due=dt.date(2026, 12, 31), target_value=54.0))
     assert (outcome.verdict.code, outcome.verdict.outlook) == ("too_early", "on_track")
     assert outcome.too_early_until == dt.date(2026, 12, 31)
+    alone = judged(worked[:1], an_action(due=dt.date(2026, 12, 31), target_value=54.0))
+    assert (alone.verdict.rival, alone.too_early_until) == ("no_comparison", dt.date(2026, 12, 31))
 
 
 def test_everybody_improved_is_no_effect():

@@ -190,8 +190,8 @@ def _names(outcome: ActionOutcome) -> dict[str, str]:
 def _until(outcome: ActionOutcome) -> list[str]:
     verdict, assessment = outcome.verdict, outcome.assessment
     needed = change_of(outcome.kpi, assessment.needed) if assessment.needed else ""
-    if verdict.effect_state is not None and assessment.effect and assessment.effect.p <= ALPHA:
-        return []
+    if verdict.effect_state is not None and outcome.too_early_until == outcome.action.due:
+        return []  # the goal's sentence says when it is due
     if outcome.too_early_until:
         if not needed:
             return [say("outcome.until.date_no_target", date=words.date(outcome.too_early_until))]

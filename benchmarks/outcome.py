@@ -192,6 +192,7 @@ def stress(reps: int) -> Iterator[Rate]:
     yield false_positives("8 peers, random walks", panels(rng, reps, walk=0.3))
     yield false_positives("8 peers, unequal loadings .5-1.5", panels(rng, reps, loading=0.5))
     yield false_positives("8 peers, unequal loadings .5-1.5, common shock", panels(rng, reps, loading=0.5, shock=-1.5))
+    yield from unlike_departments(reps)
     ramp = np.clip((np.arange(BEFORE + 9) - BEFORE + 1) / 4, 0, 1) * 2.0
     drawn = panels(rng, reps, after=9)
     found, covered = rejections(drawn, window(BEFORE, AFTER, 3), ramp)
@@ -199,6 +200,22 @@ def stress(reps: int) -> Iterator[Rate]:
     yield Rate("8 peers, effect of 2 SD ramped over 3 declared periods: coverage", covered, reps)
     found, covered = rejections(drawn[:, :, : BEFORE + AFTER], split, ramp[: BEFORE + AFTER])
     yield Rate("8 peers, the same ramp not declared: power", found, reps)
+
+
+def unlike_departments(reps: int) -> Iterator[Rate]:
+    """False positives where departments are not of one kind: the comparison takes them as if they were."""
+    rng, split, shape = np.random.default_rng(10), window(BEFORE, AFTER), (reps, 1 + PEERS, BEFORE + AFTER)
+    drawn, times = panels(rng, reps), np.arange(BEFORE + AFTER) / 12
+    own = np.sqrt(0.5) * autoregressive(rng, shape, (0.3,))
+    each = (reps, 1 + PEERS, 1)
+    added = {
+        "variance of its own, up to four times another's": rng.uniform(0, 1.7, each) * own,
+        "heavy tails (t with 3 degrees of freedom)": rng.standard_t(3, shape) / np.sqrt(3),
+        "a season of its own, amplitude 1": np.sin(2 * np.pi * (times + rng.uniform(0, 1, each))),
+        "a trend of its own, sd 0.5 a year": 0.5 * rng.standard_normal(each) * times,
+    }
+    for name, more in added.items():
+        yield Rate(f"8 peers, {name}: false positives", rejections(drawn + more, split)[0], reps)
 
 
 def binomial_panel(rng: np.random.Generator, cases: int, share: float, step: float, peers: int) -> Panel:

@@ -163,15 +163,6 @@ def _write(cell: Any, value: Any) -> None:
         cell.number_format = "yyyy-mm-dd"
 
 
-def neutralised(text: str) -> str:
-    """Text for a CSV cell that no spreadsheet runs as a formula.
-
-    >>> neutralised("=cmd|' /C calc'!A0")
-    "'=cmd|' /C calc'!A0"
-    """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
 def write_template(path: Path, *, departments: Mapping[str, str], kpis: Mapping[str, str]) -> Path:
     """Write a blank action plan: drop-downs for departments, KPIs and statuses; cells that take only dates.
 

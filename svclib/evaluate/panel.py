@@ -27,10 +27,6 @@ class Spine:
     starts: list[dt.date]
     ends: list[dt.date]
 
-    def index_of(self, day: dt.date) -> int:
-        """Position of the first period that begins on or after the day; the length where none does."""
-        return next((i for i, start in enumerate(self.starts) if start >= day), len(self.starts))
-
 
 def build_panel(
     measures: pd.DataFrame, kpi: Kpi, department: str, peers: Sequence[str], frequency: Frequency = "month"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -149,8 +148,3 @@ def _time_bound(assessment: Assessment, periods_to_judge: int) -> SmartCheck:
     if needed_periods > periods_to_judge:
         return SmartCheck("time_bound", False, "seen_after_due", detail)
     return SmartCheck("time_bound", True, "in_order", detail)
-
-
-def passed_all(checks: Sequence[SmartCheck]) -> bool:
-    """Whether no criterion failed."""
-    return not any(check.passed is False for check in checks)

@@ -62,6 +62,7 @@ def situations():
         "cancelled": a_report(up, an_action(status="cancelled")),
         "fading": a_report(fading, an_action()),
         "late": a_report(up, an_action(due=dt.date(2026, 12, 31), steps=[late])),
+        "blocked": a_report(up, an_action(due=dt.date(2026, 12, 31), status="blocked", steps=[late])),
         "staggered": a_report(up, an_action(), later),
         "segment": a_report(up, an_action(segment={"channel": "phone"})),
         "no_target": a_report(up, an_action(target_value=None), kpi=KPI.model_copy(update={"targets": []})),
@@ -76,7 +77,7 @@ def reports():
 def test_every_situation_is_what_it_is_called(reports):
     for name, report in reports.items():
         verdict = report.outcomes[0].verdict
-        more = {"too_early_never", "no_target", "fading", "late", "staggered", "segment"}
+        more = {"too_early_never", "no_target", "fading", "late", "blocked", "staggered", "segment"}
         known = {verdict.code, verdict.rival, verdict.outlook} | more
         assert name in known, f"{name}: {verdict}"
 
@@ -120,6 +121,13 @@ def test_a_fading_effect_is_not_praised(reports):
 
 def test_who_is_told_is_named(reports):
     assert "A1: the owner of the step (Bo) should know" in reports["late"].progress().plain
+
+
+def test_a_blocked_action_is_not_said_to_be_in_time(reports):
+    text = reports["blocked"].progress().plain
+    assert "A1 is blocked: if it went on today" in text
+    assert "in time" not in text
+    assert "the head of the department should decide" in text
 
 
 def test_a_roll_out_is_pooled_and_its_departments_are_told_apart(reports):

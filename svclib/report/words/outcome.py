@@ -389,7 +389,9 @@ def delays(outcome: ActionOutcome) -> list[str]:
     progress, ident = outcome.progress, outcome.action.id
     parts = []
     if progress.forecast_end is not None:
-        if progress.days_beyond_due:
+        if progress.code == "blocked":
+            parts.append(say("outcome.progress.forecast_blocked", id=ident, date=words.date(progress.forecast_end)))
+        elif progress.days_beyond_due:
             days = say("outcome.progress.days", count=progress.days_beyond_due)
             date = words.date(progress.forecast_end)
             parts.append(say("outcome.progress.forecast", id=ident, date=date, days=days))

@@ -258,6 +258,13 @@ def test_a_failed_check_costs_the_grade_and_a_critical_one_the_attribution():
     assert (found.grade, found.code, found.rival) == ("C", "met_not_attributable", "earlier_trend")
 
 
+def test_a_change_that_is_not_laid_to_the_plan_has_its_rival_named_though_the_target_is_missed():
+    drifted = Check("pre_trend", False, True, {})
+    found = judge(a_goal("not_met"), an_effect(2.0), [drifted], direction="increase", p_adjusted=None)
+    assert (found.code, found.rival) == ("not_met", "earlier_trend")
+    assert judge(a_goal("not_met"), an_effect(0.2), [drifted], direction="increase", p_adjusted=None).rival is None
+
+
 def test_what_false_discovery_control_takes_back_is_not_attributed():
     found = judge(a_goal("met"), an_effect(1.1), [], direction="increase", p_adjusted=0.2)
     assert (found.code, found.rival) == ("met_not_attributable", "chance")

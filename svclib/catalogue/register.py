@@ -27,6 +27,8 @@ from svclib.errors import InputRefused, Problem
 # The result columns stand under this prefix, right of the managers' own, and are rewritten each time.
 RESULT_PREFIX = "svclib: "
 TEMPLATE_ROWS = 200
+# Result columns of text are wide and wrapped, the others narrow.
+_WIDTHS = {"progress": 22, "verdict": 26, "explanation": 70}
 _LISTS_SHEET = "Lists"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -57,8 +59,8 @@ def write_register(source: Path, target: Path, results: Mapping[str, RegisterRow
     target
         An .xlsx file; the managers' own cells, formats, widths and drop-downs stay as they are.
     results
-        Action id to its row. ``Outcome/Evaluation`` is filled in only where the managers left it empty;
-        all else goes into columns headed ``svclib: ...`` at the right.
+        Action id to its row. ``Outcome/Evaluation`` is filled in only where the managers left it empty or where it
+        still holds what the last evaluation wrote; all else goes into columns headed ``svclib: ...`` at the right.
 
     Returns
     -------
@@ -107,20 +109,36 @@ def _heads(sheet: Any, name: str) -> tuple[int, dict[str, int]]:
 
 def _fill(sheet: Any, head_row: int, columns: dict[str, int], results: Mapping[str, RegisterRow]) -> None:
     from openpyxl.styles import Alignment, Font
+    from openpyxl.utils import get_column_letter
 
     first = _first_result_column(sheet, head_row)
     names = [field.name for field in fields(RegisterRow)]
     for offset, name in enumerate(names):
         head = sheet.cell(head_row, first + offset, RESULT_PREFIX + name.replace("_", " "))
         head.font, head.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="top")
+        sheet.column_dimensions[get_column_letter(first + offset)].width = _WIDTHS.get(name, 14)
     for row in range(head_row + 1, sheet.max_row + 1):
+        cells = [sheet.cell(row, first + offset) for offset in range(len(names))]
+        last = _outcome_text(*(_shown(cells[names.index(name)].value) for name in ("verdict", "explanation")))
         found = results.get(_shown(sheet.cell(row, columns["id"]).value))
-        for offset, value in enumerate(astuple(found) if found else [None] * len(names)):
-            _write(sheet.cell(row, first + offset), value)
+        for name, cell, value in zip(names, cells, astuple(found) if found else [None] * len(names), strict=True):
+            _write(cell, value)
+            cell.alignment = Alignment(wrap_text=name in _WIDTHS, vertical="top")
+            if isinstance(value, float):
+                cell.number_format = "0%" if name == "goal_probability" else "0.000"
         if found and "outcome" in columns:
             own = sheet.cell(row, columns["outcome"])
-            if own.value is None or not str(own.value).strip():
-                _write(own, f"{found.verdict}. {found.explanation}".strip(". "))
+            if _shown(own.value) in ("", last):
+                _write(own, _outcome_text(found.verdict, found.explanation))
+
+
+def _outcome_text(verdict: str, explanation: str) -> str:
+    """What stands under ``Outcome/Evaluation``.
+
+    >>> _outcome_text("Not met", "The target is missed."), _outcome_text("Not met", "")
+    ('Not met. The target is missed.', 'Not met')
+    """
+    return ". ".join(text for text in (verdict, explanation) if text)
 
 
 def _first_result_column(sheet: Any, head_row: int) -> int:
@@ -143,15 +161,6 @@ def _write(cell: Any, value: Any) -> None:
             cell.quotePrefix = True
     elif isinstance(value, dt.date):
         cell.number_format = "yyyy-mm-dd"
-
-
-def neutralised(text: str) -> str:
-    """Text for a CSV cell that no spreadsheet runs as a formula.
-
-    >>> neutralised("=cmd|' /C calc'!A0")
-    "'=cmd|' /C calc'!A0"
-    """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def write_template(path: Path, *, departments: Mapping[str, str], kpis: Mapping[str, str]) -> Path:

@@ -21,8 +21,8 @@ from svclib.evaluate.pooling import PooledEffect, pool_effects
 from svclib.evaluate.power import FEWEST_AFTER, date_of
 from svclib.evaluate.progress import measure_progress
 from svclib.evaluate.smart import check_smart
-from svclib.evaluate.surroundings import Surroundings, survey_surroundings
-from svclib.evaluate.verdict import Verdict, improvement
+from svclib.evaluate.surroundings import Surroundings, survey_surroundings, untreated_peers, whole_from
+from svclib.evaluate.verdict import ALPHA, Verdict, improvement
 from svclib.evaluate.window import Window
 from svclib.measure.periods import Frequency, Period
 
@@ -99,12 +99,13 @@ def direction_of(kpi: Kpi) -> Direction:
 
 def _prepare(plan: Plan, action: Action) -> _Prepared:
     kpi, own = plan.kpis[action.kpi], plan.department(action.department)
-    peers, left_out = choose_peers(own.peers, own.code, [d.code for d in plan.departments], action, plan.actions)
+    peers, left_out = choose_peers(own.peers, own.code, [d.code for d in plan.departments], action)
     measures = plan.measures
     if action.segment and plan.segment_measures:
         measures = plan.segment_measures(kpi, action.segment)
     panel, spine = build_panel(measures, kpi, own.code, peers, plan.frequency)
     surroundings = survey_surroundings(spine, action, kpi, plan.actions, plan.events)
+    panel, treated = untreated_peers(panel, spine, surroundings.window, action, plan.actions)
     panel = similar_peers(panel, surroundings.window.before)
     target = kpi.target_on(action.due)
     question = Question(
@@ -122,7 +123,7 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
     )
     if action.target_value is None:
         question = replace(question, target_kind="level")
-    return _Prepared(action, kpi, panel, spine, surroundings, left_out, question)
+    return _Prepared(action, kpi, panel, spine, surroundings, left_out | treated, question)
 
 
 def _declared_baseline(spine: Spine, action: Action) -> np.ndarray | None:
@@ -157,9 +158,10 @@ def _outcome(
     effect, window = assessment.effect, p.surroundings.window
     comparison = effect.comparison if effect else None
     closed = plan.department(p.action.department).closed
-    verdict = _settled(verdict, p.action, closed, plan.period)
-    share = effect.estimate / assessment.needed if effect and assessment.needed else None
     values = p.panel.treated.value
+    persistence = _persistence(values, effect, window)
+    verdict = _settled(verdict, p.action, closed, plan.period, persistence)
+    share = effect.estimate / assessment.needed if effect and assessment.needed else None
     return ActionOutcome(
         action=p.action,
         kpi=p.kpi,
@@ -174,42 +176,49 @@ def _outcome(
         smart=_smart(plan, p, assessment),
         share_of_target=share,
         avoided=_avoided(p, effect, assessment.better),
-        persistence=_persistence(values, effect, window),
+        persistence=persistence,
         pooled=_pooled(plan, p, effect),
         values=values if p.panel.treated.withheld is None else np.where(p.panel.treated.withheld, np.nan, values),
         expected=_expected(values, effect, window),
     )
 
 
-def _settled(verdict: Verdict, action: Action, closed: dt.date | None, period: Period) -> Verdict:
-    """What the calendar decides, whatever the numbers say."""
+def _settled(
+    verdict: Verdict, action: Action, closed: dt.date | None, period: Period, persistence: Persistence | None
+) -> Verdict:
+    """What the calendar decides, whatever the numbers say; and an effect that fades is to be mended, not sustained."""
     if action.status == "cancelled":
         return Verdict("not_evaluable", "D", None, "cancelled", "measure_first")
     if verdict.code == "too_early" and closed and closed < period.end:
         return Verdict("not_evaluable", "D", None, "department_closed", "measure_first")
+    if verdict.effect_state == "attributable" and persistence and not persistence.holds:
+        return replace(verdict, next_step="adjust")
     return verdict
 
 
 def _until(plan: Plan, p: _Prepared, assessment: Assessment, verdict: Verdict) -> dt.date | None:
     if verdict.code not in _UNDECIDED or assessment.power is None:
         return None
-    enough = assessment.power.enough
-    if assessment.needed is None:
-        enough = FEWEST_AFTER
-    until = date_of(enough, _first_whole(p.action, plan.frequency), p.kpi.maturity)
-    return until if until and until > plan.as_of else None
+    judged = verdict.effect_state is not None
+    seen = judged and assessment.effect is not None and assessment.effect.p <= ALPHA
+    if not seen and not (judged and verdict.rival == "no_comparison"):
+        enough = FEWEST_AFTER if assessment.needed is None else assessment.power.enough
+        until = date_of(enough, _first_whole(p.surroundings.whole, plan.frequency), p.kpi.maturity)
+        if until is None or until > plan.as_of:
+            return until
+    # The effect is as clear as it will be; what is open is the goal.
+    return p.action.due if judged and verdict.code == "too_early" and p.action.due > plan.as_of else None
 
 
-def _first_whole(action: Action, frequency: Frequency) -> Period:
+def _first_whole(whole: dt.date, frequency: Frequency) -> Period:
     """The first period that begins with the effect in full."""
-    whole = max(action.full_effect or action.start, action.start)
     period = Period.containing(whole, frequency)
     return period if period.start >= whole else period.next()
 
 
 def _smart(plan: Plan, p: _Prepared, assessment: Assessment):
     target = p.kpi.target_on(p.action.start)
-    due, periods, period = p.action.due, 0, _first_whole(p.action, plan.frequency)
+    due, periods, period = p.action.due, 0, _first_whole(whole_from(p.action), plan.frequency)
     while period.end - dt.timedelta(days=1) <= due:
         periods, period = periods + 1, period.next()
     return check_smart(
@@ -250,7 +259,9 @@ def _persistence(values: np.ndarray, effect: Effect | None, window: Window) -> P
         return None
     level = float(np.nanmean(gap[window.before]))
     first, last = float(after[:3].mean()) - level, float(after[-3:].mean()) - level
-    return Persistence(first, last, last * effect.estimate > 0 and abs(last) >= 0.5 * abs(effect.estimate))
+    slope, remains = effect.slope, last * np.sign(effect.estimate) >= 0.5 * abs(effect.estimate)
+    against = slope is not None and slope.p <= ALPHA and slope.change * effect.estimate < 0
+    return Persistence(first, last, bool(remains or not against))
 
 
 def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.ndarray:
@@ -261,12 +272,17 @@ def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.n
     return np.full(len(values), before.mean() if len(before) else np.nan)
 
 
+def _same_text(a: str, b: str) -> bool:
+    """Whether two cells say the same, whatever their case and spaces."""
+    return a.casefold().split() == b.casefold().split()
+
+
 def _pooled(plan: Plan, p: _Prepared, effect: Effect | None) -> PooledEffect | None:
     """The same action in other departments - the same KPI and objective - pooled with this one."""
     same = [
         a
         for a in plan.actions
-        if a.kpi == p.action.kpi and a.objective.strip() == p.action.objective.strip() and a.id != p.action.id
+        if a.kpi == p.action.kpi and _same_text(a.objective, p.action.objective) and a.status != "cancelled"
     ]
     same = [a for a in same if a.department != p.action.department]
     if effect is None or not same:

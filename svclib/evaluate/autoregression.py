@@ -18,8 +18,6 @@ from scipy.special import stdtr, stdtrit
 FloatArray = NDArray[np.float64]
 
 RHO = np.round(np.arange(-0.30, 0.951, 0.05), 2)
-# Monthly service KPIs: autocorrelation is mostly mild and positive.
-RHO_PRIOR_MEAN, RHO_PRIOR_SD = 0.45, 0.40
 
 
 class NotEstimable(ValueError):
@@ -133,19 +131,47 @@ class Ar1Fit:
         return float(np.sqrt(self.weight @ self.variance))
 
 
-def prior_of_rho(mean: float = RHO_PRIOR_MEAN, sd: float = RHO_PRIOR_SD) -> FloatArray:
-    """Log prior over `RHO`: a normal cut to the grid."""
-    return -0.5 * ((RHO - mean) / sd) ** 2
+def prior_of_rho(rho: ArrayLike = RHO) -> FloatArray:
+    """Log prior density of the autocorrelation: Jeffreys' prior (1 - rho^2)^(-1/2), which needs no number chosen by us.
+
+    Notes
+    -----
+    It is also the reference prior of a stationary first-order process (Berger & Yang 1994, Econometric Theory
+    10:461-482). A flat or a bell-shaped prior says less about long memory, and then intervals are too narrow where it
+    is long.
+
+    Examples
+    --------
+    >>> np.exp(prior_of_rho([0.0, 0.6, 0.8])).round(2).tolist()
+    [1.0, 1.25, 1.67]
+    """
+    return -0.5 * np.log(1 - np.asarray(rho, dtype=float) ** 2)
+
+
+@lru_cache(maxsize=512)
+def step_variance(before: tuple[int, ...], after: tuple[int, ...]) -> FloatArray:
+    """Variance of the step between two stretches of periods, in residual variances, under each rho of `RHO`."""
+    times = (*before, *after)
+    x = np.column_stack([np.ones(len(times)), np.arange(len(times)) >= len(before)])
+    xw = _whitening(times)[0] @ x
+    return np.asarray(np.linalg.inv(xw.transpose(0, 2, 1) @ xw)[:, 1, 1], dtype=float)
 
 
 @lru_cache(maxsize=128)
 def _whitening(times: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-    """Inverse Cholesky factors of the AR(1) correlation at these times, and its log determinants, one a rho."""
-    t = np.array(times)
-    lag = np.abs(t[:, None] - t[None, :])
-    factor = np.linalg.cholesky(RHO[:, None, None] ** lag)
-    log_det = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-    return np.linalg.inv(factor), log_det
+    """Inverse Cholesky factors of the AR(1) correlation at these times, and its log determinants, one a rho.
+
+    The process forgets all but its last value, so each row holds one innovation: y_i - rho^gap y_(i-1), scaled to
+    variance 1.
+    """
+    carried = RHO[:, None] ** np.diff(times)[None, :]
+    innovation = 1 - carried**2
+    white = np.zeros((len(RHO), len(times), len(times)))
+    place = np.arange(1, len(times))
+    white[:, 0, 0] = 1.0
+    white[:, place, place] = 1 / np.sqrt(innovation)
+    white[:, place, place - 1] = -carried / np.sqrt(innovation)
+    return white, np.log(innovation).sum(axis=1)
 
 
 def fit_ar1(
@@ -167,7 +193,7 @@ def fit_ar1(
     times
         (n,) whole period numbers, rising; periods left out (ramps, missing months) leave gaps and are handled exactly.
     log_prior
-        Log prior over `RHO`; by default normal with mean 0.45 and sd 0.40.
+        Log prior over `RHO`; by default `prior_of_rho`.
     prior_sd
         (k,) prior standard deviation of each coefficient around 0, in residual standard deviations; inf = free.
 
@@ -187,7 +213,7 @@ def fit_ar1(
     >>> step = [0, 0, 0, 0, 0, 0, 1, 1, 1]
     >>> fit = fit_ar1(y, np.column_stack([np.ones(9), step]), range(9))
     >>> [round(v, 2) for v in fit.contrast([0, 1]).interval()]
-    [0.81, 1.54]
+    [0.82, 1.56]
     """
     y, x = np.asarray(y, dtype=float), np.asarray(x, dtype=float)
     n, k = x.shape

@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from svclib.evaluate.autoregression import Ar1Fit, Mixture, NotEstimable, fit_ar1
 from svclib.evaluate.latent import Family, fit_latent
 from svclib.evaluate.peers import Comparison, compare_with_peers, fit_gap, step_against_peers, weighted_mean
-from svclib.evaluate.window import PERIODS_FOR_SEASON, Window, step_design
+from svclib.evaluate.window import Window, shows_season, step_design
 
 FloatArray = NDArray[np.float64]
 Method = Literal[
@@ -28,7 +28,7 @@ RATIO_KINDS = frozenset({"count", "rate", "mean", "time_to_event", "quantile"})
 # approximation of one period is poor and the counts get their own likelihood.
 FEW_SUCCESSES, FEW_EVENTS = 10.0, 20.0
 # Without peers a trend is told from a step only by the past; a priori it is at most about this many SD a year.
-TREND_SD, SEASON_SD = 1.0, 2.0
+TREND_SD = 1.0
 _Z80 = 0.8416212
 
 
@@ -80,6 +80,14 @@ class Series:
     numerator: FloatArray | None = None
     denominator: FloatArray | None = None
     withheld: NDArray[np.bool_] | None = None
+
+    def only(self, periods: NDArray[np.bool_]) -> Series:
+        """The series with nothing known outside of these periods."""
+
+        def cut(known: FloatArray | None) -> FloatArray | None:
+            return None if known is None else np.where(periods, known, np.nan)
+
+        return Series(np.where(periods, self.value, np.nan), cut(self.numerator), cut(self.denominator), self.withheld)
 
 
 @dataclass(frozen=True)
@@ -211,10 +219,9 @@ def fit_series(values: FloatArray, window: Window, per_year: float, *, slope: bo
 
     Below two years a free trend would leave nothing of the step; it is drawn to 0 by a prior of 1 SD a year.
     """
-    long = window.n_before >= PERIODS_FOR_SEASON
+    long = shows_season(window, per_year)
     x, times = step_design(window, trend=True, harmonics=1 if long else 0, slope=slope, per_year=per_year)
-    free = 3 if slope else 2
-    prior_sd = [np.inf] * free + ([np.inf] if long else [TREND_SD]) + [SEASON_SD] * (x.shape[1] - free - 1)
+    prior_sd = None if long else [np.inf] * (x.shape[1] - 1) + [TREND_SD]
     return fit_ar1(values[times], x, times, prior_sd=prior_sd)
 
 

@@ -16,9 +16,9 @@ from svclib.evaluate.autoregression import (
     log_evidence_of_rho,
     prior_of_rho,
 )
-from svclib.evaluate.effect import SEASON_SD, Mapped, Panel, Posterior, small_number_family
+from svclib.evaluate.effect import Mapped, Panel, Posterior, small_number_family
 from svclib.evaluate.latent import fit_latent
-from svclib.evaluate.window import PERIODS_FOR_SEASON, Window, step_design
+from svclib.evaluate.window import Window, shows_season, step_design
 
 GoalVerdict = Literal["met", "not_met", "open", "inconclusive", "no_target"]
 Direction = Literal["increase", "decrease", "neutral"] | tuple[float, float]
@@ -26,6 +26,8 @@ Direction = Literal["increase", "decrease", "neutral"] | tuple[float, float]
 SURE, UNLIKELY = 0.8, 0.2
 # The peers' own series tell how strongly such months are autocorrelated; they share their shocks, so each counts little.
 SHARE_OF_EVIDENCE = 0.15
+# Half a year shows half a season: a priori it is at most about this many SD, so that little evidence of it costs little.
+SEASON_SD = 2.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def level_after(panel: Panel, window: Window) -> Posterior:
         times = np.flatnonzero(window.after)
         return fit_ar1(values[times], np.ones((len(times), 1)), times).contrast([1.0])
     family = small_number_family(panel.kind, panel.treated, window)
-    harmonics = 1 if window.n_before >= PERIODS_FOR_SEASON and not family else 0
+    harmonics = 1 if shows_season(window, panel.per_year) and not family else 0
     x, times = step_design(window, harmonics=harmonics, per_year=panel.per_year)
     contrast = np.zeros(x.shape[1])
     contrast[:2] = 1.0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln
 
-from svclib.evaluate.autoregression import RHO_PRIOR_MEAN, RHO_PRIOR_SD, Mixture, NotEstimable
+from svclib.evaluate.autoregression import Mixture, NotEstimable, prior_of_rho
 
 FloatArray = NDArray[np.float64]
 Family = Literal["binomial", "poisson"]
@@ -102,7 +102,7 @@ def _grid() -> tuple[FloatArray, FloatArray, FloatArray]:
     tau, rho = (grid.ravel() for grid in np.meshgrid(TAU, RHO_GRID, indexing="ij"))
     keep = (tau > 0) | (rho == RHO_GRID[0])
     width = np.gradient(TAU)[np.searchsorted(TAU, tau)] * np.where(tau > 0, 1.0, 0.5)
-    prior_rho = np.exp(-0.5 * ((RHO_GRID - RHO_PRIOR_MEAN) / RHO_PRIOR_SD) ** 2) * np.gradient(RHO_GRID)
+    prior_rho = np.exp(prior_of_rho(RHO_GRID)) * np.gradient(RHO_GRID)
     share = np.where(tau > 0, (prior_rho / prior_rho.sum())[np.searchsorted(RHO_GRID, rho)], 1.0)
     log_prior = np.log(width * share) - 0.5 * (tau / TAU_PRIOR_SD) ** 2
     return tau[keep], rho[keep], log_prior[keep]

@@ -23,6 +23,15 @@ def plan_of(study: Study) -> Plan:
         kpi.code: kpi.dimensions if kpi.dimensions is not None else list(study.source(kpi.code).dimension_columns)
         for kpi in catalogue.kpis
     }
+    # A roll-out asks for the same part of the cases once for each department.
+    segments: dict[tuple[str, frozenset[tuple[str, str]]], pd.DataFrame] = {}
+
+    def segment_measures(kpi: Kpi, segment: Mapping[str, str]) -> pd.DataFrame:
+        key = kpi.code, frozenset(segment.items())
+        if key not in segments:
+            segments[key] = _segment_measures(study, kpi, segment)
+        return segments[key]
+
     return Plan(
         measures=study.measures,
         kpis={kpi.code: kpi for kpi in catalogue.kpis},
@@ -33,7 +42,7 @@ def plan_of(study: Study) -> Plan:
         as_of=study.as_of,
         dimensions=dimensions,
         case_rows=lambda kpi, periods: study.rows(kpi.code, periods),
-        segment_measures=lambda kpi, segment: _segment_measures(study, kpi, segment),
+        segment_measures=segment_measures,
     )
 
 

@@ -24,7 +24,11 @@ from svclib.measure.periods import Period
 
 @dataclass(frozen=True)
 class Persistence:
-    """Mean effect of the first and of the last three periods after, and whether it holds (at least half remains)."""
+    """Mean effect of the first and of the last three periods after, and whether it holds.
+
+    It does not where less than half of the effect is left in the last three and the slope since the step is against
+    it by more than chance (two-sided 5 %): three months alone are too few to say so.
+    """
 
     first: float
     last: float
@@ -53,7 +57,8 @@ class ActionOutcome:
     peers_left_out
         Department to reason: declared, treated, incomplete, contaminated.
     too_early_until
-        Day from which the effect asked for can be seen; None where that is now, or never.
+        Day from which the effect asked for can be seen, or the day an action is due whose effect is seen already;
+        None where that is now, or never.
     share_of_target
         Effect as a share of the change that the target asked for.
     values, expected
@@ -125,6 +130,7 @@ def record_of(outcome: ActionOutcome) -> dict[str, Any]:
         "id": action.id,
         "kpi": action.kpi,
         "kpi_title": outcome.kpi.title,
+        "segment": action.segment,
         "responsible": action.responsible,
         "objective": action.objective,
         "status": action.status,

@@ -27,10 +27,6 @@ class Spine:
     starts: list[dt.date]
     ends: list[dt.date]
 
-    def index_of(self, day: dt.date) -> int:
-        """Position of the first period that begins on or after the day; the length where none does."""
-        return next((i for i, start in enumerate(self.starts) if start >= day), len(self.starts))
-
 
 def build_panel(
     measures: pd.DataFrame, kpi: Kpi, department: str, peers: Sequence[str], frequency: Frequency = "month"
@@ -135,22 +131,14 @@ def _wide(rows: pd.DataFrame, labels: list[str], kpi: Kpi) -> dict[str, Series]:
 
 
 def choose_peers(
-    declared: Sequence[str] | str,
-    department: str,
-    departments: Sequence[str],
-    action: Action,
-    actions: Sequence[Action],
+    declared: Sequence[str] | str, department: str, departments: Sequence[str], action: Action
 ) -> tuple[list[str], dict[str, str]]:
-    """Departments to compare with, and why others are not.
+    """Departments to compare with, and those that the plan itself leaves out.
 
     Returns
     -------
-    The codes that stay; code to reason: ``"declared"`` (left out in the plan: shared staff, queue or channel) or
-    ``"treated"`` (has its own action on the KPI while this one is watched).
+    The codes that stay; code to the reason ``"declared"`` (shared staff, queue or channel).
     """
     candidates = [c for c in departments if c != department] if isinstance(declared, str) else list(declared)
     out = {code: "declared" for code in candidates if code in action.exclude_peers}
-    for other in actions:
-        if other.kpi == action.kpi and other.department in candidates and other.status != "cancelled":
-            out.setdefault(other.department, "treated")
     return [code for code in candidates if code not in out], out

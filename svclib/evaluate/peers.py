@@ -2,8 +2,8 @@
 
 Peers do three services. Their weighted mean is what would have happened anyway. Their own scatter tells how strongly
 such series are autocorrelated. And the steps that *they* show at the plan's date, where nothing was done, tell how
-large a step means nothing: one that stands out is left out as contaminated, and where all scatter more than their
-standard errors say, the treated department's interval is widened.
+large a step means nothing: one that stands out is left out as contaminated, and where all scatter more (or less) than
+their standard errors say, the treated department's interval follows.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Comparison:
     log_prior
         Over the autocorrelation, with what the peers say about it.
     inflation
-        Factor (>= 1) by which the peers' own steps exceed their standard errors.
+        Factor by which the peers' own steps scatter beyond their standard errors; below 1 where they scatter less.
     placebo
         The steps of the peers that stayed.
     """
@@ -201,14 +201,15 @@ def placebo_steps(panel: FloatArray, names: Sequence[str], window: Window, log_p
 
 
 def _inflation(steps: Sequence[PlaceboStep]) -> float:
-    """How much wider than their standard errors the peers' steps scatter, shrunken to 1 and never below.
+    """How much wider than their standard errors the peers' steps scatter, shrunken to 1.
 
     The z of J steps against the others' mean carry about J - 1 degrees of freedom; the belief that their variance
-    is 1 enters with the weight of `TRUST_IN_STANDARD_ERRORS` further ones.
+    is 1 enters with the weight of `TRUST_IN_STANDARD_ERRORS` further ones. It may fall below 1: a scale that could only
+    widen would make every interval too wide where the standard errors are right.
     """
     z2 = sum((step.estimate / step.sd) ** 2 for step in steps if step.sd > 0)
     prior = TRUST_IN_STANDARD_ERRORS
-    return float(np.sqrt(max(1.0, (z2 + prior) / (len(steps) - 1 + prior))))
+    return float(np.sqrt((z2 + prior) / (len(steps) - 1 + prior)))
 
 
 def _weigh(own: FloatArray, panel: FloatArray, window: Window) -> tuple[FloatArray, str, FloatArray]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svclib.evaluate.autoregression import RHO, Ar1Fit, Mixture, fit_ar1
+from svclib.evaluate.autoregression import RHO, Ar1Fit, Mixture, step_variance
 from svclib.measure.periods import Period
 
 FloatArray = NDArray[np.float64]
@@ -46,10 +46,9 @@ class PowerPlan:
 def mde80(posterior: Mixture) -> float:
     """Smallest true effect that would be told from 0 (two-sided 5 %) with 80 % probability.
 
-    It is the half-width of the 95 % interval plus the distance from the median to the 80th percentile.
+    It is the half-width of the 95 % interval plus the distance from the centre, here 0, to the 80th percentile.
     """
-    low, high = posterior.interval()
-    return (high - low) / 2 + posterior.quantile(POWER) - posterior.quantile(0.5)
+    return posterior.quantile(0.975) + posterior.quantile(POWER)
 
 
 def projected(fit: Ar1Fit, before: Sequence[int], ramp: int, after: int, inflation: float = 1.0) -> Mixture:
@@ -65,12 +64,8 @@ def projected(fit: Ar1Fit, before: Sequence[int], ramp: int, after: int, inflati
         Periods left out and periods after.
     """
     start = max(before) + 1 + ramp
-    times = np.array([*before, *range(start, start + after)])
-    x = np.column_stack([np.ones(len(times)), times >= start])
-    # The residual variance of any series does: the design and the autocorrelation set the spread.
-    unit = fit_ar1(np.resize([1.0, -1.0, 0.5], len(times)), x, times)
-    spread = np.sqrt(unit.covariance[:, 1, 1] / unit.variance * fit.variance)
-    df = float(max(len(times) - 2, 1))
+    spread = np.sqrt(step_variance(tuple(before), tuple(range(start, start + after))) * fit.variance)
+    df = float(max(len(before) + after - 2, 1))
     return Mixture(np.zeros(len(RHO)), inflation * spread, fit.weight, df)
 
 
@@ -81,6 +76,7 @@ def plan_power(
 
     Examples
     --------
+    >>> from svclib.evaluate.autoregression import fit_ar1
     >>> quiet = np.random.default_rng(1).normal(size=24)
     >>> fit = fit_ar1(quiet, np.ones((24, 1)), range(24))
     >>> plan = plan_power(fit, range(24), needed=2.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -59,12 +58,18 @@ def check_smart(
     """
     goal = assessment.goal
     return (
-        SmartCheck("specific", responsible is not None, "named" if responsible else "nobody_responsible"),
+        _specific(responsible, segment),
         _measurable(assessment),
         _achievable(panel, window, goal.target, direction),
         _relevant(goal.target, _level_at_start(panel, window, goal.baseline), direction, kpi_target, segment),
         _time_bound(assessment, periods_to_judge),
     )
+
+
+def _specific(responsible: str | None, segment: bool) -> SmartCheck:
+    if not responsible:
+        return SmartCheck("specific", False, "nobody_responsible")
+    return SmartCheck("specific", True, "named_segment" if segment else "named")
 
 
 def _measurable(assessment: Assessment) -> SmartCheck:
@@ -143,8 +148,3 @@ def _time_bound(assessment: Assessment, periods_to_judge: int) -> SmartCheck:
     if needed_periods > periods_to_judge:
         return SmartCheck("time_bound", False, "seen_after_due", detail)
     return SmartCheck("time_bound", True, "in_order", detail)
-
-
-def passed_all(checks: Sequence[SmartCheck]) -> bool:
-    """Whether no criterion failed."""
-    return not any(check.passed is False for check in checks)

@@ -6,8 +6,13 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from svclib.catalogue.models import Action, Event, Kpi
+from svclib.evaluate.effect import Panel
 from svclib.evaluate.panel import Spine
+from svclib.evaluate.peers import COMPLETE
 from svclib.evaluate.window import Window, split_periods
 
 # Two actions on one KPI that begin within this time of each other cannot be told apart.
@@ -23,6 +28,8 @@ class Surroundings:
 
     Attributes
     ----------
+    whole
+        Day from which the effect is whole: of the action, or of all that are judged jointly with it.
     joint
         Ids of actions on the same KPI that cannot be told apart from this one: one joint estimate.
     events, later_events, common_events
@@ -33,6 +40,7 @@ class Surroundings:
     """
 
     window: Window
+    whole: dt.date
     joint: tuple[Dated, ...]
     events: tuple[Dated, ...]
     later_events: tuple[Dated, ...]
@@ -46,34 +54,34 @@ def survey_surroundings(
     """Cut the window where another action or a change of definition would blur it, and note what cannot be cut.
 
     An earlier action or change limits the time before, as long as twelve periods remain; a later action ends the time
-    after. What lies closer is noted instead.
+    after. What lies closer is noted instead. Actions that begin together share one window, from the first
+    announcement to the last full effect, and so one estimate.
     """
-    first = min(action.announced or action.start, action.start)
     others = [a for a in actions if a.id != action.id and a.department == action.department and a.kpi == action.kpi]
-    others = [a for a in others if a.status != "cancelled" and _same_cases(a, action)]
-    joint: list[Dated] = []
+    others = [a for a in others if a.status != "cancelled" and same_cases(a, action)]
+    together = [action, *(a for a in others if abs(a.start - action.start) <= TOGETHER)]
+    start, first = min(a.start for a in together), min(begins(a) for a in together)
+    whole = max(whole_from(a) for a in together)
+    joint: list[Dated] = [(a.id, a.start) for a in together[1:]]
     breaks: list[tuple[str, dt.date, bool]] = [(c.note, c.date, False) for c in kpi.changes]
     breaks += [(r.reason, r.date, False) for r in kpi.rebase]
     until = None
-    for other in others:
-        if abs(other.start - action.start) <= TOGETHER:
-            joint.append((other.id, other.start))
-        elif other.start > action.start:
-            begins = min(other.announced or other.start, other.start)
-            until = min(until or begins, begins)
+    for other in (a for a in others if a not in together):
+        if other.start > action.start:
+            until = min(until or begins(other), begins(other))
         else:
-            breaks.append((other.id, max(other.full_effect or other.start, other.start), True))
+            breaks.append((other.id, whole_from(other), True))
     not_before, blurred = _limit(spine, breaks, first)
     window = split_periods(
-        spine.starts, spine.ends, start=action.start, full_effect=action.full_effect, announced=action.announced,
-        not_before=not_before, until=until,
+        spine.starts, spine.ends, start=start, full_effect=whole, announced=first, not_before=not_before, until=until,
     )  # fmt: skip
     last = max((spine.ends[i] for i in range(len(spine.ends)) if window.after[i]), default=action.start)
     near = [e for e in events if (e.kpis == "all" or kpi.code in e.kpis) and _touches(e, first - TOGETHER, last)]
     own = [(e.title, e.date) for e in near if e.departments != "all" and action.department in e.departments]
-    step_over = max(action.full_effect or action.start, action.start) + TOGETHER
+    step_over = whole + TOGETHER
     return Surroundings(
         window=window,
+        whole=whole,
         joint=(*joint, *((name, day) for name, day, is_action in blurred if is_action)),
         events=tuple(e for e in own if e[1] <= step_over),
         later_events=tuple(e for e in own if e[1] > step_over),
@@ -82,7 +90,48 @@ def survey_surroundings(
     )
 
 
-def _same_cases(a: Action, b: Action) -> bool:
+def untreated_peers(
+    panel: Panel, spine: Spine, window: Window, action: Action, actions: Sequence[Action]
+) -> tuple[Panel, dict[str, str]]:
+    """The panel with each peer's periods in which nothing was done to it.
+
+    In a staggered roll-out a department compares as long as its own turn has not come (Callaway & Sant'Anna 2021), and
+    one whose action had its full effect before this one began compares from then on.
+
+    Returns
+    -------
+    The panel of peers that keep enough periods on either side; code to the reason ``"treated"`` of those that do not.
+    """
+    starts, ends = np.array(spine.starts), np.array(spine.ends)
+    untouched: dict[str, NDArray[np.bool_]] = {}
+    for other in actions:
+        if other.kpi != action.kpi or other.department not in panel.peers or other.status == "cancelled":
+            continue
+        if same_cases(other, action):
+            past = whole_from(other) <= begins(action)
+            free = starts >= whole_from(other) if past else ends <= begins(other)
+            untouched[other.department] = untouched.get(other.department, np.ones(len(starts), dtype=bool)) & free
+    parts = [part for part in (window.before, window.after) if part.any()]
+    treated = {code for code, free in untouched.items() if any(free[part].mean() < COMPLETE for part in parts)}
+    kept = {
+        code: series.only(untouched[code]) if code in untouched else series
+        for code, series in panel.peers.items()
+        if code not in treated
+    }
+    return panel.with_peers(kept), dict.fromkeys(sorted(treated), "treated")
+
+
+def begins(action: Action) -> dt.date:
+    """The day from which people may act on it: its announcement, or its start."""
+    return min(action.announced or action.start, action.start)
+
+
+def whole_from(action: Action) -> dt.date:
+    """The day from which its effect is whole."""
+    return max(action.full_effect or action.start, action.start)
+
+
+def same_cases(a: Action, b: Action) -> bool:
     """Actions on different segments of one dimension touch different cases."""
     mine, theirs = a.segment or {}, b.segment or {}
     return all(mine[name] == theirs[name] for name in set(mine) & set(theirs))

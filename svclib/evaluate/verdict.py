@@ -129,7 +129,8 @@ def judge(
         return Verdict(code, "D", None, "too_few_periods", _NEXT[code])
     state = effect_state(effect, checks, direction, p_adjusted if p_adjusted is not None else effect.p)
     code = _TABLE[(_row(goal), state)]
-    explained = state == "attributable" or code == "not_met" or direction == "neutral"
+    nothing = code == "not_met" and effect.p > ALPHA
+    explained = state == "attributable" or nothing or direction == "neutral"
     rival = None if explained else _rival(effect, checks, state)
     outlook = _outlook(effect, goal, direction, state) if code == "too_early" else None
     step: NextStep = "adjust" if outlook == "off_track" else _NEXT[code]

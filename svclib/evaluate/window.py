@@ -90,6 +90,11 @@ def split_periods(
     return Window(before, ramp, after)
 
 
+def shows_season(window: Window, per_year: float) -> bool:
+    """Whether the time before tells a yearly season from a trend: two years and 24 periods."""
+    return window.n_before >= max(PERIODS_FOR_SEASON, 2 * per_year)
+
+
 def season_columns(times: NDArray[np.int_], per_year: float, harmonics: int = 1) -> FloatArray:
     """Sine and cosine columns (n, 2 x harmonics) of a yearly season."""
     angles = [2 * np.pi * k * times / per_year for k in range(1, harmonics + 1)]

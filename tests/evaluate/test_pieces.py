@@ -9,7 +9,7 @@ import pytest
 from svclib.catalogue.models import Action, Step
 from svclib.evaluate.autoregression import Mixture
 from svclib.evaluate.checks import Check, check_trigger
-from svclib.evaluate.effect import Mapped, Panel, Series, estimate_effect, small_number_family
+from svclib.evaluate.effect import Mapped, Panel, Series, estimate_effect, fit_series, small_number_family
 from svclib.evaluate.goal import judge_goal, level_after, probability_beyond, target_level
 from svclib.evaluate.mix import standardise
 from svclib.evaluate.peers import compare_with_peers, weighted_mean
@@ -178,6 +178,13 @@ def test_goal_verdicts(target, due, verdict):
     assert goal.verdict == verdict
 
 
+def test_half_a_year_of_weeks_shows_no_season():
+    values = np.random.default_rng(0).normal(size=120)
+    assert fit_series(values[:36], window(30, 6), 52.18).coefficients.shape[1] == 3
+    assert fit_series(values, window(110, 10), 52.18).coefficients.shape[1] == 5
+    assert fit_series(values[:36], window(30, 6), 12.0).coefficients.shape[1] == 5
+
+
 def test_the_level_leaves_the_season_out():
     """Six summer months on a flat process with a strong season: the level is that of the year."""
     season = 3 * np.sin(2 * np.pi * np.arange(42) / 12)
@@ -249,6 +256,13 @@ def test_a_failed_check_costs_the_grade_and_a_critical_one_the_attribution():
     assert (found.grade, found.code) == ("B", "met_attributable")
     found = judge(a_goal("met"), an_effect(2.0), [critical], direction="increase", p_adjusted=None)
     assert (found.grade, found.code, found.rival) == ("C", "met_not_attributable", "earlier_trend")
+
+
+def test_a_change_that_is_not_laid_to_the_plan_has_its_rival_named_though_the_target_is_missed():
+    drifted = Check("pre_trend", False, True, {})
+    found = judge(a_goal("not_met"), an_effect(2.0), [drifted], direction="increase", p_adjusted=None)
+    assert (found.code, found.rival) == ("not_met", "earlier_trend")
+    assert judge(a_goal("not_met"), an_effect(0.2), [drifted], direction="increase", p_adjusted=None).rival is None
 
 
 def test_what_false_discovery_control_takes_back_is_not_attributed():

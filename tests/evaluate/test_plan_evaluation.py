@@ -35,6 +35,22 @@ def test_an_effect_against_peers_is_found_and_attributed(worked):
     assert outcome.too_early_until is None
 
 
+def test_an_effect_that_fades_is_to_be_mended():
+    values = noise()
+    values[0, 24:] += np.linspace(4.0, 0.0, 6)
+    outcome = judged(values)
+    assert not outcome.persistence.holds
+    assert (outcome.verdict.effect_state, outcome.verdict.next_step) == ("attributable", "adjust")
+
+
+def test_where_the_effect_is_seen_only_the_due_date_is_waited_for(worked):
+    outcome = judged(worked, an_action(due=dt.date(2026, 12, 31), target_value=54.0))
+    assert (outcome.verdict.code, outcome.verdict.outlook) == ("too_early", "on_track")
+    assert outcome.too_early_until == dt.date(2026, 12, 31)
+    alone = judged(worked[:1], an_action(due=dt.date(2026, 12, 31), target_value=54.0))
+    assert (alone.verdict.rival, alone.too_early_until) == ("no_comparison", dt.date(2026, 12, 31))
+
+
 def test_everybody_improved_is_no_effect():
     values = noise()
     values[:, 24:] += 2.0
@@ -89,9 +105,12 @@ def test_a_kpi_without_any_rows(worked):
 
 
 def test_overlapping_actions_are_one_joint_estimate(worked):
-    other = an_action(id="A2", start=dt.date(2026, 2, 1))
+    other = an_action(id="A2", start=dt.date(2026, 2, 1), full_effect=dt.date(2026, 3, 1))
     first, second = evaluate_plan(a_plan(worked, an_action(), other), "D0").outcomes
+    assert first.assessment.effect.estimate == second.assessment.effect.estimate
     for outcome, name in ((first, "A2"), (second, "A1")):
+        window = outcome.surroundings.window
+        assert (window.n_before, int(window.ramp.sum()), window.n_after) == (24, 2, 4)
         assert outcome.verdict.code == "met_not_attributable"
         assert (outcome.verdict.rival, outcome.verdict.grade) == ("other_action", "C")
         assert [joint for joint, _ in outcome.surroundings.joint] == [name]
@@ -155,6 +174,31 @@ def test_every_peer_treated_too(worked):
     assert outcome.verdict.code in ("met_not_attributable", "inconclusive")
     assert outcome.verdict.grade == "C"
     assert outcome.pooled.count == 9
+
+
+def test_a_staggered_roll_out_compares_with_those_whose_turn_has_not_come(worked):
+    """D1 begins in April, D2 and D3 after the last period, D4 was done two years before; D5 began four months before."""
+    worked[1, 27:] += 2.0
+    starts = {"D1": (2026, 4), "D2": (2026, 7), "D3": (2026, 9), "D4": (2024, 2), "D5": (2025, 9)}
+    others = [
+        an_action(id=c, department=c, start=dt.date(*day, 1), due=dt.date(2027, 6, 30)) for c, day in starts.items()
+    ]
+    plan = a_plan(worked, an_action(), *others)
+    first = evaluate_plan(plan, "D0").outcomes[0]
+    assert first.peers_left_out == {"D1": "treated", "D5": "treated"}
+    assert set(first.assessment.effect.comparison.weights) == {"D2", "D3", "D4", "D6", "D7", "D8"}
+    assert first.verdict.code == "met_attributable"
+    second = evaluate_plan(plan, "D1").outcomes[0]
+    assert "D0" not in second.assessment.effect.comparison.weights
+    pooled = first.pooled
+    assert pooled.count >= 2
+    assert pooled.lower < 2.0 < pooled.upper or pooled.between_sd > 0
+
+
+def test_an_action_of_a_peer_on_other_cases_does_not_cost_the_peer(worked):
+    other = an_action(id="B", department="D1", segment={"channel": "mail"})
+    outcome = judged(worked, an_action(segment={"channel": "phone"}), other)
+    assert not outcome.peers_left_out
 
 
 def test_declared_spillover_is_left_out(worked):

@@ -33,7 +33,7 @@ def test_without_drift_the_latent_model_is_a_generalised_linear_model(family, re
     rng = np.random.default_rng(2)
     times = np.arange(40)
     x = np.column_stack([np.ones(40), times >= 30])
-    n = rng.integers(40, 80, 40).astype(float)
+    n = rng.integers(400, 800, 40).astype(float)
     share = 0.3 * np.where(times >= 30, 1.4, 1.0)
     y = (rng.binomial(n.astype(int), share) if family == "binomial" else rng.poisson(n * share)).astype(float)
     step = fit_latent(y, n, x, times, family=family).contrast([0, 1])

@@ -36,6 +36,10 @@ def situations():
     down[0, 24:] -= 2
     shared[:, 24:] += 2
     spell[0, 21:24] -= 3
+    fading = base.copy()
+    fading[0, 24:] += np.linspace(4, 0, 6)
+    late = Step(title="Train", owner="Bo", end=dt.date(2026, 6, 28))
+    later = an_action(id="A2", department="D1", start=dt.date(2026, 4, 1), due=dt.date(2026, 12, 31))
     gone = up.copy()
     gone[0, :24] = np.nan
     event = Event(date=dt.date(2026, 1, 10), title="Move", departments=["D0"])
@@ -56,6 +60,11 @@ def situations():
         "off_track": a_report(down, an_action(due=dt.date(2027, 1, 1))),
         "not_evaluable": a_report(gone, an_action()),
         "cancelled": a_report(up, an_action(status="cancelled")),
+        "fading": a_report(fading, an_action()),
+        "late": a_report(up, an_action(due=dt.date(2026, 12, 31), steps=[late])),
+        "blocked": a_report(up, an_action(due=dt.date(2026, 12, 31), status="blocked", steps=[late])),
+        "staggered": a_report(up, an_action(), later),
+        "segment": a_report(up, an_action(segment={"channel": "phone"})),
         "no_target": a_report(up, an_action(target_value=None), kpi=KPI.model_copy(update={"targets": []})),
     }
 
@@ -68,7 +77,8 @@ def reports():
 def test_every_situation_is_what_it_is_called(reports):
     for name, report in reports.items():
         verdict = report.outcomes[0].verdict
-        known = {verdict.code, verdict.rival, verdict.outlook, "too_early_never", "no_target"}
+        more = {"too_early_never", "no_target", "fading", "late", "blocked", "staggered", "segment"}
+        known = {verdict.code, verdict.rival, verdict.outlook} | more
         assert name in known, f"{name}: {verdict}"
 
 
@@ -100,6 +110,34 @@ def test_nothing_but_an_attributable_effect_is_laid_to_the_plan(reports, name):
     text = outcome_words.sentence(reports[name].outcomes[0])
     assert "laid to the plan" not in text
     assert "sustain it" not in text
+
+
+def test_a_fading_effect_is_not_praised(reports):
+    text = outcome_words.sentence(reports["fading"].outcomes[0])
+    assert "The effect fades" in text
+    assert "so far the plan works" not in text
+    assert "sustain it" not in text
+
+
+def test_who_is_told_is_named(reports):
+    assert "A1: the owner of the step (Bo) should know" in reports["late"].progress().plain
+
+
+def test_a_blocked_action_is_not_said_to_be_in_time(reports):
+    text = reports["blocked"].progress().plain
+    assert "A1 is blocked: if it went on today" in text
+    assert "in time" not in text
+    assert "the head of the department should decide" in text
+
+
+def test_a_roll_out_is_pooled_and_its_departments_are_told_apart(reports):
+    text = reports["staggered"].explain().plain
+    assert "The same action in 2 departments together" in text
+    assert "Not compared with D1 (own action on this KPI at the time)" in text
+
+
+def test_the_part_of_the_cases_stands_beside_the_kpi(reports):
+    assert "Kept promises (channel: phone)" in reports["segment"].overview().plain
 
 
 def test_an_empty_plan_says_so_and_how_to_begin():

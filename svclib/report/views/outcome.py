@@ -194,7 +194,7 @@ class OutcomeReport:
         title = f"{outcome.action.id} {outcome.action.objective}"
         return {
             say("outcome.table.action"): _link(f"#{slug(outcome.action.id)}", title),
-            say("outcome.table.kpi"): kpi.title,
+            say("outcome.table.kpi"): outcome_words.title_of(outcome),
             say("outcome.table.progress"): outcome_words.progress_words(outcome),
             say("outcome.table.target"): "–" if goal.target is None else outcome_words.value_of(kpi, goal.target),
             say("outcome.table.goal"): outcome_words.goal_words(goal) if judged else "–",
@@ -251,7 +251,8 @@ class OutcomeReport:
     def _series_chart(self, outcome: ActionOutcome, number: int) -> Chart:
         kpi, window = outcome.kpi, outcome.surroundings.window
         names = [words.period_name(label) for label in outcome.spine.labels] or ["–"]
-        said = {"title": kpi.title, "first": names[0], "last": names[-1]}
+        title = outcome_words.title_of(outcome)
+        said = {"title": title, "first": names[0], "last": names[-1]}
         before = outcome_words.value_of(kpi, _mean(outcome.values, window.before))
         if outcome.assessment.effect is not None:
             alt = say(
@@ -268,7 +269,7 @@ class OutcomeReport:
             outcome_figure(outcome),
             name=f"action-{number}-{slug(outcome.action.id)}",
             alt=alt,
-            caption=say("outcome.figure.series", id=outcome.action.id, title=kpi.title),
+            caption=say("outcome.figure.series", id=outcome.action.id, title=title),
             data=outcome.frame(),
             formats=dict.fromkeys(("value", "expected", "target"), write),
         )

@@ -71,19 +71,43 @@ def sentence(outcome: ActionOutcome) -> str:
     parts += _until(outcome)
     if verdict.outlook:
         parts.append(say(f"outcome.outlook.{verdict.outlook}"))
+    if fades(outcome):
+        return " ".join([*parts, _persistence(outcome), say("outcome.next.adjust_fading")])
     return " ".join([*parts, say(f"outcome.next.{verdict.next_step}")])
+
+
+def fades(outcome: ActionOutcome) -> bool:
+    """Whether an effect that the plan is credited with is on its way back."""
+    attributable = outcome.verdict.effect_state == "attributable"
+    return attributable and outcome.persistence is not None and not outcome.persistence.holds
+
+
+def _persistence(outcome: ActionOutcome) -> str:
+    held = outcome.persistence
+    assert held is not None
+    key = "persists" if held.holds else "fades"
+    first, last = (change_of(outcome.kpi, x) for x in (held.first, held.last))
+    return say(f"outcome.more.{key}", first=first, last=last)
+
+
+def title_of(outcome: ActionOutcome) -> str:
+    """The KPI's title, with the part of the cases that the action speaks of."""
+    segment = outcome.action.segment
+    if not segment:
+        return outcome.kpi.title
+    return f"{outcome.kpi.title} ({'; '.join(f'{name}: {value}' for name, value in segment.items())})"
 
 
 def _goal(outcome: ActionOutcome) -> str:
     goal, kpi = outcome.assessment.goal, outcome.kpi
-    full = max(outcome.action.full_effect or outcome.action.start, outcome.action.start)
+    full = outcome.surroundings.whole
     if goal.level is None or outcome.verdict.effect_state is None:
         count = outcome.assessment.n_after
         if goal.target is None:
             return _counted("outcome.goal.no_level_no_target", count, full=words.date(full))
         return _counted("outcome.goal.no_level", count, full=words.date(full), target=value_of(kpi, goal.target))
     said = {
-        "title": kpi.title,
+        "title": title_of(outcome),
         "level": value_of(kpi, goal.level),
         "interval": words.interval(goal.lower, goal.upper, kpi.unit, kpi.decimals),
         "p": probability(goal.probability) if goal.probability is not None else "",
@@ -129,7 +153,7 @@ def _cause(outcome: ActionOutcome) -> list[str]:
     verdict, effect = outcome.verdict, outcome.assessment.effect
     assert effect is not None
     if verdict.effect_state == "attributable":
-        early = verdict.code in ("too_early", "inconclusive")
+        early = verdict.code in ("too_early", "inconclusive") and not fades(outcome)
         return [say(f"outcome.cause.attributable{'_early' if early else ''}")]
     if verdict.effect_state == "contrary":
         parts = [say("outcome.cause.worsened" if verdict.rival is None else "outcome.cause.worsened_rival")]
@@ -166,6 +190,8 @@ def _names(outcome: ActionOutcome) -> dict[str, str]:
 def _until(outcome: ActionOutcome) -> list[str]:
     verdict, assessment = outcome.verdict, outcome.assessment
     needed = change_of(outcome.kpi, assessment.needed) if assessment.needed else ""
+    if verdict.effect_state is not None and outcome.too_early_until == outcome.action.due:
+        return []  # the goal's sentence says when it is due
     if outcome.too_early_until:
         if not needed:
             return [say("outcome.until.date_no_target", date=words.date(outcome.too_early_until))]
@@ -187,10 +213,12 @@ def remarks(outcome: ActionOutcome) -> list[str]:
         parts.append(say("outcome.more.share", share=words.percent(outcome.share_of_target, 0)))
     if outcome.avoided is not None and effect.p <= ALPHA:
         parts.append(_avoided(outcome))
-    if outcome.persistence is not None and effect.p <= ALPHA:
-        held = outcome.persistence
-        key = "persists" if held.holds else "fades"
-        parts.append(say(f"outcome.more.{key}", first=change_of(kpi, held.first), last=change_of(kpi, held.last)))
+    if outcome.persistence is not None and effect.p <= ALPHA and not fades(outcome):
+        parts.append(_persistence(outcome))
+    if effect.slope is not None and effect.slope.p <= ALPHA:
+        slope = effect.slope
+        change, interval = change_of(kpi, slope.change), change_interval(kpi, *slope.change_interval)
+        parts.append(say("outcome.more.slope", change=change, interval=interval, p=words.p_value(slope.p)))
     if outcome.p_adjusted is not None and words.p_value(outcome.p_adjusted) != words.p_value(effect.p):
         parts.append(say("outcome.more.adjusted", p=words.p_value(outcome.p_adjusted)))
     if effect.p > ALPHA:
@@ -218,7 +246,10 @@ def _avoided(outcome: ActionOutcome) -> str:
 def _about_comparison(outcome: ActionOutcome) -> list[str]:
     parts = []
     if outcome.peers_left_out:
-        names = [say(f"outcome.more.left_out_{why}", name=code) for code, why in outcome.peers_left_out.items()]
+        by_reason: dict[str, list[str]] = {}
+        for code, why in outcome.peers_left_out.items():
+            by_reason.setdefault(why, []).append(code)
+        names = [say(f"outcome.more.left_out_{why}", name=words.list_of(c)) for why, c in by_reason.items()]
         parts.append(say("outcome.more.left_out", names=words.list_of(names)))
     if outcome.surroundings.joint:
         joint = words.list_of(name for name, _ in outcome.surroundings.joint)
@@ -276,6 +307,9 @@ def _estimate(detail: Mapping[str, Any], kpi: Kpi) -> str:
     estimate = change_of(kpi, detail["estimate"])
     if detail.get("p") is None:
         return say("outcome.checked.estimate_only", estimate=estimate)
+    if "attainable_p" in detail:
+        p, attainable = (words.number(detail[name], 2) for name in ("p", "attainable_p"))
+        return say("outcome.checked.ranked", estimate=estimate, p=p, attainable=attainable)
     return say("outcome.checked.estimate", estimate=estimate, p=words.p_value(detail["p"]))
 
 
@@ -341,17 +375,28 @@ def progress_words(outcome: ActionOutcome) -> str:
     return say("outcome.progress.steps", state=state, done=str(progress.done), total=str(progress.total))
 
 
+def _who(outcome: ActionOutcome) -> str:
+    """The names of those to tell, in brackets; empty where the plan names nobody."""
+    names = [outcome.action.responsible] if outcome.progress.escalate == "responsible" else []
+    if outcome.progress.escalate == "owner":
+        names = [s.step.owner for s in outcome.progress.steps if s.state in ("late", "blocked")]
+    known = list(dict.fromkeys(name for name in names if name))
+    return f" ({words.list_of(known)})" if known else ""
+
+
 def delays(outcome: ActionOutcome) -> list[str]:
     """Forecast of the end, and who should know of a delay."""
     progress, ident = outcome.progress, outcome.action.id
     parts = []
     if progress.forecast_end is not None:
-        if progress.days_beyond_due:
+        if progress.code == "blocked":
+            parts.append(say("outcome.progress.forecast_blocked", id=ident, date=words.date(progress.forecast_end)))
+        elif progress.days_beyond_due:
             days = say("outcome.progress.days", count=progress.days_beyond_due)
             date = words.date(progress.forecast_end)
             parts.append(say("outcome.progress.forecast", id=ident, date=date, days=days))
         else:
             parts.append(say("outcome.progress.forecast_in_time", id=ident, date=words.date(progress.forecast_end)))
     if progress.escalate:
-        parts.append(say(f"outcome.progress.escalate_{progress.escalate}", id=ident))
+        parts.append(say(f"outcome.progress.escalate_{progress.escalate}", id=ident, who=_who(outcome)))
     return parts

@@ -50,11 +50,13 @@ class Prepared:
         return pd.read_parquet(_measures_file(self.kept))
 
     def near(self, department: str, period: Period) -> pd.DataFrame:
-        """Of the measures table one department's rows up to the period, and all departments' in it."""
-        rows = pd.read_parquet(
-            _measures_file(self.kept), filters=[[("department", "==", department)], [("period", "==", period.label)]]
-        )
-        return rows[rows["start"] <= period.start].reset_index(drop=True)
+        """Of the measures table one department's rows, and every department's of the period."""
+        chosen = [[("department", "==", department)], [("period", "==", period.label)]]
+        return pd.read_parquet(_measures_file(self.kept), filters=chosen)
+
+    def of_kpi(self, kpi: str) -> pd.DataFrame:
+        """Of the measures table one KPI's rows."""
+        return pd.read_parquet(_measures_file(self.kept), filters=[("kpi", "==", kpi)])
 
     @cached_property
     def backend(self) -> SQLBackend:
@@ -177,12 +179,18 @@ class Study:
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        measures = self.prepared.measures
-        return measures[measures["start"] <= self.period.start].reset_index(drop=True)
+        return self._until(self.prepared.measures)
+
+    def all_departments(self, kpi: str) -> pd.DataFrame:
+        """One KPI's rows of the measures table up to the period, every department's."""
+        return self._until(self.prepared.of_kpi(kpi))
+
+    def _until(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[rows["start"] <= self.period.start].reset_index(drop=True)
 
     @cached_property
     def near(self) -> pd.DataFrame:
-        return self.prepared.near(self.department.code, self.period)
+        return self._until(self.prepared.near(self.department.code, self.period))
 
     @cached_property
     def kpis(self) -> list[Kpi]:

@@ -37,7 +37,7 @@ class Plan:
     Attributes
     ----------
     measures
-        The measures table of all departments up to the period.
+        KPI to its rows of the measures table, all departments, up to the period.
     actions, events
         Of the whole organisation: peers with an action of their own are no peers.
     case_rows
@@ -46,7 +46,7 @@ class Plan:
         KPI and segment to the measures table of that part of the cases, all departments; None without cases.
     """
 
-    measures: pd.DataFrame
+    measures: Callable[[Kpi], pd.DataFrame]
     kpis: Mapping[str, Kpi]
     departments: Sequence[Department]
     actions: Sequence[Action]
@@ -100,9 +100,10 @@ def direction_of(kpi: Kpi) -> Direction:
 def _prepare(plan: Plan, action: Action) -> _Prepared:
     kpi, own = plan.kpis[action.kpi], plan.department(action.department)
     peers, left_out = choose_peers(own.peers, own.code, [d.code for d in plan.departments], action)
-    measures = plan.measures
     if action.segment and plan.segment_measures:
         measures = plan.segment_measures(kpi, action.segment)
+    else:
+        measures = plan.measures(kpi)
     panel, spine = build_panel(measures, kpi, own.code, peers, plan.frequency)
     surroundings = survey_surroundings(spine, action, kpi, plan.actions, plan.events)
     panel, treated = untreated_peers(panel, spine, surroundings.window, action, plan.actions)

@@ -33,7 +33,7 @@ def plan_of(study: Study) -> Plan:
         return segments[key]
 
     return Plan(
-        measures=study.measures,
+        measures=lambda kpi: study.all_departments(kpi.code),
         kpis={kpi.code: kpi for kpi in catalogue.kpis},
         departments=catalogue.departments,
         actions=catalogue.actions,

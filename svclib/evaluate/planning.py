@@ -51,7 +51,7 @@ def plan_ahead(plan: Plan, department: str, kpi: Kpi, *, change: float | None = 
     """
     own = plan.department(department)
     codes = [d.code for d in plan.departments if d.code != department] if own.peers == "auto" else own.peers
-    panel, _ = build_panel(plan.measures, kpi, department, codes, plan.frequency)
+    panel, _ = build_panel(plan.measures(kpi), kpi, department, codes, plan.frequency)
     known = ~np.isnan(panel.treated.value)
     panel = similar_peers(panel, known)
     window = Window(known, np.zeros_like(known), np.zeros_like(known))

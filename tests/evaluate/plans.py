@@ -52,7 +52,7 @@ def a_plan(values, *actions, kpi=KPI, events=(), departments=None, table=None, *
     table = measures(values, kpi=kpi) if table is None else table
     last = Period.parse(str(table.sort_values("start")["period"].iloc[-1]))
     parts = {
-        "measures": table, "kpis": {kpi.code: kpi}, "actions": list(actions), "events": list(events), "period": last,
+        "measures": lambda kpi: table, "kpis": {kpi.code: kpi}, "actions": list(actions), "events": list(events), "period": last,
         "departments": departments or [Department(code=c, name=c) for c in CODES[: len(values)]],
         "as_of": last.end + dt.timedelta(days=5), "dimensions": {},
     }  # fmt: skip

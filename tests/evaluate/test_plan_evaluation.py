@@ -121,7 +121,7 @@ def test_a_later_action_ends_the_time_after_and_an_earlier_one_limits_the_time_b
     early, late = an_action(id="E", start=dt.date(2024, 9, 1)), an_action(id="L", start=dt.date(2027, 1, 1))
     plan = a_plan(values, early, an_action(), late)
     middle = evaluate_plan(plan, "D0").outcome("A1").surroundings
-    labels = plan.measures["period"].unique()
+    labels = plan.measures(KPI)["period"].unique()
     assert not middle.joint
     assert [labels[i] for i in np.flatnonzero(middle.window.before)[[0, -1]]] == ["2024-09", "2025-12"]
     assert [labels[i] for i in np.flatnonzero(middle.window.after)[[0, -1]]] == ["2026-01", "2026-12"]

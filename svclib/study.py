@@ -51,12 +51,17 @@ class Prepared:
 
     def near(self, department: str, period: Period) -> pd.DataFrame:
         """Of the measures table one department's rows, and every department's of the period."""
-        chosen = [[("department", "==", department)], [("period", "==", period.label)]]
-        return pd.read_parquet(_measures_file(self.kept), filters=chosen)
+        own = pd.read_parquet(_measures_file(self.kept), filters=[("department", "==", department)])
+        now = self.of_period(period)
+        return pd.concat([own, now[now["department"] != department]], ignore_index=True)
 
-    def of_kpi(self, kpi: str) -> pd.DataFrame:
-        """Of the measures table one KPI's rows."""
-        return pd.read_parquet(_measures_file(self.kept), filters=[("kpi", "==", kpi)])
+    def of_period(self, period: Period) -> pd.DataFrame:
+        """Of the measures table one period's rows; kept apart, since every report reads them."""
+        path = self.kept.with_name(f"{self.kept.name}-{period.label}.parquet")
+        if not path.exists():
+            found = pd.read_parquet(_measures_file(self.kept), filters=[("period", "==", period.label)])
+            _write_beside(path, lambda draft: found.to_parquet(draft, index=False))
+        return pd.read_parquet(path)
 
     @cached_property
     def backend(self) -> SQLBackend:
@@ -114,6 +119,7 @@ class Prepared:
     def make_ready(self, period: Period) -> None:
         """Work out once what every department's report would have to work out from all departments' rows."""
         self.steady(period)
+        self.of_period(period)
         _ = self.late
 
     def latest_complete(self) -> Period:
@@ -180,10 +186,6 @@ class Study:
     @cached_property
     def measures(self) -> pd.DataFrame:
         return self._until(self.prepared.measures)
-
-    def all_departments(self, kpi: str) -> pd.DataFrame:
-        """One KPI's rows of the measures table up to the period, every department's."""
-        return self._until(self.prepared.of_kpi(kpi))
 
     def _until(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows[rows["start"] <= self.period.start].reset_index(drop=True)

@@ -33,7 +33,7 @@ def plan_of(study: Study) -> Plan:
         return segments[key]
 
     return Plan(
-        measures=lambda kpi: study.all_departments(kpi.code),
+        measures=lambda kpi: study.measures[study.measures["kpi"] == kpi.code],
         kpis={kpi.code: kpi for kpi in catalogue.kpis},
         departments=catalogue.departments,
         actions=catalogue.actions,

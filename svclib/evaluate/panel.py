@@ -72,8 +72,8 @@ def similar_peers(panel: Panel, before: NDArray[np.bool_], most: int = MOST_PEER
     if len(panel.peers) <= most:
         return panel
     traits = np.array([_traits(series, before) for series in (panel.treated, *panel.peers.values())])
-    with np.errstate(invalid="ignore"):
-        spread = np.nanstd(traits, axis=0)
+    known = [trait[~np.isnan(trait)] for trait in traits.T]
+    spread = np.array([trait.std() if trait.size else 0.0 for trait in known])
     distance = np.abs(traits[1:] - traits[0]) / np.where(spread > 0, spread, 1.0)
     distance = np.where(np.isnan(distance[:, 0]), np.inf, np.nansum(distance, axis=1))
     nearest = set(np.argsort(distance, kind="stable")[:most].tolist())

@@ -135,7 +135,7 @@ def localise(
         candidates=len(segments) - 1,
         folded=table.folded,
         periods_used=int((table.exposure[:-1].sum(axis=1) > 0).sum()) if history is None else int(history.sum()),
-        swing=tuple(float(s) for s in baseline.swing[np.unique(baseline.effects.depth, return_index=True)[1]]),
+        swing=tuple(float(s) for s in np.sqrt(baseline.swing.variance)),
         field=field,
         table=table,
         fit=fit_shifts(field, observed, kept),
@@ -185,14 +185,11 @@ def _draw_cases(field: Field, table: CrossTable, fit: Fit, rng: np.random.Genera
 
 def _perturbed(base: Baseline, rng: np.random.Generator) -> Baseline:
     """The baseline moved within the error of its fit, without the swing from period to period."""
-    fit_error = base.error - np.diag(np.square(base.swing)[base.effects.group])
-    p = len(fit_error)
-    root = np.linalg.cholesky(fit_error + 1e-9 * np.trace(base.error) / p * np.eye(p))
+    p = len(base.fit_error)
+    root = np.linalg.cholesky(base.fit_error + 1e-9 * np.trace(base.fit_error) / p * np.eye(p))
     noise = base.shrink * (base.effects.matrix @ (root @ rng.standard_normal(p)))
     noise = noise + np.sqrt(base.leaf_error) * rng.standard_normal(len(base.eta))
-    return Baseline(
-        base.eta + noise, base.effects, base.error, base.leaf_error, base.shrink, base.swing, base.family, base.scale
-    )
+    return replace(base, eta=base.eta + noise)
 
 
 def _alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:

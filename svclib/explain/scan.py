@@ -157,9 +157,13 @@ def simulate_null(field: Field, replicates: int, rng: np.random.Generator) -> np
     Every replicate draws a baseline within its error and its swing, cases from it, and looks as the scan does.
     """
     base = field.baseline
-    p = len(base.error)
-    root = np.linalg.cholesky(base.error + 1e-12 * np.trace(base.error) / p * np.eye(p))
-    noise = base.effects.matrix @ (root @ rng.standard_normal((p, replicates)))
+    p = len(base.fit_error)
+    root = np.linalg.cholesky(base.fit_error + 1e-9 * np.trace(base.fit_error) / p * np.eye(p))
+    # One swing for a whole month: what is not known of it is common to all its effects.
+    swing = base.swing.plausible[:, rng.integers(base.swing.plausible.shape[1], size=replicates)]
+    spread = np.sqrt(swing)[base.effects.depth][base.effects.group]
+    moved = root @ rng.standard_normal((p, replicates)) + spread * rng.standard_normal((p, replicates))
+    noise = base.effects.matrix @ moved
     noise = noise * base.shrink[:, None] + np.sqrt(base.leaf_error)[:, None] * rng.standard_normal(
         (len(base.eta), replicates)
     )

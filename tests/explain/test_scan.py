@@ -11,6 +11,8 @@ from svclib.explain.crosstab import OTHER, cross_tabulate
 from svclib.explain.localise import localise
 from svclib.explain.slices import leaf_cases, slice_cases, tabulate
 
+HISTORY = ["m00", "m01", "m02"]
+
 
 @pytest.mark.parametrize("cause", ["none", "mix"])
 @pytest.mark.parametrize("cases", [600, 5000])
@@ -58,8 +60,8 @@ def _rows(**columns):
 
 
 def _scan(rows, dimensions):
-    piece = slice_cases(rows, _kpi(), dimensions, ["m0", "m1", "m2"])
-    table = tabulate(piece, ["m0", "m1", "m2"], CURRENT)
+    piece = slice_cases(rows, _kpi(), dimensions, HISTORY)
+    table = tabulate(piece, HISTORY, CURRENT)
     return table, localise(table, piece.family, bad=piece.bad, cases=leaf_cases(piece, table, CURRENT))
 
 

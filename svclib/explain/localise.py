@@ -10,7 +10,8 @@ import numpy as np
 from svclib.explain.baseline import Baseline, Family, fit_baseline, mean_of
 from svclib.explain.choose import Rules, choose
 from svclib.explain.crosstab import CrossTable
-from svclib.explain.scan import Field, Fit, fit_shifts, prepare, simulate_null, tail_probability
+from svclib.explain.evidence import evidence, simulate_null, tail_probability
+from svclib.explain.scan import Field, Fit, fit_shifts, prepare
 from svclib.explain.segments import Segments, Where, list_segments
 
 ALIKE = 0.8  # Jaccard index of two segments' cases from which on they count as the same
@@ -119,7 +120,7 @@ def localise(
     null = simulate_null(field, rules.replicates, rng)
     observed = table.observed[-1]
     fit = choose(field, observed, null, rules)
-    draws = _resample(field, table, fit, null, rules, resamples if fit.chosen else 0, rng)
+    draws = _resample(field, table, fit, rules, resamples if fit.chosen else 0, rng)
     found = [_describe(field, table, fit, c, null, draws) for c in fit.chosen if c]
     kept = tuple(c for c in fit.chosen if not c) + tuple(
         c for c, segment in zip([c for c in fit.chosen if c], found, strict=True) if segment.stability >= stable
@@ -150,22 +151,20 @@ class _Draws:
 
 
 def _resample(
-    field: Field, table: CrossTable, fit: Fit, null: np.ndarray, rules: Rules, resamples: int, rng: np.random.Generator
+    field: Field, table: CrossTable, fit: Fit, rules: Rules, resamples: int, rng: np.random.Generator
 ) -> _Draws:
     """Draw the current cases anew (with replacement within a leaf) and the baseline within its error; scan again.
 
     What is asked is whether the same segment comes out on top, not whether it is significant a second time: a resample
-    doubles the noise, so hardly any level is asked for.
+    doubles the noise, so no level is asked for. Nor may a general shift step in that the data did not ask for.
     """
     base, n = field.baseline, field.exposure
-    # Nor may a general shift step in that the data themselves did not ask for.
-    relaxed = replace(rules, alpha=0.95, alpha_general=rules.alpha_general if 0 in fit.chosen else 0.0)
     chosen, excess, expected = [], [], []
     for _ in range(resamples):
         drawn = _draw_cases(field, table, fit, rng)
         shifted = _perturbed(base, rng)
         again = replace(field, baseline=shifted)
-        chosen.append(choose(again, drawn, null, relaxed).chosen)
+        chosen.append(choose(again, drawn, None, rules, 0 in fit.chosen).chosen)
         level = n * mean_of(shifted.eta, base.family)
         excess.append(field.segments.leaves @ (drawn - level))
         expected.append(field.segments.leaves @ level)
@@ -241,7 +240,7 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
         baseline=float(A[[c]].dot(level)[0] / held),
         complement=outside,
         complement_baseline=base_outside,
-        p_adjusted=float(tail_probability(alone.gain[[c]], null[0])[0]),
+        p_adjusted=float(tail_probability(evidence(field, observed, alone)[[c]], null[0])[0]),
         stability=float(np.mean(named)) if named else 0.0,
         alternatives=tuple([field.segments.where[i] for i in order] + same[:2]),
         new=bool(A[[c]].dot(table.exposure[:-1].sum(axis=0))[0] == 0),
@@ -272,6 +271,6 @@ def _general(field: Field, observed: np.ndarray, fit: Fit, null: np.ndarray) -> 
     shift = float(together.shift[-1])
     root = float(beside.root[0])
     error = abs(shift) / max(abs(root), 1e-9)
-    p = float(tail_probability(beside.gain[[0]], null[1])[0]) if root > 0 else 1.0
+    p = float(tail_probability(evidence(field, observed, beside)[[0]], null[1])[0]) if root > 0 else 1.0
     interval = (_effect(shift - 1.96 * error, field.family), _effect(shift + 1.96 * error, field.family))
     return General(0 in fit.chosen, _effect(shift, field.family), interval, p)

@@ -17,7 +17,7 @@ from svclib.explain.crosstab import CrossTable
 Family = Literal["binomial", "poisson", "gaussian"]
 MAXIMUM_COLUMNS = 400
 PRIOR_SWING = (0.02, 0.01, 0.005)  # variance of log odds (14, 10, 7 %) by depth, before the history has spoken
-PRIOR_FREEDOM = 2.0  # periods' worth of that
+LEAST_FREEDOM = 4.0  # below, the mean of an inverse chi-square does not settle
 SWING_ROUNDS = 8
 _LEAST, _MOST = 1e-6, 4.0
 
@@ -289,14 +289,13 @@ def _swing(
 ) -> Swing:
     """Variance of the effects from period to period, pooled over the groups of a depth, and what else it may be.
 
-    The estimate is the fixed point of MacKay (1992) for the effects let loose in every period. An effect with information
-    g scatters by ``v + 1 / g``, and a scaled inverse chi-square with as many degrees of freedom as effects are determined
-    tells what that sum may be (Box and Tiao 1973, section 5.2); less the sampling part, not below 0, it is the swing.
+    The estimate is the fixed point of MacKay (1992) for the effects let loose in every period. What else it may be tells a
+    scaled inverse chi-square whose degrees of freedom match the information that the periods have of its logarithm.
     """
     prior = np.array(PRIOR_SWING)[: int(effects.depth.max()) + 1] * unit
     periods = len(observed)
     if periods < 2:
-        return _plausible(prior, prior, np.zeros(len(prior)), prior)
+        return _plausible(prior, np.zeros(len(prior)))
     depth = effects.depth[effects.group]
     divisor, longest = (scale, np.inf) if family == "gaussian" else (1.0, 1.5)
     # The baseline has seen these periods: what it took of their swing is put back.
@@ -313,19 +312,14 @@ def _swing(
         squares = np.sum(b**2, axis=0) / kept
         total = np.bincount(depth, squares) / np.maximum(np.bincount(depth, known.sum(axis=0)), 1e-6)
         swing = np.clip(total, _LEAST * unit, _MOST * unit)
-    # Every effect's scatter v + 1 / g is v / known; effects count by how well they tell the swing.
-    inverse_scatter = known * penalty
-    first = np.bincount(depth, inverse_scatter.sum(axis=0))
-    second = np.maximum(np.bincount(depth, np.sum(inverse_scatter**2, axis=0)), 1e-300)
-    freedom = first**2 / second * (1 - 1 / periods)
-    return _plausible(swing, first / second, freedom, prior)
+    # An effect counts by how well it tells the swing: the information on log v is half the sum of these squares.
+    freedom = np.bincount(depth, np.sum(known**2, axis=0)) * (1 - 1 / periods)
+    return _plausible(swing, freedom)
 
 
-def _plausible(swing: np.ndarray, scatter: np.ndarray, freedom: np.ndarray, prior: np.ndarray) -> Swing:
-    """Equally likely values of a variance known from `freedom` scatters, and from a prior worth `PRIOR_FREEDOM` more."""
-    total = freedom + PRIOR_FREEDOM
-    sampling = scatter - swing
-    pooled = (freedom * scatter + PRIOR_FREEDOM * (prior + np.where(freedom > 0, sampling, 0.0))) / total
-    quantiles = chi2.ppf((np.arange(200) + 0.5) / 200, total[:, None])
-    plausible = np.maximum((pooled * total)[:, None] / quantiles - sampling[:, None], 0.0)
+def _plausible(swing: np.ndarray, freedom: np.ndarray) -> Swing:
+    """Equally likely values of variances that are known as well as from `freedom` scatters of their own size."""
+    freedom = freedom + LEAST_FREEDOM
+    quantiles = chi2.ppf((np.arange(200) + 0.5) / 200, freedom[:, None])
+    plausible = swing[:, None] * freedom[:, None] / quantiles
     return Swing(plausible.mean(axis=1), plausible)

@@ -66,16 +66,16 @@ def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: R
             open_ &= search.elsewhere(fit)
         if not open_.any():
             break
-        picked = search.best(fit, open_)
-        for c in picked:
-            allowed = allowed & ~_related(field.segments, c)
-        pruned = search.prune((*fit.chosen, *picked))
-        if not set(picked) <= set(pruned):
-            break
-        refit = fit_shifts(field, observed, pruned)
-        if any(_minor(field, refit, c) for c in picked):
+        for picked in search.best(fit, open_):
+            pruned = search.prune((*fit.chosen, *picked))
+            refit = fit_shifts(field, observed, pruned)
+            if set(picked) <= set(pruned) and not any(_minor(field, refit, c) for c in picked):
+                break
+        else:
             break
         fit = refit
+        for c in picked:
+            allowed = allowed & ~_related(field.segments, c)
     return fit
 
 
@@ -118,18 +118,23 @@ class _Search:
         beyond = outside * np.sqrt(info_outside / heterogeneity(fit)) >= ELSEWHERE
         return np.asarray(beyond & (outside >= WIDEN * whole))
 
-    def best(self, fit: Fit, open_: np.ndarray) -> tuple[int, ...]:
-        """What describes best what is left: one segment, the general shift, or several values of a dimension."""
+    def best(self, fit: Fit, open_: np.ndarray) -> list[tuple[int, ...]]:
+        """What describes best what is left, best first: several values of a dimension, one segment, the general shift.
+
+        Several values are asked about where the best segment is none of them; else the others come in their turn, or a
+        part of them does.
+        """
         field, observed = self.field, self.observed
         order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
         fits = [fit_shifts(field, observed, (*fit.chosen, int(c))) for c in order]
         scatter = min(heterogeneity(candidate) for candidate in fits)
         score = fit.root**2 / (2 * scatter) - field.penalty
         first = int(order[np.argmax(score[order])])
+        alone = (self._widen(fit.chosen, first, scatter),)
         together = self._siblings(fit, open_, score)
-        if together and score[list(together)].sum() > score[first]:
-            return together
-        return (self._widen(fit.chosen, first, scatter),)
+        if together and first not in together and score[list(together)].sum() > score[first]:
+            return [together, alone]
+        return [alone]
 
     def _siblings(self, fit: Fit, open_: np.ndarray, score: np.ndarray) -> tuple[int, ...]:
         """Two or more values of the dimension that explain most, if the rest of it did not move with them."""

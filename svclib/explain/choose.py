@@ -53,7 +53,7 @@ def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: R
 
     Parameters
     ----------
-    null : from `simulate_null`; without it every segment that gains more than its penalty may be named.
+    null : from `simulate_null`; without it every segment that got worse may be named.
     general : whether the general shift may enter.
     """
     search = _Search(field, observed, null, rules)
@@ -92,9 +92,9 @@ class _Search:
         return np.asarray(self.field.bad * (self.field.segments.leaves @ residual) / _scale(self.field))
 
     def margin(self, fit: Fit) -> np.ndarray:
-        """By how much each segment's gain passes what null months reach."""
+        """By how much each segment's gain passes what null months reach; positive for any worse one without a null."""
         if self.null is None:
-            return fit.gain
+            return fit.gain + self.field.penalty
         threshold = np.full(len(self.field.segments), np.quantile(self.null[0], 1 - self.rules.alpha))
         threshold[0] = np.quantile(self.null[1], 1 - self.rules.alpha_general)
         return evidence(self.field, self.observed, fit) - threshold

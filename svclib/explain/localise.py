@@ -155,8 +155,9 @@ def _resample(
 ) -> _Draws:
     """Draw the current cases anew (with replacement within a leaf) and the baseline within its error; scan again.
 
-    What is asked is whether the same segment comes out on top, not whether it is significant a second time: a resample
-    doubles the noise, so no level is asked for. Nor may a general shift step in that the data did not ask for.
+    What is asked is whether the same segments come out on top, not whether they are significant a second time: a resample
+    doubles the noise, so no level is asked for, but no more segments are named than the data named. Nor may a general
+    shift step in that the data did not ask for.
     """
     base, n = field.baseline, field.exposure
     chosen, excess, expected = [], [], []

@@ -180,7 +180,8 @@ class _Search:
         while len(chosen) > 1:
             rests = [tuple(other for other in chosen if other != c) for c in chosen]
             margins = [
-                self.margin(fit_shifts(self.field, self.observed, rest))[c] for c, rest in zip(chosen, rests, strict=True)
+                self.margin(fit_shifts(self.field, self.observed, rest))[c]
+                for c, rest in zip(chosen, rests, strict=True)
             ]
             weakest = int(np.argmin(margins))
             if margins[weakest] > 0:

@@ -14,7 +14,7 @@ from svclib.explain.segments import Segments
 FINALISTS = 6
 WIDEN = 0.35  # how far the rest of a value must have moved, relative to the part, for the value to be named
 CLEAR = 2.5
-ELSEWHERE = 1.645  # a further segment must be beyond its baseline, one-sided 5 %, also outside the ones chosen
+ONE_SIDED = 1.645  # 5 %, for the comparison of a segment with the cases outside it
 MINOR = 0.4
 
 
@@ -115,7 +115,7 @@ class _Search:
         info, info_outside = A @ weight, A @ (weight * free)
         outside = np.divide(A @ (residual * free), info_outside, out=np.zeros(len(info)), where=info_outside > 0)
         whole = np.divide(A @ residual, info, out=np.zeros(len(info)), where=info > 0)
-        beyond = outside * np.sqrt(info_outside / heterogeneity(fit)) >= ELSEWHERE
+        beyond = outside * np.sqrt(info_outside / heterogeneity(fit)) >= ONE_SIDED
         return np.asarray(beyond & (outside >= WIDEN * whole))
 
     def best(self, fit: Fit, open_: np.ndarray) -> list[tuple[int, ...]]:
@@ -134,7 +134,13 @@ class _Search:
         together = self._siblings(fit, open_, score)
         if together and first not in together and score[list(together)].sum() > score[first]:
             return [together, alone]
+        if open_[0] and not self._differs(fit, alone[0]):
+            return [(0,)]
         return [alone]
+
+    def _differs(self, fit: Fit, picked: int) -> bool:
+        """Whether a segment got worse than the general shift says: most cases look worse when all of them did."""
+        return picked == 0 or bool(fit_shifts(self.field, self.observed, (*fit.chosen, 0)).root[picked] >= ONE_SIDED)
 
     def _siblings(self, fit: Fit, open_: np.ndarray, score: np.ndarray) -> tuple[int, ...]:
         """Two or more values of the dimension that explain most, if the rest of it did not move with them."""

@@ -139,8 +139,13 @@ class _Search:
         return [alone]
 
     def _differs(self, fit: Fit, picked: int) -> bool:
-        """Whether a segment got worse than the general shift says: most cases look worse when all of them did."""
-        return picked == 0 or bool(fit_shifts(self.field, self.observed, (*fit.chosen, 0)).root[picked] >= ONE_SIDED)
+        """Whether a segment tells more than the general shift does: most cases look worse when all of them did.
+
+        Either it got worse than the general shift says, or it alone fits better than that shift alone.
+        """
+        if picked == 0 or fit.root[picked] ** 2 - fit.root[0] ** 2 >= ONE_SIDED**2:
+            return True
+        return bool(fit_shifts(self.field, self.observed, (*fit.chosen, 0)).root[picked] >= ONE_SIDED)
 
     def _siblings(self, fit: Fit, open_: np.ndarray, score: np.ndarray) -> tuple[int, ...]:
         """Two or more values of the dimension that explain most, if the rest of it did not move with them."""

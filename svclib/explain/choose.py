@@ -130,7 +130,7 @@ class _Search:
         scatter = min(heterogeneity(candidate) for candidate in fits)
         score = fit.root**2 / (2 * scatter) - field.penalty
         first = int(order[np.argmax(score[order])])
-        alone = (self._widen(fit.chosen, first, scatter),)
+        alone = (self._widen(fit.chosen, first),)
         together = self._siblings(fit, open_, score)
         if together and first not in together and score[list(together)].sum() > score[first]:
             return [together, alone]
@@ -171,7 +171,7 @@ class _Search:
         shift = self.field.bad * fit_shifts(self.field, self.observed, (*fit.chosen, *group, 0)).shift
         return bool(shift[-1] < WIDEN * (shift[-1] + shift[len(fit.chosen) : -1].min()))
 
-    def _widen(self, chosen: tuple[int, ...], picked: int, scatter: float) -> int:
+    def _widen(self, chosen: tuple[int, ...], picked: int) -> int:
         """The whole of which `picked` is a part, if the rest of it moved at least `WIDEN` as far, and beyond chance."""
         field, where = self.field, self.field.segments.where
         best, furthest = picked, 0.0
@@ -181,7 +181,7 @@ class _Search:
             parent = where.index((item,))
             fit = fit_shifts(field, self.observed, (*chosen, picked, parent))
             extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
-            z = common * np.sqrt(_information_of_rest(field, fit.expected, parent, picked) / scatter)
+            z = common * np.sqrt(_information_of_rest(field, fit.expected, parent, picked))
             if z >= CLEAR and common >= WIDEN * (extra + common) and z > furthest:
                 best, furthest = parent, z
         return best

@@ -141,11 +141,22 @@ class _Search:
     def _differs(self, fit: Fit, picked: int) -> bool:
         """Whether a segment tells more than the general shift does: most cases look worse when all of them did.
 
-        Either it got worse than the general shift says, or it alone fits better than that shift alone.
+        All other cases must not have moved as far, and the segment got worse than the general shift says, or it alone
+        fits better than that shift alone.
         """
-        if picked == 0 or fit.root[picked] ** 2 - fit.root[0] ** 2 >= ONE_SIDED**2:
+        if picked == 0 or self._rest_moved(fit.chosen, picked, 0) > 0:
+            return picked == 0
+        if fit.root[picked] ** 2 - fit.root[0] ** 2 >= ONE_SIDED**2:
             return True
         return bool(fit_shifts(self.field, self.observed, (*fit.chosen, 0)).root[picked] >= ONE_SIDED)
+
+    def _rest_moved(self, chosen: tuple[int, ...], part: int, whole: int) -> float:
+        """Standard errors by which the rest of a whole moved with its part; 0 if less than `WIDEN` as far, or by chance."""
+        field = self.field
+        fit = fit_shifts(field, self.observed, (*chosen, part, whole))
+        extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
+        z = float(common * np.sqrt(_information_of_rest(field, fit.expected, whole, part)))
+        return z if z >= CLEAR and common >= WIDEN * (extra + common) else 0.0
 
     def _siblings(self, fit: Fit, open_: np.ndarray, score: np.ndarray) -> tuple[int, ...]:
         """Two or more values of the dimension that explain most, if the rest of it did not move with them."""
@@ -172,19 +183,11 @@ class _Search:
         return bool(shift[-1] < WIDEN * (shift[-1] + shift[len(fit.chosen) : -1].min()))
 
     def _widen(self, chosen: tuple[int, ...], picked: int) -> int:
-        """The whole of which `picked` is a part, if the rest of it moved at least `WIDEN` as far, and beyond chance."""
-        field, where = self.field, self.field.segments.where
-        best, furthest = picked, 0.0
-        for item in where[picked] if len(where[picked]) > 1 else ():
-            if (item,) not in where or where.index((item,)) in chosen:
-                continue
-            parent = where.index((item,))
-            fit = fit_shifts(field, self.observed, (*chosen, picked, parent))
-            extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
-            z = common * np.sqrt(_information_of_rest(field, fit.expected, parent, picked))
-            if z >= CLEAR and common >= WIDEN * (extra + common) and z > furthest:
-                best, furthest = parent, z
-        return best
+        """The whole of which `picked` is a part, if the rest of it moved as well (`_rest_moved`); the clearer of two."""
+        where = self.field.segments.where
+        wholes = [where.index((item,)) for item in where[picked] if len(where[picked]) > 1 and (item,) in where]
+        moved = {w: self._rest_moved(chosen, picked, w) for w in wholes if w not in chosen}
+        return max((w for w in moved if moved[w] > 0), key=lambda w: moved[w], default=picked)
 
     def prune(self, chosen: tuple[int, ...]) -> tuple[int, ...]:
         """Take out what the others made superfluous, the weakest first."""

@@ -128,3 +128,23 @@ def test_excess_and_share_of_the_found_segment():
     assert low <= segment.share <= high
     assert segment.excess == pytest.approx(segment.cases * (segment.value - segment.baseline), rel=1e-9)
     assert segment.ratio_interval[0] < np.e < segment.ratio_interval[1] * 1.2
+
+
+def _hit(rows, mask, share):
+    """Make a share of the current month's cases under a mask bad."""
+    mask = mask & (rows["period"] == CURRENT)
+    drawn = np.random.default_rng(5).random(len(rows)) < share
+    return rows.assign(num=rows["num"].where(~(mask & drawn), 1.0))
+
+
+def test_two_values_of_a_dimension_are_both_named():
+    rows = simulate(Design(4000), 2).rows
+    _, found = _scan(_hit(rows, rows["team"].isin(["te1", "te2"]), 0.3), DIMENSIONS)
+    assert {segment.where for segment in found.segments} == {(("team", "te1"),), (("team", "te2"),)}
+
+
+def test_a_cause_that_works_unevenly_is_one_cause():
+    rows = simulate(Design(6000), 4).rows
+    rows = _hit(rows, rows["team"] == "te1", 0.2)
+    _, found = _scan(_hit(rows, (rows["team"] == "te1") & (rows["channel"] == "ch1"), 0.3), DIMENSIONS)
+    assert [dict(segment.where).get("team") for segment in found.segments] == ["te1"]

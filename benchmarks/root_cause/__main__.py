@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.root_cause import planted
 from benchmarks.root_cause.score import Score, score_design, score_video
 from benchmarks.root_cause.tickets import Design
 
@@ -62,6 +63,8 @@ def main() -> None:
             for cause in ("none", "one+two"):
                 score = score_design(Design(2000, cause, effect=effect, **changes), few)
                 print(row(f"  {label}: {cause}", score), flush=True)
+        print("\nThe sample's planted causes")
+        planted.main()
     folder = chosen.data / "root_cause" / "video_cdn"
     if folder.exists():
         for which in ("tune", "test"):

@@ -9,7 +9,7 @@ import pandas as pd
 
 LEVELS = {"channel": 4, "category": 6, "team": 5, "priority": 3}
 DIMENSIONS = list(LEVELS)
-CURRENT = "m9"
+CURRENT = "m99"  # sorts behind every month of history
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _plant(rng: np.random.Generator, design: Design, codes: np.ndarray) -> list[
 
 
 def simulate(design: Design, seed: int) -> Month:
-    """`design.months` months of history and the month ``m9`` with its cause; same design and seed, same rows."""
+    """`design.months` months of history and the month `CURRENT` with its cause; same design and seed, same rows."""
     rng = np.random.default_rng([seed, 20260])
     shares = _shares(rng)
     effects = [rng.normal(0, 0.35, size) for size in LEVELS.values()]
@@ -103,7 +103,7 @@ def simulate(design: Design, seed: int) -> Month:
             if design.cause == "general":
                 shift += design.effect
         frame = _outcomes(rng, design, codes, eta, shift)
-        frame["period"] = CURRENT if last else f"m{month}"
+        frame["period"] = CURRENT if last else f"m{month:02d}"
         frames.append(frame)
     return Month(pd.concat(frames, ignore_index=True), causes, shift > 0)
 
@@ -147,6 +147,6 @@ def simulate_counts(design: Design, seed: int) -> Month:
             shift += design.effect if design.cause == "general" else 0.0
         counts = rng.poisson(base * np.exp(log + shift))
         names = {DIMENSIONS[d]: np.char.add(DIMENSIONS[d][:2], grid[:, d].astype(str)) for d in range(len(DIMENSIONS))}
-        label = CURRENT if month == design.months else f"m{month}"
+        label = CURRENT if month == design.months else f"m{month:02d}"
         frames.append(pd.DataFrame(names).assign(num=counts.astype(float), den=1.0, period=label))
     return Month(pd.concat(frames, ignore_index=True), causes, shift > 0)

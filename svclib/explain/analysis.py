@@ -42,8 +42,8 @@ class Gap:
 
     Attributes
     ----------
-    answer : ``no_special_cause``, ``not_evaluable``, ``local``, ``general``, ``local_and_general``, ``mix``, ``volume``
-        (a count that grew with its volume), or ``unlocated`` (special, but no segment stands out).
+    answer : ``no_special_cause``, ``not_evaluable``, ``local``, ``general``, ``local_and_general``, ``mix`` or
+        ``unlocated`` (special, but no segment stands out, or none could be looked at: `localisation` is None).
     limits : what could not be done and why: (code, detail), e.g. ``("folded", "category")``.
     """
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from scipy import sparse
 from scipy.special import expit, logit
+from scipy.stats import chi2
 
 from svclib.explain.crosstab import CrossTable
 
 Family = Literal["binomial", "poisson", "gaussian"]
 MAXIMUM_COLUMNS = 400
+PRIOR_SWING = (0.02, 0.01, 0.005)  # variance of log odds (14, 10, 7 %) by depth, before the history has spoken
+LEAST_FREEDOM = 4.0  # below, the mean of an inverse chi-square does not settle
+SWING_ROUNDS = 8
 _LEAST, _MOST = 1e-6, 4.0
 
 
@@ -29,6 +34,30 @@ class Effects:
     def groups(self) -> int:
         return len(self.depth)
 
+    @cached_property
+    def _crossed(self) -> np.ndarray:
+        """Where the product of any two columns of a leaf goes; every leaf has one column of each group."""
+        columns = self.matrix.indices.reshape(-1, self.groups)
+        return (columns[:, :, None] * self.matrix.shape[1] + columns[:, None, :]).reshape(len(columns), -1)
+
+    def gram(self, weight: np.ndarray) -> np.ndarray:
+        """Weighted products of the columns, dense: ``Z' W Z``."""
+        width = self.matrix.shape[1]
+        repeated = np.repeat(weight, self._crossed.shape[1])
+        return np.bincount(self._crossed.ravel(), repeated, minlength=width * width).reshape(width, width)
+
+
+@dataclass(frozen=True)
+class Swing:
+    """Variance of the effects from period to period, one for each depth (0: the total, 1: values, 2: pairs).
+
+    `plausible` holds equally likely values of it (depths x values), `variance` their mean. A few periods know a variance
+    badly: judged by its best estimate alone, a usual swing would pass for a cause too often.
+    """
+
+    variance: np.ndarray
+    plausible: np.ndarray
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -38,21 +67,27 @@ class Baseline:
     ----------
     eta : linear predictor of each leaf (logit, log, or the mean itself).
     effects : the design that `error` refers to.
-    error : columns x columns covariance of the effects: uncertainty of the fit plus the swing from period to period.
+    fit_error : columns x columns covariance of the effects: uncertainty of the fit, with what the swing of the periods
+        behind it leaves in their mean.
     leaf_error : variance of each leaf's own deviation, given the effects.
     shrink : weight, 0 to 1, of the effects (not of the leaf's own history) in `eta`.
-    swing : standard deviation of the swing of each group of effects from period to period, on the scale of `eta`.
+    swing : how far each depth of effects swings from period to period, and how well that is known.
     scale : for means, the pooled variance of single values; 1 else.
     """
 
     eta: np.ndarray
     effects: Effects
-    error: np.ndarray
+    fit_error: np.ndarray
     leaf_error: np.ndarray
     shrink: np.ndarray
-    swing: np.ndarray
+    swing: Swing
     family: Family
     scale: float
+
+    @property
+    def error(self) -> np.ndarray:
+        """Covariance of the effects of the current period around the baseline: the fit's error and the swing."""
+        return self.fit_error + np.diag(self.swing.variance[self.effects.depth][self.effects.group])
 
 
 def mean_of(eta: np.ndarray, family: Family) -> np.ndarray:
@@ -99,6 +134,7 @@ def design_effects(table: CrossTable) -> Effects:
         width += size
     rows = np.tile(np.arange(table.leaves), len(columns))
     matrix = sparse.csr_array((np.ones(len(rows)), (rows, np.concatenate(columns))), shape=(table.leaves, width))
+    matrix.sort_indices()
     return Effects(matrix, np.concatenate(group), np.array(depth))
 
 
@@ -182,7 +218,7 @@ def fit_baseline(table: CrossTable, family: Family, *, history: np.ndarray | Non
         residual = (y - n * mean) / (scale if family == "gaussian" else 1.0)
         working = eta - start + np.where(n > 0, residual / weight, 0.0)
         precision = weight / (1 + weight * leaf_variance)
-        b, covariance = _solve(Z, precision, working, variance, effects)
+        b, covariance = _solve(precision, working, variance, effects)
         fitted = Z @ b
         shrink = 1 / (1 + weight * leaf_variance)
         own = (1 - shrink) * (working - fitted)
@@ -192,10 +228,12 @@ def fit_baseline(table: CrossTable, family: Family, *, history: np.ndarray | Non
         variance = _update(b[None], covariance[None], variance, effects, unit)
         used = np.sum((1 - shrink)[n > 0])
         leaf_variance = float(np.clip(np.sum(own**2) / max(used, 1e-9), _LEAST * unit, _MOST * unit))
-    swing = _swing(effects, eta, observed, exposure, family, scale, unit, covariance, variance)
-    error = covariance + np.diag(swing[effects.group])
-    leaf_error = leaf_variance * shrink
-    return Baseline(eta, effects, error, leaf_error, shrink, np.sqrt(swing), family, scale)
+    # What the fit took of each effect of the mean: the swing of a few periods is still in that much of it.
+    taken = np.clip(1 - np.diag(covariance) / np.maximum(variance, 1e-12)[effects.group], 0, 1)
+    taken[0] = 1.0
+    swing = _swing(effects, eta, observed, exposure, family, scale, unit, taken)
+    left = taken**2 * swing.variance[effects.depth][effects.group] / len(observed)
+    return Baseline(eta, effects, covariance + np.diag(left), leaf_variance * shrink, shrink, swing, family, scale)
 
 
 def _first_guess(y: np.ndarray, n: np.ndarray, total: float, family: Family) -> np.ndarray:
@@ -219,14 +257,13 @@ def _scale(table: CrossTable, use: np.ndarray) -> float:
 
 
 def _solve(
-    Z: sparse.csr_array, weight: np.ndarray, target: np.ndarray, variance: np.ndarray, effects: Effects
+    weight: np.ndarray, target: np.ndarray, variance: np.ndarray, effects: Effects
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ridge with one penalty a group: estimates and their covariance. The intercept is nearly free."""
     penalty = 1 / np.maximum(variance, 1e-12)[effects.group]
     penalty[0] = 1e-8 * penalty.max()
-    gram = (Z.T @ Z.multiply(weight[:, None]).tocsr()).toarray()
-    covariance = np.linalg.inv(gram + np.diag(penalty))
-    return covariance @ (Z.T @ (weight * target)), covariance
+    covariance = np.linalg.inv(effects.gram(weight) + np.diag(penalty))
+    return covariance @ (effects.matrix.T @ (weight * target)), covariance
 
 
 def _update(b: np.ndarray, covariance: np.ndarray, variance: np.ndarray, effects: Effects, unit: float) -> np.ndarray:
@@ -248,42 +285,41 @@ def _swing(
     family: Family,
     scale: float,
     unit: float,
-    covariance: np.ndarray,
-    variance: np.ndarray,
-) -> np.ndarray:
-    """Variance of the swing of every group of effects from period to period, pooled over the groups of a depth."""
+    taken: np.ndarray,
+) -> Swing:
+    """Variance of the effects from period to period, pooled over the groups of a depth, and what else it may be.
+
+    The estimate is the fixed point of MacKay (1992) for the effects let loose in every period. What else it may be tells a
+    scaled inverse chi-square whose degrees of freedom match the information that the periods have of its logarithm.
+    """
+    prior = np.array(PRIOR_SWING)[: int(effects.depth.max()) + 1] * unit
     periods = len(observed)
-    start = np.array([0.02, 0.01, 0.005]) * unit
     if periods < 2:
-        # One period says nothing about swings: a cautious 10 % of the odds for the whole, less for its parts.
-        return (start / 2)[effects.depth]
-    mean = mean_of(eta, family)
-    divisor = scale if family == "gaussian" else 1.0
-    score = (effects.matrix.T @ ((observed - exposure * mean) / divisor).T).T
-    grams = []
-    for t in range(periods):
-        weight = information(mean, exposure[t], family, scale)
-        if family != "gaussian":
-            # One Newton step from a tiny expectation would overshoot: half of a surplus counts as information.
-            weight = weight + np.maximum(observed[t] - exposure[t] * mean, 0) / 2
-        grams.append((effects.matrix.T @ effects.matrix.multiply(weight[:, None]).tocsr()).toarray())
-    gram = np.stack(grams)
+        return _plausible(prior, np.zeros(len(prior)))
+    depth = effects.depth[effects.group]
+    divisor, longest = (scale, np.inf) if family == "gaussian" else (1.0, 1.5)
     # The baseline has seen these periods: what it took of their swing is put back.
-    fitted = np.array(
-        [np.mean(1 - np.diag(covariance)[effects.group == g] / max(variance[g], 1e-12)) for g in range(effects.groups)]
-    )
-    fitted[0] = 1.0
-    kept = 1 - np.clip(fitted, 0, 1) / periods
-    swing = start.copy()
-    for _ in range(8):
-        inverse = np.linalg.inv(gram + np.diag(1 / swing[effects.depth][effects.group]))
-        b = np.einsum("tij,tj->ti", inverse, score)
-        spread = np.einsum("tjj->tj", inverse)
-        for depth in range(int(effects.depth.max()) + 1):
-            member = effects.depth[effects.group] == depth
-            if not member.any():
-                continue
-            determined = np.sum(1 - spread[:, member] / swing[depth])
-            squares = np.sum(b[:, member] ** 2 / kept[effects.group[member]])
-            swing[depth] = np.clip(squares / max(determined, 1e-6), _LEAST * unit, _MOST * unit)
-    return swing[effects.depth]
+    kept = 1 - taken / periods
+    swing, b = prior.copy(), np.zeros((periods, len(depth)))
+    for _ in range(SWING_ROUNDS):
+        penalty = 1 / swing[depth]
+        mean = mean_of(eta + (effects.matrix @ b.T).T, family)
+        weight = information(mean, exposure, family, scale)
+        score = (effects.matrix.T @ ((observed - exposure * mean) / divisor).T).T - penalty * b
+        inverse = np.linalg.inv(np.stack([effects.gram(w) for w in weight]) + np.diag(penalty))
+        b = b + np.clip(np.einsum("tij,tj->ti", inverse, score), -longest, longest)
+        known = np.clip(1 - np.einsum("tjj->tj", inverse) * penalty, 0, 1)
+        squares = np.sum(b**2, axis=0) / kept
+        total = np.bincount(depth, squares) / np.maximum(np.bincount(depth, known.sum(axis=0)), 1e-6)
+        swing = np.clip(total, _LEAST * unit, _MOST * unit)
+    # An effect counts by how well it tells the swing: the information on log v is half the sum of these squares.
+    freedom = np.bincount(depth, np.sum(known**2, axis=0)) * (1 - 1 / periods)
+    return _plausible(swing, freedom)
+
+
+def _plausible(swing: np.ndarray, freedom: np.ndarray) -> Swing:
+    """Equally likely values of variances that are known as well as from `freedom` scatters of their own size."""
+    freedom = freedom + LEAST_FREEDOM
+    quantiles = chi2.ppf((np.arange(200) + 0.5) / 200, freedom[:, None])
+    plausible = swing[:, None] * freedom[:, None] / quantiles
+    return Swing(plausible.mean(axis=1), plausible)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from svclib.explain.baseline import information
+from svclib.explain.evidence import evidence
 from svclib.explain.scan import Field, Fit, fit_shifts
 from svclib.explain.segments import Segments
 
 FINALISTS = 6
 WIDEN = 0.35  # how far the rest of a value must have moved, relative to the part, for the value to be named
 CLEAR = 2.5
+ONE_SIDED = 1.645  # 5 %, for the comparison of a segment with the cases outside it
 MINOR = 0.4
 
 
@@ -38,42 +40,172 @@ def heterogeneity(fit: Fit) -> float:
     return max(1.0, float(np.median(squares)) / 0.4549) if len(squares) else 1.0
 
 
-def choose(field: Field, observed: np.ndarray, null: np.ndarray, rules: Rules) -> Fit:
+def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: Rules, general: bool = True) -> Fit:
     """Greedy choice of at most `rules.most` local segments; everything (segment 0) may enter as the general shift.
 
-    Candidates are compared by their quasi-likelihood: what they gain, divided by the scatter that the best of them
-    leaves, less the log of the number of candidates of their depth. A pair of values gives way to one of its two values
-    where the rest of that value moved as well (`_widen`). Of a chosen segment neither parts nor wholes are chosen again.
+    Whether there is anything to name and what describes it best are two questions. The first is answered by `evidence`
+    against the greatest of null months (family-wise). The second compares the candidates that have it by their
+    quasi-likelihood: what they gain, divided by the scatter that the best of them leaves, less the log of the number of
+    candidates of their depth; the general shift counts as one more value. Several values of a dimension may stand
+    together against one segment (`_siblings`). A pair of values gives way to one of its two values where the rest of that
+    value moved as well (`_widen`). Of a chosen segment neither parts nor wholes are chosen again, and a further segment
+    must show itself where the chosen ones do not reach.
+
+    Parameters
+    ----------
+    null : from `simulate_null`; without it every segment that got worse may be named.
+    general : whether the general shift may enter.
     """
-    scale = field.baseline.scale if field.family == "gaussian" else 1.0
-    threshold = np.full(len(field.segments), np.quantile(null[0], 1 - rules.alpha))
-    threshold[0] = np.quantile(null[1], 1 - rules.alpha_general) if rules.alpha_general > 0 else np.inf
-    fit = fit_shifts(field, observed, ())
-    excess = field.bad * (field.segments.leaves @ (observed - field.exposure * fit.expected)) / scale
-    gap = max(float(excess[0]), 0.0)
-    allowed = np.ones(len(field.segments), dtype=bool)
+    search = _Search(field, observed, null, rules)
+    fit, allowed = fit_shifts(field, observed, ()), np.ones(len(field.segments), dtype=bool)
+    allowed[0] = general
+    gap = max(float(search.excess(fit)[0]), 0.0)
     while sum(c != 0 for c in fit.chosen) < rules.most:
-        left = field.bad * (field.segments.leaves @ (observed - field.exposure * fit.expected)) / scale
-        open_ = allowed & (fit.gain > threshold) & (left >= rules.least_share * gap)
+        open_ = allowed & search.evident(fit) & (search.excess(fit) >= rules.least_share * gap)
+        if any(fit.chosen):
+            open_ &= search.elsewhere(fit)
         if not open_.any():
             break
+        for picked in search.best(fit, open_):
+            pruned = search.prune((*fit.chosen, *picked))
+            refit = fit_shifts(field, observed, pruned)
+            if set(picked) <= set(pruned) and not any(_minor(field, refit, c) for c in picked):
+                break
+        else:
+            break
+        fit = refit
+        for c in picked:
+            allowed = allowed & ~_related(field.segments, c)
+    return fit
+
+
+@dataclass(frozen=True)
+class _Search:
+    field: Field
+    observed: np.ndarray
+    null: np.ndarray | None
+    rules: Rules
+
+    def excess(self, fit: Fit) -> np.ndarray:
+        """What is left to every segment above a fit, positive: worse."""
+        residual = self.observed - self.field.exposure * fit.expected
+        return np.asarray(self.field.bad * (self.field.segments.leaves @ residual) / _scale(self.field))
+
+    def margin(self, fit: Fit) -> np.ndarray:
+        """By how much each segment's gain passes what null months reach; positive for any worse one without a null."""
+        if self.null is None:
+            return fit.gain + self.field.penalty
+        threshold = np.full(len(self.field.segments), np.quantile(self.null[0], 1 - self.rules.alpha))
+        threshold[0] = np.quantile(self.null[1], 1 - self.rules.alpha_general)
+        return evidence(self.field, self.observed, fit) - threshold
+
+    def evident(self, fit: Fit) -> np.ndarray:
+        return self.margin(fit) > 0
+
+    def elsewhere(self, fit: Fit) -> np.ndarray:
+        """Segments that are worse than a fit in the cases that no chosen segment holds, by enough and beyond chance.
+
+        A cause works unevenly: within its segment some parts are hit harder than the fit's one shift says, and every
+        segment that holds more of those parts than others looks worse. It is so only there.
+        """
+        base, A = self.field.baseline, self.field.segments.leaves
+        free = ~self.field.segments.member[[c for c in fit.chosen if c]].any(axis=0)
+        weight = information(fit.expected, self.field.exposure, base.family, base.scale)
+        residual = self.field.bad * (self.observed - self.field.exposure * fit.expected) / _scale(self.field)
+        info, info_outside = A @ weight, A @ (weight * free)
+        outside = np.divide(A @ (residual * free), info_outside, out=np.zeros(len(info)), where=info_outside > 0)
+        whole = np.divide(A @ residual, info, out=np.zeros(len(info)), where=info > 0)
+        beyond = outside * np.sqrt(info_outside / heterogeneity(fit)) >= ONE_SIDED
+        return np.asarray(beyond & (outside >= WIDEN * whole))
+
+    def best(self, fit: Fit, open_: np.ndarray) -> list[tuple[int, ...]]:
+        """What describes best what is left, best first: several values of a dimension, one segment, the general shift.
+
+        Several values are asked about where the best segment is none of them; else the others come in their turn, or a
+        part of them does.
+        """
+        field, observed = self.field, self.observed
         order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
         fits = [fit_shifts(field, observed, (*fit.chosen, int(c))) for c in order]
         scatter = min(heterogeneity(candidate) for candidate in fits)
-        score = fit.root[order] ** 2 / (2 * scatter) - field.penalty[order]
-        best = int(np.argmax(score))
-        if score[best] <= threshold[order[best]]:
-            break
-        picked = _widen(field, observed, fit.chosen, int(order[best]), scatter)
-        allowed = allowed & ~_related(field.segments, picked)
-        pruned = _prune(field, observed, (*fit.chosen, picked), threshold)
-        if picked not in pruned:
-            break
-        refit = fit_shifts(field, observed, pruned)
-        if _minor(field, refit, picked):
-            break
-        fit = refit
-    return fit
+        score = fit.root**2 / (2 * scatter) - field.penalty
+        first = int(order[np.argmax(score[order])])
+        alone = (self._widen(fit.chosen, first),)
+        together = self._siblings(fit, open_, score)
+        if together and first not in together and score[list(together)].sum() > score[first]:
+            return [together, alone]
+        if open_[0] and not self._differs(fit, alone[0]):
+            return [(0,)]
+        return [alone]
+
+    def _differs(self, fit: Fit, picked: int) -> bool:
+        """Whether a segment tells more than the general shift does: most cases look worse when all of them did.
+
+        All other cases must not have moved as far, and the segment got worse than the general shift says, or it alone
+        fits better than that shift alone.
+        """
+        if picked == 0 or self._rest_moved(fit.chosen, picked, 0) > 0:
+            return picked == 0
+        if fit.root[picked] ** 2 - fit.root[0] ** 2 >= ONE_SIDED**2:
+            return True
+        return bool(fit_shifts(self.field, self.observed, (*fit.chosen, 0)).root[picked] >= ONE_SIDED)
+
+    def _rest_moved(self, chosen: tuple[int, ...], part: int, whole: int) -> float:
+        """Standard errors by which the rest of a whole moved with its part; 0 if less than `WIDEN` as far, or by chance."""
+        field = self.field
+        fit = fit_shifts(field, self.observed, (*chosen, part, whole))
+        extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
+        z = float(common * np.sqrt(_information_of_rest(field, fit.expected, whole, part)))
+        return z if z >= CLEAR and common >= WIDEN * (extra + common) else 0.0
+
+    def _siblings(self, fit: Fit, open_: np.ndarray, score: np.ndarray) -> tuple[int, ...]:
+        """Two or more values of the dimension that explain most, if the rest of it did not move with them."""
+        segments, room = self.field.segments, self.rules.most - sum(c != 0 for c in fit.chosen)
+        values: dict[str, list[int]] = {}
+        for c in np.flatnonzero(open_ & (segments.depth == 1) & (score > 0)):
+            values.setdefault(segments.where[c][0][0], []).append(int(c))
+        found: tuple[int, ...] = ()
+        for several in values.values():
+            several = sorted(several, key=lambda c: -score[c])
+            for size in range(2, min(room, len(several)) + 1):
+                group = tuple(several[:size])
+                if score[list(group)].sum() > (score[list(found)].sum() if found else 0.0) and self._apart(fit, group):
+                    found = group
+        return found
+
+    def _apart(self, fit: Fit, group: tuple[int, ...]) -> bool:
+        """Whether there are other cases, and these moved far less than each of the group."""
+        segments = self.field.segments
+        others = ~segments.member[list(group)].any(axis=0)
+        if self.field.exposure[others].sum() <= 0 or 0 in fit.chosen:
+            return False
+        shift = self.field.bad * fit_shifts(self.field, self.observed, (*fit.chosen, *group, 0)).shift
+        return bool(shift[-1] < WIDEN * (shift[-1] + shift[len(fit.chosen) : -1].min()))
+
+    def _widen(self, chosen: tuple[int, ...], picked: int) -> int:
+        """The whole of which `picked` is a part, if the rest of it moved as well (`_rest_moved`); the clearer of two."""
+        where = self.field.segments.where
+        wholes = [where.index((item,)) for item in where[picked] if len(where[picked]) > 1 and (item,) in where]
+        moved = {w: self._rest_moved(chosen, picked, w) for w in wholes if w not in chosen}
+        return max((w for w in moved if moved[w] > 0), key=lambda w: moved[w], default=picked)
+
+    def prune(self, chosen: tuple[int, ...]) -> tuple[int, ...]:
+        """Take out what the others made superfluous, the weakest first."""
+        while len(chosen) > 1:
+            rests = [tuple(other for other in chosen if other != c) for c in chosen]
+            margins = [
+                self.margin(fit_shifts(self.field, self.observed, rest))[c]
+                for c, rest in zip(chosen, rests, strict=True)
+            ]
+            weakest = int(np.argmin(margins))
+            if margins[weakest] > 0:
+                break
+            chosen = rests[weakest]
+        return chosen
+
+
+def _scale(field: Field) -> float:
+    return field.baseline.scale if field.family == "gaussian" else 1.0
 
 
 def _related(segments: Segments, chosen: int) -> np.ndarray:
@@ -82,22 +214,6 @@ def _related(segments: Segments, chosen: int) -> np.ndarray:
     related = np.array([bool(w) and (mine <= set(w) or set(w) <= mine) for w in segments.where])
     related[chosen] = True
     return related
-
-
-def _widen(field: Field, observed: np.ndarray, chosen: tuple[int, ...], picked: int, scatter: float) -> int:
-    """The whole of which `picked` is a part, if the rest of it moved at least `WIDEN` as far, and beyond chance."""
-    where = field.segments.where
-    best, furthest = picked, 0.0
-    for item in where[picked] if len(where[picked]) > 1 else ():
-        if (item,) not in where or where.index((item,)) in chosen:
-            continue
-        parent = where.index((item,))
-        fit = fit_shifts(field, observed, (*chosen, picked, parent))
-        extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
-        z = common * np.sqrt(_information_of_rest(field, fit.expected, parent, picked) / scatter)
-        if z >= CLEAR and common >= WIDEN * (extra + common) and z > furthest:
-            best, furthest = parent, z
-    return best
 
 
 def _minor(field: Field, fit: Fit, picked: int) -> bool:
@@ -112,17 +228,3 @@ def _information_of_rest(field: Field, expected: np.ndarray, parent: int, part: 
     weight = information(expected, field.exposure, base.family, base.scale)
     rest = field.segments.member[parent] & ~field.segments.member[part]
     return float(weight[rest].sum())
-
-
-def _prune(field: Field, observed: np.ndarray, chosen: tuple[int, ...], threshold: np.ndarray) -> tuple[int, ...]:
-    """Take out what the others made superfluous, the weakest first."""
-    while len(chosen) > 1:
-        gains = []
-        for c in chosen:
-            rest = tuple(other for other in chosen if other != c)
-            gains.append(fit_shifts(field, observed, rest).gain[c] - threshold[c])
-        weakest = int(np.argmin(gains))
-        if gains[weakest] > 0:
-            break
-        chosen = tuple(c for i, c in enumerate(chosen) if i != weakest)
-    return chosen

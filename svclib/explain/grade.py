@@ -48,7 +48,7 @@ def grade_evidence(
     dated = question.onset is not None and question.onset.method == "change_point"
     holds = {
         "segment_sure": best is not None and best.p_adjusted < 0.01,
-        "segment_significant": best is not None and best.p_adjusted < 0.05,
+        "segment_significant": best is not None and 0.01 <= best.p_adjusted < 0.05,
         "stable": best is not None and best.stability >= 0.8,
         "onset_dated": dated,
         "event_near": event,
@@ -64,9 +64,9 @@ def grade_evidence(
         grade = "A" if sure and linked and (replicated or holds["peers_agree"]) else "B"
     elif answer == "general":
         grade = "B" if holds["general_beyond_chance"] and dated and event else "C"
-    elif answer in ("mix", "volume", "rate_unlocated"):
+    elif answer == "mix":
         grade = "C"
-    relevant = [code for code in holds if not (answer in ("mix", "volume") and code.startswith(("segment", "stable")))]
+    relevant = [code for code in holds if not (answer == "mix" and code.startswith(("segment", "stable")))]
     missing = tuple(
         code for code in ("onset_dated", "event_near", "replicated") if not holds[code] and code in relevant
     )

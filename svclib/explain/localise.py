@@ -10,7 +10,8 @@ import numpy as np
 from svclib.explain.baseline import Baseline, Family, fit_baseline, mean_of
 from svclib.explain.choose import Rules, choose
 from svclib.explain.crosstab import CrossTable
-from svclib.explain.scan import Field, Fit, fit_shifts, prepare, simulate_null, tail_probability
+from svclib.explain.evidence import evidence, simulate_null, tail_probability
+from svclib.explain.scan import Field, Fit, fit_shifts, prepare
 from svclib.explain.segments import Segments, Where, list_segments
 
 ALIKE = 0.8  # Jaccard index of two segments' cases from which on they count as the same
@@ -119,7 +120,7 @@ def localise(
     null = simulate_null(field, rules.replicates, rng)
     observed = table.observed[-1]
     fit = choose(field, observed, null, rules)
-    draws = _resample(field, table, fit, null, rules, resamples if fit.chosen else 0, rng)
+    draws = _resample(field, table, fit, rules, resamples if fit.chosen else 0, rng)
     found = [_describe(field, table, fit, c, null, draws) for c in fit.chosen if c]
     kept = tuple(c for c in fit.chosen if not c) + tuple(
         c for c, segment in zip([c for c in fit.chosen if c], found, strict=True) if segment.stability >= stable
@@ -135,7 +136,7 @@ def localise(
         candidates=len(segments) - 1,
         folded=table.folded,
         periods_used=int((table.exposure[:-1].sum(axis=1) > 0).sum()) if history is None else int(history.sum()),
-        swing=tuple(float(s) for s in baseline.swing[np.unique(baseline.effects.depth, return_index=True)[1]]),
+        swing=tuple(float(s) for s in np.sqrt(baseline.swing.variance)),
         field=field,
         table=table,
         fit=fit_shifts(field, observed, kept),
@@ -150,22 +151,21 @@ class _Draws:
 
 
 def _resample(
-    field: Field, table: CrossTable, fit: Fit, null: np.ndarray, rules: Rules, resamples: int, rng: np.random.Generator
+    field: Field, table: CrossTable, fit: Fit, rules: Rules, resamples: int, rng: np.random.Generator
 ) -> _Draws:
     """Draw the current cases anew (with replacement within a leaf) and the baseline within its error; scan again.
 
-    What is asked is whether the same segment comes out on top, not whether it is significant a second time: a resample
-    doubles the noise, so hardly any level is asked for.
+    What is asked is whether the same segments come out on top, not whether they are significant a second time: a resample
+    doubles the noise, so no level is asked for, but no more segments are named than the data named. Nor may a general
+    shift step in that the data did not ask for.
     """
     base, n = field.baseline, field.exposure
-    # Nor may a general shift step in that the data themselves did not ask for.
-    relaxed = replace(rules, alpha=0.95, alpha_general=rules.alpha_general if 0 in fit.chosen else 0.0)
     chosen, excess, expected = [], [], []
     for _ in range(resamples):
         drawn = _draw_cases(field, table, fit, rng)
         shifted = _perturbed(base, rng)
         again = replace(field, baseline=shifted)
-        chosen.append(choose(again, drawn, null, relaxed).chosen)
+        chosen.append(choose(again, drawn, None, rules, 0 in fit.chosen).chosen)
         level = n * mean_of(shifted.eta, base.family)
         excess.append(field.segments.leaves @ (drawn - level))
         expected.append(field.segments.leaves @ level)
@@ -185,14 +185,11 @@ def _draw_cases(field: Field, table: CrossTable, fit: Fit, rng: np.random.Genera
 
 def _perturbed(base: Baseline, rng: np.random.Generator) -> Baseline:
     """The baseline moved within the error of its fit, without the swing from period to period."""
-    fit_error = base.error - np.diag(np.square(base.swing)[base.effects.group])
-    p = len(fit_error)
-    root = np.linalg.cholesky(fit_error + 1e-9 * np.trace(base.error) / p * np.eye(p))
+    p = len(base.fit_error)
+    root = np.linalg.cholesky(base.fit_error + 1e-9 * np.trace(base.fit_error) / p * np.eye(p))
     noise = base.shrink * (base.effects.matrix @ (root @ rng.standard_normal(p)))
     noise = noise + np.sqrt(base.leaf_error) * rng.standard_normal(len(base.eta))
-    return Baseline(
-        base.eta + noise, base.effects, base.error, base.leaf_error, base.shrink, base.swing, base.family, base.scale
-    )
+    return replace(base, eta=base.eta + noise)
 
 
 def _alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:
@@ -244,7 +241,7 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
         baseline=float(A[[c]].dot(level)[0] / held),
         complement=outside,
         complement_baseline=base_outside,
-        p_adjusted=float(tail_probability(alone.gain[[c]], null[0])[0]),
+        p_adjusted=float(tail_probability(evidence(field, observed, alone)[[c]], null[0])[0]),
         stability=float(np.mean(named)) if named else 0.0,
         alternatives=tuple([field.segments.where[i] for i in order] + same[:2]),
         new=bool(A[[c]].dot(table.exposure[:-1].sum(axis=0))[0] == 0),
@@ -275,6 +272,6 @@ def _general(field: Field, observed: np.ndarray, fit: Fit, null: np.ndarray) -> 
     shift = float(together.shift[-1])
     root = float(beside.root[0])
     error = abs(shift) / max(abs(root), 1e-9)
-    p = float(tail_probability(beside.gain[[0]], null[1])[0]) if root > 0 else 1.0
+    p = float(tail_probability(evidence(field, observed, beside)[[0]], null[1])[0]) if root > 0 else 1.0
     interval = (_effect(shift - 1.96 * error, field.family), _effect(shift + 1.96 * error, field.family))
     return General(0 in fit.chosen, _effect(shift, field.family), interval, p)

@@ -18,8 +18,8 @@ class Field:
     """The sums that every look at the segments needs; computed once a scan.
 
     `held` is the exposure of every segment, `penalty` the log of the number of candidates of its depth, `info` the
-    information at the baseline and `shared` the covariance that the baseline's error gives to the residuals of any two
-    segments.
+    information at the baseline `shared` the covariance that the baseline's error gives to the residuals of any two
+    segments, and `precision` the inverse of that error.
     """
 
     segments: Segments
@@ -29,6 +29,7 @@ class Field:
     penalty: np.ndarray
     info: np.ndarray
     shared: np.ndarray
+    precision: np.ndarray
     bad: int
 
     @property
@@ -38,13 +39,16 @@ class Field:
 
 def prepare(table: CrossTable, segments: Segments, baseline: Baseline, bad: int) -> Field:
     """Sums that stay the same whatever is observed."""
-    counts = np.bincount(segments.depth)
+    counts = np.bincount(segments.depth).astype(float)
+    counts[0] += counts[1] if len(counts) > 1 else 0.0  # everything counts as one more value
     penalty = np.log(np.maximum(counts, 1.0))[segments.depth]
     exposure, A = table.exposure[-1], segments.leaves
     weight = information(mean_of(baseline.eta, baseline.family), exposure, baseline.family, baseline.scale)
     cross = (A.multiply(weight[None, :]) @ baseline.effects.matrix.multiply(baseline.shrink[:, None])).toarray()
     shared = cross @ baseline.error @ cross.T
-    return Field(segments, baseline, exposure, A @ exposure, penalty, A @ weight, shared, bad)
+    error = baseline.error
+    precision = np.linalg.inv(error + 1e-9 * np.trace(error) / len(error) * np.eye(len(error)))
+    return Field(segments, baseline, exposure, A @ exposure, penalty, A @ weight, shared, precision, bad)
 
 
 @dataclass(frozen=True)
@@ -145,70 +149,3 @@ def _roots(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tup
             root = root * np.sqrt(info / left)
     root = np.where(left > REDUNDANT * variance, root, 0.0)
     return field.bad * np.nan_to_num(root)
-
-
-def simulate_null(field: Field, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Greatest gain over all local segments, and the gain of everything, in months where nothing happened.
-
-    Returns
-    -------
-    Two rows, each sorted: the first for local segments, the second for the general shift.
-
-    Every replicate draws a baseline within its error and its swing, cases from it, and looks as the scan does.
-    """
-    base = field.baseline
-    p = len(base.error)
-    root = np.linalg.cholesky(base.error + 1e-12 * np.trace(base.error) / p * np.eye(p))
-    noise = base.effects.matrix @ (root @ rng.standard_normal((p, replicates)))
-    noise = noise * base.shrink[:, None] + np.sqrt(base.leaf_error)[:, None] * rng.standard_normal(
-        (len(base.eta), replicates)
-    )
-    n = field.exposure[:, None]
-    mean = mean_of(base.eta[:, None] + noise - _convexity(base)[:, None], base.family)
-    if base.family == "binomial":
-        drawn = rng.binomial(np.round(n).astype(int), mean).astype(float)
-    elif base.family == "poisson":
-        drawn = rng.poisson(n * np.minimum(mean, 1e9)).astype(float)
-    else:
-        drawn = n * mean + np.sqrt(n * base.scale) * rng.standard_normal(mean.shape)
-    expected = mean_of(base.eta, base.family)
-    scale = base.scale if base.family == "gaussian" else 1.0
-    info, variance, _ = _totals(field, expected)
-    A = field.segments.leaves
-    held_expected = (A @ (field.exposure * expected) / scale)[:, None]
-    roots = signed_root(A @ drawn / scale, held_expected, field.held[:, None], base.family, info[:, None])
-    if base.family == "binomial":
-        share = held_expected[:, 0] / field.held
-        roots *= np.sqrt(field.held * share * (1 - share) / variance)[:, None]
-    else:
-        roots *= np.sqrt(info / variance)[:, None]
-    roots = np.nan_to_num(field.bad * roots)
-    gains = np.where(roots > 0, roots**2 / 2, 0.0) - field.penalty[:, None]
-    local = gains[1:].max(axis=0) if len(gains) > 1 else np.zeros(replicates)
-    return np.sort(np.vstack([local, gains[0]]), axis=1)
-
-
-def _convexity(base: Baseline) -> np.ndarray:
-    """What to take off the linear predictor so that noise around it leaves the expected level where it is."""
-    if base.family == "gaussian":
-        return np.zeros_like(base.eta)
-    matrix = base.effects.matrix
-    spread = base.shrink**2 * np.asarray(matrix.multiply(matrix @ base.error).sum(axis=1)).ravel()
-    bend = 1 - 2 * mean_of(base.eta, "binomial") if base.family == "binomial" else 1.0
-    return np.asarray((spread + base.leaf_error) * bend / 2)
-
-
-def tail_probability(gain: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Share of null months whose greatest gain reaches `gain`; beyond the upper tenth an exponential tail is fitted.
-
-    Examples
-    --------
-    >>> null = np.sort(np.random.default_rng(1).exponential(size=1000))
-    >>> tail_probability(np.array([0.0, 7.0]), null).round(3)
-    array([1.   , 0.001])
-    """
-    edge = np.quantile(null, 0.9)
-    slope = max(float(np.mean(null[null > edge] - edge)), 0.2)
-    far = 0.1 * np.exp(-np.maximum(gain - edge, 0) / slope)
-    near = (len(null) - np.searchsorted(null, gain, side="left") + 1) / (len(null) + 1)
-    return np.where(gain > edge, far, np.minimum(near, 1.0))

@@ -32,7 +32,8 @@ def climb(
     if question.onset is not None:
         near = [e.title for e in question.events if e.near_onset]
         rungs.append(Rung("since", {"period": question.onset.period, "events": near}))
-    rungs.append(Rung(f"answer_{answer}", {}))
+    if answer != "unlocated" or localisation is not None:  # what could not be looked at answers nothing
+        rungs.append(Rung(f"answer_{answer}", {}))
     if localisation is not None and localisation.segments:
         best = localisation.segments[0]
         rungs.append(Rung("segment", {"where": best.where, "share": best.share, "ratio": best.ratio}))

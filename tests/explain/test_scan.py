@@ -11,6 +11,8 @@ from svclib.explain.crosstab import OTHER, cross_tabulate
 from svclib.explain.localise import localise
 from svclib.explain.slices import leaf_cases, slice_cases, tabulate
 
+HISTORY = ["m00", "m01", "m02"]
+
 
 @pytest.mark.parametrize("cause", ["none", "mix"])
 @pytest.mark.parametrize("cases", [600, 5000])
@@ -58,8 +60,8 @@ def _rows(**columns):
 
 
 def _scan(rows, dimensions):
-    piece = slice_cases(rows, _kpi(), dimensions, ["m0", "m1", "m2"])
-    table = tabulate(piece, ["m0", "m1", "m2"], CURRENT)
+    piece = slice_cases(rows, _kpi(), dimensions, HISTORY)
+    table = tabulate(piece, HISTORY, CURRENT)
     return table, localise(table, piece.family, bad=piece.bad, cases=leaf_cases(piece, table, CURRENT))
 
 
@@ -126,3 +128,23 @@ def test_excess_and_share_of_the_found_segment():
     assert low <= segment.share <= high
     assert segment.excess == pytest.approx(segment.cases * (segment.value - segment.baseline), rel=1e-9)
     assert segment.ratio_interval[0] < np.e < segment.ratio_interval[1] * 1.2
+
+
+def _hit(rows, mask, share):
+    """Make a share of the current month's cases under a mask bad."""
+    mask = mask & (rows["period"] == CURRENT)
+    drawn = np.random.default_rng(5).random(len(rows)) < share
+    return rows.assign(num=rows["num"].where(~(mask & drawn), 1.0))
+
+
+def test_two_values_of_a_dimension_are_both_named():
+    rows = simulate(Design(4000), 2).rows
+    _, found = _scan(_hit(rows, rows["team"].isin(["te1", "te2"]), 0.3), DIMENSIONS)
+    assert {segment.where for segment in found.segments} == {(("team", "te1"),), (("team", "te2"),)}
+
+
+def test_a_cause_that_works_unevenly_is_one_cause():
+    rows = simulate(Design(6000), 4).rows
+    rows = _hit(rows, rows["team"] == "te1", 0.2)
+    _, found = _scan(_hit(rows, (rows["team"] == "te1") & (rows["channel"] == "ch1"), 0.3), DIMENSIONS)
+    assert [dict(segment.where).get("team") for segment in found.segments] == ["te1"]

@@ -151,7 +151,7 @@ class RootCauseReport:
             say("kpi.table.kpi"): link,
             say("kpi.table.value"): say("kpi.value.hidden") if hidden else said.value_of(kpi, question.value),
             say("kpi.table.target"): "–" if question.target is None else said.value_of(kpi, question.target),
-            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{gap.answer}")),
+            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{_answer(gap)}")),
             say("root_cause.overview.since"): words.period_short(question.onset.period) if question.onset else "–",
             say("root_cause.overview.where"): said.where_of(best.where) if best else "–",
             say("root_cause.overview.grade"): gap.evidence.grade if question.explain else "–",
@@ -387,6 +387,11 @@ def _state(gap: Gap) -> str:
     if gap.question.why_not in ("too_few", "withheld", "missing"):
         return gap.question.why_not
     return STATES.get(gap.answer, "concern")
+
+
+def _answer(gap: Gap) -> str:
+    """The gap's answer, told apart where there was nothing to look into."""
+    return "unsearched" if gap.answer == "unlocated" and gap.localisation is None else gap.answer
 
 
 def _escaped(text: str) -> str:

@@ -22,9 +22,11 @@ def segment_table(gap: Gap) -> list[Block]:
     """What the scan found, what else would fit, and whether all cases moved."""
     local = gap.localisation
     assert local is not None
-    general = _general(gap, local)
     if not local.segments:
-        return [sentence(f"{say('root_cause.segments.nothing', count=words.number(local.candidates, 0))} {general}")]
+        key = "nothing_general" if local.general.established else "nothing"
+        looked_at = words.number(local.candidates, 0)
+        return [sentence(say(f"root_cause.segments.{key}", count=looked_at, **_general_numbers(gap, local)))]
+    general = _general(gap, local)
     rows = pd.DataFrame([_segment_row(gap, segment) for segment in local.segments])
     caption = say("root_cause.segments.caption", count=words.number(local.candidates, 0))
     best = local.segments[0]
@@ -41,13 +43,16 @@ def segment_table(gap: Gap) -> list[Block]:
 
 
 def _general(gap: Gap, local: Localisation) -> str:
-    general = local.general
-    if not general.established:
-        return say("root_cause.segments.general_no") if local.segments else ""
-    low, high = general.ratio_interval
+    if not local.general.established:
+        return say("root_cause.segments.general_no")
+    return say("root_cause.segments.general", **_general_numbers(gap, local))
+
+
+def _general_numbers(gap: Gap, local: Localisation) -> dict[str, str]:
+    low, high = local.general.ratio_interval
+    numbers = {"ratio": local.general.ratio, "low": low, "high": high}
     effect = say(f"root_cause.effect.{effect_of(gap)}")
-    numbers = {"ratio": words.number(general.ratio, 2), "low": words.number(low, 2), "high": words.number(high, 2)}
-    return say("root_cause.segments.general", effect=effect, **numbers)
+    return {"effect": effect} | {name: words.number(value, 2) for name, value in numbers.items()}
 
 
 def _segment_row(gap: Gap, segment: Segment) -> dict[str, Any]:

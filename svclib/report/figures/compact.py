@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from svclib.report.figures.style import DARK, INK
 
-_FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',Arial,sans-serif"
+_FONT = "system-ui,'Segoe UI','Noto Sans',Arial,sans-serif"
 _NAMES = {light: f"--{chr(97 + i)}" for i, light in enumerate(DARK)}
 _NUMBER = re.compile(r"-?\d+\.\d+")
 _COMMAND = re.compile(r"([MLz])([^MLz]*)", re.I)

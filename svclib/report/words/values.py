@@ -130,13 +130,16 @@ def _with_unit(text: str, unit: str, language: str | None) -> str:
 
 
 def interval(low: Any, high: Any, unit: str = "", decimals: int | None = None, *, language: str | None = None) -> str:
-    """Two bounds.
+    """Two bounds, with as many decimals as the coarser of them.
 
-    >>> interval(0.71, 0.79, "%")
-    '71.0% to 79.0%'
+    >>> interval(0.71, 0.79, "%"), interval(-3.12, 23.1)
+    ('71.0% to 79.0%', '−3.1 to 23.1')
     """
     if _missing(low) and _missing(high):
         return say("value.none", language)
+    if decimals is None and unit != "%":
+        broken = [_decimals_for(x) for x in (low, high) if not _missing(x) and not float(x).is_integer()]
+        decimals = min(broken, default=0)
     ends = [value(x, unit, decimals, language=language) for x in (low, high)]
     return say("value.interval", language, low=ends[0], high=ends[1])
 

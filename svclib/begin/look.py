@@ -18,7 +18,7 @@ from svclib.catalogue.models import ReadOptions, Source
 from svclib.catalogue.names import nearest
 from svclib.errors import InputRefused, Problem
 from svclib.report import words
-from svclib.report.show import Block, bullets, note, section, sentence
+from svclib.report.show import Block, bullets, escape, note, section, sentence
 from svclib.report.tables import table
 from svclib.report.words import say
 
@@ -196,8 +196,6 @@ def _quoted(text: str | None) -> str:
 
 def code(text: str) -> Block:
     """Code to copy into the next cell."""
-    from svclib.report.show import escape
-
     return Block(f"<pre><code>{escape(text)}</code></pre>", text)
 
 

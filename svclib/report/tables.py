@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from svclib.report import words
-from svclib.report.show import Block, escape
+from svclib.report.block import Block, escape
 
 Formats = Mapping[str, Callable[[Any], str]]
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")

@@ -23,6 +23,7 @@ from svclib.report.show import (
     Chart,
     badge,
     bullets,
+    escape,
     facts,
     fold,
     note,
@@ -291,7 +292,7 @@ class KpiReport:
         hidden = say("kpi.value.hidden")
         chance = judged.p_meets_target_next
         return {
-            say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{_escaped(kpi.title)}</a>', kpi.title),
+            say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title),
             say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
             say("kpi.table.variation"): badge(judged.state),
@@ -457,12 +458,6 @@ class KpiReport:
 def _unusual(state: str) -> str:
     """A point's state in a table: only what is out of the usual needs a word."""
     return "–" if state in ("", "common_cause") else say(f"state.{state}")
-
-
-def _escaped(text: str) -> str:
-    from svclib.report.show import escape
-
-    return escape(text)
 
 
 __all__ = ["KpiReport", "analyse_kpis"]

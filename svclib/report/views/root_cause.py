@@ -17,7 +17,21 @@ from svclib.explain.question import BEYOND_CHANCE
 from svclib.explain.record import shown_paretos, without_small
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
-from svclib.report.show import Block, Chart, badge, facts, fold, note, paragraph, section, sentence, show, slug, stack
+from svclib.report.show import (
+    Block,
+    Chart,
+    badge,
+    escape,
+    facts,
+    fold,
+    note,
+    paragraph,
+    section,
+    sentence,
+    show,
+    slug,
+    stack,
+)
 from svclib.report.tables import table, write_csv
 from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table, themes_blocks, whys_block
 from svclib.report.words import kpi as kpi_words
@@ -146,7 +160,7 @@ class RootCauseReport:
         question, kpi = gap.question, gap.question.kpi
         best = gap.localisation.segments[0] if gap.localisation and gap.localisation.segments else None
         hidden = question.why_not == "withheld"
-        link = Block(f'<a href="#{slug(kpi.code)}">{_escaped(kpi.title)}</a>', kpi.title)
+        link = Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title)
         return {
             say("kpi.table.kpi"): link,
             say("kpi.table.value"): say("kpi.value.hidden") if hidden else said.value_of(kpi, question.value),
@@ -392,9 +406,3 @@ def _state(gap: Gap) -> str:
 def _answer(gap: Gap) -> str:
     """The gap's answer, told apart where there was nothing to look into."""
     return "unsearched" if gap.answer == "unlocated" and gap.localisation is None else gap.answer
-
-
-def _escaped(text: str) -> str:
-    from svclib.report.show import escape
-
-    return escape(text)

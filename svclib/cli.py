@@ -29,6 +29,8 @@ def sample(
     """Write a sample organisation with planted causes and effects."""
     from svclib.sample import write_sample
 
+    if (to / "params").exists():
+        _refuse(f"{to / 'params'} is there already; name another folder with --to")
     typer.echo(write_sample(to, months=months, seed=seed))
 
 
@@ -120,7 +122,7 @@ def run(
         language=language,
     )
     if pdf and not plan and result.index.is_file():
-        raise typer.Exit(result.exit_status or _print(out, result.index.parent.name))
+        raise typer.Exit(_print(out, result.index.parent.name, department or None) or result.exit_status)
     raise typer.Exit(result.exit_status)
 
 
@@ -144,11 +146,14 @@ def template(
 
 
 @app.command()
-def lab(notebook: Annotated[str | None, typer.Argument(help="A notebook to open")] = None) -> None:
+def lab(
+    notebook: Annotated[str | None, typer.Argument(help="A notebook to open")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser on it")] = True,
+) -> None:
     """JupyterLab on the notebooks, with the project's kernel."""
     from svclib.run.lab import open_lab
 
-    raise typer.Exit(open_lab(notebook))
+    raise typer.Exit(open_lab(notebook, browser=browser))
 
 
 @app.command()
@@ -159,6 +164,8 @@ def verify(reports: Annotated[Path, typer.Argument(metavar="REPORTS/PERIOD")]) -
     differences = verify_period(reports, note=lambda text: typer.echo(text, err=True))
     for difference in differences:
         typer.echo(difference)
+    if not differences:
+        typer.echo(f"{reports}: every report was executed again, and every figure is the same")
     raise typer.Exit(1 if differences else 0)
 
 
@@ -200,13 +207,14 @@ def schemas(to: Annotated[Path, typer.Option()] = Path("params/schemas")) -> Non
         (to / f"{stem}.json").write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _print(out: Path, period: str) -> int:
-    """Print the period to PDF; 1 where Chromium failed, for the reports themselves are made."""
+def _print(out: Path, period: str, departments: list[str] | None) -> int:
+    """Print the period's pages to PDF; 1 where Chromium failed, for the reports themselves are made."""
     from svclib.errors import InputRefused
     from svclib.report.share import print_period
 
     try:
-        print_period(out, period)
+        printed = print_period(out, period, departments)
+        typer.echo(f"{len(printed)} pages printed to PDF", err=True)
     except InputRefused as refused:
         for problem in refused.problems:
             typer.echo(f"{problem}; the reports are made", err=True)
@@ -235,6 +243,12 @@ def main() -> None:
         status = 2
     except TyperException as error:
         typer.echo(f"svclib: {error.format_message() if hasattr(error, 'format_message') else error}", err=True)
+        status = 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(
+            f"svclib: {where}{error.strerror or error}. Cure: look at the folder's rights and the disk", err=True
+        )
         status = 2
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("svclib: interrupted; what was finished stays", err=True)

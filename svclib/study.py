@@ -94,12 +94,15 @@ class Prepared:
 
     @cached_property
     def earlier(self) -> Prepared | None:
-        """The newest snapshot that saw less than this one, measured by today's declarations; None without one."""
+        """The newest snapshot that was made before this one and saw less, measured by today's declarations; or None.
+
+        One that was made later (a look back with a cut-off) does not count: nobody had read it, and a report that is
+        made again would tell of another predecessor.
+        """
         for path in list_snapshots(self.snapshot.path.parent):
-            if path.resolve() == self.snapshot.path.resolve():
-                continue
             try:
-                if open_snapshot(path, verify=False).as_of < self.snapshot.as_of:
+                found = open_snapshot(path, verify=False)
+                if found.created < self.snapshot.created and found.as_of < self.snapshot.as_of:
                     return prepare(self.catalogue, snapshot=path, frequency=self.frequency)
             except InputRefused:
                 continue  # of another time, with other sources: nothing to compare with

@@ -113,3 +113,28 @@ def test_rows_carry_what_each_contributes(folder):
     assert set(rows["department"]) == {"D01"}
     assert rows["num"].isin([0.0, 1.0]).all()
     assert rows["num"].groupby(rows["period"]).mean()["2026-09"] == open_study(folder).series("fcr")["value"].iloc[-1]
+
+
+def test_the_snapshot_before_is_the_one_that_had_been_read(folder):
+    """A look back that is taken later is nobody's last report: a report made again must tell of the same predecessor."""
+    first = prepare(folder, as_of="2026-09-05")
+    assert first.earlier is None
+    now = prepare(folder)
+    assert now.earlier is not None
+    assert now.earlier.snapshot.digest == first.snapshot.digest
+    prepare(folder, as_of="2026-10-05")  # nearer, but taken later
+    again = prepare(folder, snapshot=now.snapshot.path)
+    assert again.earlier is not None
+    assert again.earlier.snapshot.digest == first.snapshot.digest
+
+
+def test_unknown_names_are_answered_with_the_nearest(folder):
+    import svclib
+
+    study = open_study(folder)
+    report = svclib.analyse_kpis(study)
+    for ask in (report.chart, report.funnel):
+        with pytest.raises(InputRefused, match=r"KPI fcrr: has no figures in this report\. Cure: write 'fcr'"):
+            ask("fcrr")
+    with pytest.raises(InputRefused, match=r"action A9: has no chart in this report\. Cure: none is declared"):
+        svclib.evaluate_plan(study).chart("A9")

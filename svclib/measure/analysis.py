@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Band, Event, Kpi, Target
+from svclib.catalogue.names import nearest
+from svclib.errors import InputRefused, Problem
 from svclib.measure.disclosure import suppressed
 from svclib.measure.peers import Funnel, funnel
 from svclib.measure.periods import Period
@@ -91,8 +93,17 @@ class KpiAnalysis:
     data_quality: list[dict[str, Any]] = field(default_factory=list)
 
     def finding(self, kpi: str) -> KpiFinding:
-        """The finding of a KPI by its code."""
-        return next(f for f in self.findings if f.kpi.code == kpi)
+        """The finding of a KPI by its code.
+
+        Raises
+        ------
+        InputRefused
+            For a code that the department has no figures of, with the nearest one.
+        """
+        found = {f.kpi.code: f for f in self.findings}
+        if kpi not in found:
+            raise InputRefused(Problem(f"KPI {kpi}", "has no figures in this report", nearest(kpi, found)))
+        return found[kpi]
 
     def to_json(self, sentence: Callable[[KpiFinding], str]) -> dict[str, Any]:
         """The result as `kpi_analysis.json` has it; `sentence` puts a finding into words.

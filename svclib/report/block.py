@@ -54,7 +54,8 @@ _LAB_STYLE = (
     "grid-template-columns:repeat(auto-fit,minmax(20rem,1fr))}.svc .svc-note{border-left:4px solid #66717f;padding:"
     ".1em 1em;margin:1em 0}.svc .svc-note-warning,.svc .svc-note-caution{border-color:#c04a00}.svc .svc-note-good"
     "{border-color:#0067b1}.svc .svc-badge{white-space:nowrap;font-weight:600}.svc summary{cursor:pointer}"
-    ".svc .svc-facts{display:flex;flex-wrap:wrap;gap:.3em 2em}.svc dt{font-size:.85em;opacity:.8}.svc dd{margin:0}"
+    ".svc .svc-facts{display:flex;flex-wrap:wrap;gap:.3em 2em}.svc dt,.svc dd{float:none;"
+    "width:auto;display:block;padding:0;margin:0}.svc dt{font-size:.85em;opacity:.8}"
     ".svc .svc-hidden{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}"
     "@media(prefers-color-scheme:dark){.svc .svc-chart{background:#171c23}}"
 )

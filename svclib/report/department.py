@@ -342,10 +342,16 @@ def causes(department: DepartmentMonth) -> list[Item]:
         grade = gap.get("grade")
         explained = bool(gap.get("explain"))
         text = words.say("department.grade", grade=str(grade)) if grade else words.say("department.no_grade")
-        mark = Badge("neutral" if explained else "common_cause", text if explained else words.say("state.common_cause"))
+        mark = Badge("neutral", text) if explained else _unexplained(gap)
         title = str(gap.get("title") or department.title_of(code))
         found.append(Item(title, str(gap.get("sentence") or ""), f"root_cause_analysis.html#{slug(code)}", mark))
     return found
+
+
+def _unexplained(gap: Mapping[str, Any]) -> Badge:
+    """A gap that nothing special explains, or one that cannot be judged yet."""
+    state = "provisional" if gap.get("answer") == "not_evaluable" else "common_cause"
+    return Badge(state, words.say(f"state.{state}"))
 
 
 def _verdict(action: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from svclib.errors import InputRefused, Problem
@@ -39,8 +40,10 @@ def share_period(out: Path, period: str, *, base_url: str | None = None, pdf: bo
     return [*written, write_archive(out, period)]
 
 
-def print_period(out: Path, period: str) -> list[Path]:
+def print_period(out: Path, period: str, departments: Collection[str] | None = None) -> list[Path]:
     """Print a period's pages to PDF beside them: its grid, the agenda, each department's month and its reports.
+
+    Only the month and reports of some `departments` where these are named.
 
     A PDF that is newer than its page stays as it is.
 
@@ -49,8 +52,10 @@ def print_period(out: Path, period: str) -> list[Path]:
     InputRefused
         There is no Chromium on this machine, or it failed.
     """
-    pages = [out / period / "index.html", out / period / "agenda.html"]
+    pages = [out / period / "index.html", out / period / "agenda.html"] if departments is None else []
     for department in read_month(out, period).departments:
+        if departments is not None and department.code not in departments:
+            continue
         folder = out / period / department.folder
         reports = [folder / f"{report.notebook}.html" for report in department.reports.values() if report.ok]
         pages += [folder / "index.html", *reports]

@@ -21,7 +21,7 @@ from svclib.measure.periods import Period
 from svclib.paths import HOME
 from svclib.run.digest import package_versions
 from svclib.run.execute import Limits
-from svclib.run.executors import open_workshop
+from svclib.run.executors import check_executor, open_workshop
 from svclib.run.manifest import Manifest, past_peak_mb, past_seconds, platform_facts
 from svclib.run.pages import ReportPages
 from svclib.run.place import OutFolder
@@ -130,6 +130,7 @@ def run_batch(
         When nothing was started: params, sources, period, names or the folder are not good.
     """
     started = time.monotonic()
+    check_executor(executor)
     prepared = prepare(params, as_of=as_of, frequency=_frequency(period))
     label = (prepared.latest_complete() if period is None else prepared.check_period(period)).label
     catalogue = prepared.catalogue

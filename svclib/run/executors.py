@@ -81,6 +81,18 @@ def open_workshop(
         with _dask(spec.removeprefix("dask:"), jobs, reports, modules) as workshop:
             yield workshop
     else:
+        check_executor(spec)
+
+
+def check_executor(spec: str) -> None:
+    """Refuse what names no executor.
+
+    Raises
+    ------
+    InputRefused
+        With what can be written.
+    """
+    if spec != "local" and not spec.startswith("dask:"):
         raise InputRefused(Problem(f"executor {spec}", "is not known", "write local or dask:ADDRESS"))
 
 

@@ -35,6 +35,13 @@ def lab_command(notebook: str | None = None) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *root, f"--ServerApp.root_dir={HOME}", path]
 
 
-def open_lab(notebook: str | None = None) -> int:
-    """Run JupyterLab until it is ended; its exit status."""
-    return subprocess.call(lab_command(notebook), cwd=HOME)
+def open_lab(notebook: str | None = None, *, browser: bool = True) -> int:
+    """Run JupyterLab until it is ended; its exit status.
+
+    Where the system can, JupyterLab takes this process's place, so that who ends the one ends the other.
+    """
+    command = lab_command(notebook) + ([] if browser else ["--no-browser"])
+    if sys.platform == "win32":
+        return subprocess.call(command, cwd=HOME)
+    os.chdir(HOME)
+    os.execv(command[0], command)

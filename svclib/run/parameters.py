@@ -112,7 +112,26 @@ def check_injected(notebook: Mapping[str, Any], parameters: Mapping[str, Any]) -
         raise InputRefused(Problem("parameters", "the injected cell holds other values than asked", "report this"))
 
 
-def _cells_tagged(notebook: Mapping[str, Any], tag: str) -> list[Mapping[str, Any]]:
+def forget_folder(notebook: Any) -> None:
+    """Let the kept notebook write nothing when somebody runs it again: the folder it wrote into is gone by then.
+
+    Examples
+    --------
+    >>> cell = {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": 'out = "a"\\nperiod = "b"'}
+    >>> forget_folder({"cells": [cell], "metadata": {}})
+    >>> print(cell["source"])
+    out = None
+    period = "b"
+    """
+    for cell in _cells_tagged(notebook, INJECTED):
+        lines = _source(cell).split("\n")
+        cell["source"] = "\n".join("out = None" if line.startswith("out = ") else line for line in lines)
+    told = notebook["metadata"].get("papermill", {}).get("parameters", {})
+    if "out" in told:
+        told["out"] = None
+
+
+def _cells_tagged(notebook: Mapping[str, Any], tag: str) -> list[Any]:
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [cell for cell in cells if tag in cell.get("metadata", {}).get("tags", [])]
 

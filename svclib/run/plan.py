@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from svclib.run.digest import digest_files, digest_notebook, digest_requirements
 from svclib.run.execute import Limits
 from svclib.run.manifest import Manifest
 from svclib.run.pages import page_links
+from svclib.run.parameters import parameter_names
 from svclib.run.place import folder_names
 from svclib.run.report import ReportTask
 from svclib.run.slices import measures_digest, slice_digests
@@ -107,14 +109,28 @@ def find_notebooks(names: Sequence[str] | None, defaults: Sequence[str], folder:
         For a name that no notebook has, with the nearest one.
     """
     folder = folder or NOTEBOOKS
-    known = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    known = {path.stem: path for path in sorted(folder.glob("*.ipynb")) if is_report(path)}
     wanted = list(dict.fromkeys(names or defaults))
     problems = [
-        Problem(f"notebook {name}", "does not exist", nearest(name, known)) for name in wanted if name not in known
+        Problem(
+            f"notebook {name}",
+            "is no report" if (folder / f"{name}.ipynb").exists() else "does not exist",
+            nearest(name, known),
+        )
+        for name in wanted
+        if name not in known
     ]
     if problems:
         raise InputRefused(problems)
     return {name: known[name] for name in wanted}
+
+
+def is_report(path: Path) -> bool:
+    """Whether a notebook makes a report: it takes a department, a period and a folder."""
+    try:
+        return {"department", "out"} <= set(parameter_names(json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def find_departments(codes: Sequence[str] | None, catalogue: Any) -> list[Any]:

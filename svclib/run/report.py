@@ -16,6 +16,7 @@ from typing import Any
 
 from svclib.run.execute import Execution, Limits, execute_notebook
 from svclib.run.failure import Failure
+from svclib.run.parameters import forget_folder
 from svclib.run.place import describe_files, seal
 
 # A table behind a figure; anything else that a notebook leaves in its folder stays there and is removed with it.
@@ -187,6 +188,7 @@ def _page_fault(error: Exception) -> Failure:
 
 
 def _write_success(work: Path, task: ReportTask, execution: Execution, html: str) -> list[str]:
+    forget_folder(execution.notebook)
     (work / f"{task.notebook}.ipynb").write_text(_dump(execution.notebook), encoding="utf-8")
     (work / f"{task.notebook}.html").write_text(html, encoding="utf-8")
     exports = sorted(

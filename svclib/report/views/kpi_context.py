@@ -398,7 +398,7 @@ def _scores(study: Study, names: set[str], most: int = 3) -> dict[str, list[floa
             snapshot = open_snapshot(path, verify=False)
         except InputRefused:
             continue
-        if snapshot.as_of < study.snapshot.as_of:
+        if snapshot.created < study.snapshot.created and snapshot.as_of < study.snapshot.as_of:
             for q in snapshot.quality:
                 if q.source in names:
                     found.setdefault(q.source, []).insert(0, float(q.score))

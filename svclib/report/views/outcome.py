@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from svclib.catalogue.names import nearest
+from svclib.errors import InputRefused, Problem
 from svclib.evaluate import analysis as compute
 from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
@@ -107,6 +109,10 @@ class OutcomeReport:
 
     def chart(self, action: str) -> Chart:
         """The KPI of one action with and without it, by the action's id."""
+        if action not in self._charts:
+            raise InputRefused(
+                Problem(f"action {action}", "has no chart in this report", nearest(action, self._charts))
+            )
         return self._charts[action]
 
     def progress(self) -> Block:

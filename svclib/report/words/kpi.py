@@ -64,12 +64,14 @@ def sentence(finding: KpiFinding) -> str:
     state = finding.verdict.state
     if state in ("fault", "withheld", "too_few", "provisional"):
         return _unknown(finding)
-    parts = [_value(finding), *_against(finding)]
+    against = _against(finding)
+    parts = [_value(finding), *against[:1]]
     if state == "common_cause":
         parts += [_stable(finding), *_next(finding)]
     else:
         parts += _unstable(finding)
-    return " ".join([*parts, *cautions(finding)[:1]])
+    # pages that have room for the beginning only must say what changed
+    return " ".join([*parts, *against[1:], *cautions(finding)[:1]])
 
 
 def chance_of(p: float) -> str:

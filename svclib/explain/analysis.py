@@ -113,7 +113,7 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None, *, seed: int =
         peers=None if peers == "auto" else peers, events=study.events, history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum, steady=study.prepared.steady(study.period),
     )  # fmt: skip
-    questions = find_questions(found.findings, study.period, kpis)
+    questions = find_questions(found.findings, study.period, kpis, study.actions)
     gaps = [_explain(study, question, seed) for question in questions]
     gaps.sort(key=lambda gap: not gap.question.explain)
     return RootCause(study.department.code, study.period, study.as_of, tuple(gaps), len(found.findings))

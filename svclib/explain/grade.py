@@ -44,7 +44,8 @@ def grade_evidence(
     replicated : the segment was also beyond its baseline in the period before (None: the onset is the current period).
     process : a part of the process changed beyond chance.
     """
-    event = any(e.near_onset for e in question.events)
+    # A plan is often the answer to what it stands beside: its own start proves nothing.
+    event = any(e.near_onset and e.kind == "event" for e in question.events)
     dated = question.onset is not None and question.onset.method == "change_point"
     holds = {
         "segment_sure": best is not None and best.p_adjusted < 0.01,

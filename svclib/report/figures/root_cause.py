@@ -38,7 +38,7 @@ from svclib.report.figures.style import (
     value_axis,
 )
 from svclib.report.words import say
-from svclib.report.words.root_cause import change_of, value_name, value_of
+from svclib.report.words.root_cause import change_of, event_name, value_name, value_of
 
 LOOK_BACK = 24
 MOST_BARS = 8
@@ -90,7 +90,7 @@ def _events(gap: Gap, labels: Sequence[str]) -> list[tuple[float, str]]:
     """Events of the shown time by position; one that is near the onset keeps its title, as do all if they are few."""
     events = [e for e in gap.question.events if e.near_onset] or list(gap.question.events)
     frequency = Period.parse(labels[0]).frequency
-    at = [(Period.containing(e.date, frequency).label, e.title) for e in events]
+    at = [(Period.containing(e.date, frequency).label, event_name(e)) for e in events]
     return [(float(labels.index(label)), title) for label, title in at if label in labels][:4]
 
 

@@ -176,7 +176,9 @@ def test_report_of_a_gap_draws_everything(local_gap, language):
         blocks = [report.overview(), report.explain(), report.method()]
     assert all(isinstance(block, Block) for block in blocks)
     assert "<img src=x" not in "".join(block.html for block in blocks)
-    assert len(report._drawn) == 5
+    assert {name.removeprefix("cause-bad-") for name in report._drawn} == {
+        "onset", "mix", "segments", "drivers", "pareto", "ishikawa", "themes",
+    }  # fmt: skip
     assert all(chart.alt and len(chart.svg) < 17_000 for chart in report._drawn.values())
 
 
@@ -195,9 +197,7 @@ def test_start_of_a_plan_beside_the_onset_is_said_and_drawn_but_proves_nothing(l
         action(id="A11", start=dt.date(2025, 11, 3), full_effect=dt.date(2026, 2, 1)),
     ]
     rows = _rows("channel == 'Chat'")
-    gap = explain_gap(
-        _question(rows, actions=[action(), *elsewhere]), rows, ["channel", "team"], PERIOD, source=SOURCE
-    )
+    gap = explain_gap(_question(rows, actions=[action(), *elsewhere]), rows, ["channel", "team"], PERIOD, source=SOURCE)
     near = {event.title: event.near_onset for event in gap.question.events}
     assert near == {"A7: Faster": True, "A11: Faster": False}
     assert {event.kind for event in gap.question.events} == {"action_start", "action_full_effect"}
@@ -251,6 +251,15 @@ def test_totals_without_cases_say_what_they_cannot():
     assert gap.limits == (("totals_only", ""),)
     assert "totals without single cases" in sentence(gap, PERIOD)
     assert gap.question.onset is not None
+
+
+def test_two_months_of_history_cannot_tell_a_cause_from_the_swing():
+    rows = _rows("channel == 'Chat'")
+    question = dataclasses.replace(_question(rows), baseline=("2026-07", "2026-08"))
+    gap = explain_gap(question, rows, ["channel", "team"], PERIOD, source=SOURCE)
+    assert ("short_history", "2") in gap.limits
+    assert (gap.answer, gap.evidence.grade) == ("local", "C")
+    assert "history" in gap.evidence.against
 
 
 def test_three_cases_are_too_few():

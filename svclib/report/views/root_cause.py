@@ -175,9 +175,9 @@ class RootCauseReport:
             _step(gap, "since", *self._since(gap)),
             _step(gap, "mix", *(self._split(gap) or [note("unknown", self._why_nothing(gap))])),
             _step(gap, "where", *self._where(gap)),
-            _step(gap, "how", *how_blocks(gap, self.analysis.period)),
+            _step(gap, "how", *how_blocks(gap, self.analysis.period, self._once)),
             _step(gap, "pareto", *self._pareto(gap), *self._bones(gap), whys_block(gap)),
-            _step(gap, "themes", *themes_blocks(gap)),
+            _step(gap, "themes", *themes_blocks(gap, self._once)),
             _step(gap, "evidence", *action_block(gap, self.analysis.period)),
         ]
         text = sentence(said.sentence(gap, self.analysis.period), state=_state(gap))

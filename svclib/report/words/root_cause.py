@@ -179,7 +179,7 @@ def mix_text(gap: Gap, split: Decomposition) -> str:
 
 def limit_text(code: str, detail: str) -> str:
     """What could not be done."""
-    said = {"detail": detail} if code in ("folded", "unstable", "new_segment") else {}
+    said = {"detail": detail} if code in ("folded", "unstable", "new_segment", "short_history") else {}
     return say(f"root_cause.limits.{code}", **said)
 
 
@@ -202,6 +202,12 @@ def rung_text(rung: Rung) -> str:
     if rung.code == "hypothesis":
         return say("root_cause.why.hypothesis", causes=words.list_of(facts["causes"]))
     return say(f"root_cause.why.{rung.code}")
+
+
+def driver_name(name: str) -> str:
+    """A driver: a dimension by its own name, what the program makes of the cases by the language's."""
+    key = f"root_cause.process.{name}"
+    return say(key) if words.known(key) else name
 
 
 def part_value(part: str, x: float) -> str:

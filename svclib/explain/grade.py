@@ -78,11 +78,10 @@ def grade_evidence(
     if short and grade in ("A", "B"):
         grade = "C"
     relevant = [code for code in holds if not (answer == "mix" and code.startswith(("segment", "stable")))]
-    missing = tuple(
-        code for code in ("onset_dated", "event_near", "replicated") if not holds[code] and code in relevant
-    )
-    missing += ("history",) if short else ()
-    return Evidence(grade, tuple(code for code in relevant if holds[code]), missing)
+    codes = ("onset_dated", "event_near", "replicated")
+    missing: list[str] = [code for code in codes if not holds[code] and code in relevant]
+    missing += ["history"] if short else []
+    return Evidence(grade, tuple(code for code in relevant if holds[code]), tuple(missing))
 
 
 @dataclass(frozen=True)

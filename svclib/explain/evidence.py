@@ -160,4 +160,5 @@ def gain_at(alpha: float, null: np.ndarray) -> float:
 
 def _tail(null: np.ndarray) -> tuple[float, float]:
     edge = float(np.quantile(null, 1 - TAIL))
-    return edge, max(float(np.mean(null[null > edge] - edge)), 0.2)
+    beyond = null[null > edge] - edge
+    return edge, max(float(beyond.mean()) if beyond.size else 0.0, 0.2)  # without candidates all null months are alike

@@ -26,10 +26,11 @@ VARIANTS = {
 
 
 def row(label: str, score: Score) -> str:
-    false, recall, f1, hit = score.false_alarms, score.recall, score.f1, score.hit
+    false, recall, three, f1, hit = score.false_alarms, score.recall, score.recall_in_three, score.f1, score.hit
     parts = [f"{label:58s} any false {false:.3f} ±{score.error(false):.3f}"]
     if score.planted:
-        parts.append(f"recall {recall:.3f} ±{score.error(recall, score.planted):.3f}  F1 {f1:.3f}  hit@1 {hit:.3f}")
+        parts.append(f"recall named {recall:.3f} ±{score.error(recall, score.planted):.3f}")
+        parts.append(f"recall@3 {three:.3f} ±{score.error(three, score.planted):.3f}  F1 {f1:.3f}  hit@1 {hit:.3f}")
     general = score.general / score.repetitions
     parts.append(f"general {general:.3f}  {np.median(score.seconds):.2f} s")
     return "  ".join(parts)

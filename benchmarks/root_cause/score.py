@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -26,26 +26,32 @@ _KPIS = {
 
 @dataclass
 class Score:
-    """Tallies over repetitions; every rate comes with its simulation error."""
+    """Tallies over repetitions; every rate comes with its simulation error.
+
+    `true_found` counts causes among the segments that were named, `in_three` those among the first three of the ranking.
+    """
 
     repetitions: int = 0
     any_false: int = 0
     hit_first: int = 0
     true_found: int = 0
+    in_three: int = 0
     found: int = 0
     planted: int = 0
     general: int = 0
     seconds: list[float] = field(default_factory=list)
 
-    def add(self, found: Sequence[frozenset], causes: Sequence[frozenset], general: bool, seconds: float) -> None:
+    def add(self, localisation: Localisation, causes: Sequence[frozenset], seconds: float) -> None:
+        found = [frozenset(segment.where) for segment in localisation.segments]
         right = [segment in causes for segment in found]
         self.repetitions += 1
         self.any_false += not all(right)
         self.hit_first += bool(right and right[0])
         self.true_found += sum(right)
+        self.in_three += len(set(ranked_answers(localisation)[:3]) & set(causes))
         self.found += len(found)
         self.planted += len(causes)
-        self.general += general
+        self.general += localisation.general.established
         self.seconds.append(seconds)
 
     @property
@@ -55,6 +61,10 @@ class Score:
     @property
     def recall(self) -> float:
         return self.true_found / self.planted if self.planted else float("nan")
+
+    @property
+    def recall_in_three(self) -> float:
+        return self.in_three / self.planted if self.planted else float("nan")
 
     @property
     def f1(self) -> float:
@@ -70,8 +80,14 @@ class Score:
         return float(np.sqrt(max(rate * (1 - rate), 0.25 / n) / n))
 
     def __add__(self, other: Score) -> Score:
-        names = ("repetitions", "any_false", "hit_first", "true_found", "found", "planted", "general", "seconds")
-        return Score(*(getattr(self, name) + getattr(other, name) for name in names))
+        return Score(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
+
+
+def ranked_answers(localisation: Localisation) -> list[frozenset]:
+    """The named segments, then what describes the data nearly as well as each of them, in that order; each once."""
+    named = [frozenset(segment.where) for segment in localisation.segments]
+    near = [frozenset(where) for segment in localisation.segments for where in segment.alternatives]
+    return list(dict.fromkeys([*named, *near]))
 
 
 def run_month(design: Design, seed: int) -> tuple[Month, Localisation, float]:
@@ -93,8 +109,7 @@ def score_design(design: Design, seeds: Sequence[int]) -> Score:
     score = Score()
     for seed in seeds:
         month, found, seconds = run_month(design, seed)
-        segments = [frozenset(segment.where) for segment in found.segments]
-        score.add(segments, [frozenset(cause.items()) for cause in month.causes], found.general.established, seconds)
+        score.add(found, [frozenset(cause.items()) for cause in month.causes], seconds)
     return score
 
 
@@ -105,6 +120,5 @@ def score_video(folder: Path, which: str) -> Score:
         begin = time.perf_counter()
         table = cross_tabulate(case.rows, case.dimensions, current=case.current)
         found = localise(table, "binomial", resamples=20)
-        segments = [frozenset(segment.where) for segment in found.segments]
-        score.add(segments, case.causes, found.general.established, time.perf_counter() - begin)
+        score.add(found, case.causes, time.perf_counter() - begin)
     return score

@@ -19,7 +19,7 @@ from svclib.explain.hypotheses import Bone, root_of, test_hypotheses
 from svclib.explain.localise import Localisation, localise
 from svclib.explain.pareto import pareto_of_excess
 from svclib.explain.process import Load, ProcessPart, measure_load, split_process
-from svclib.explain.question import Question, find_questions
+from svclib.explain.question import LEAST_BASELINE, Question, find_questions
 from svclib.explain.scan import prepare
 from svclib.explain.segments import Where, list_segments
 from svclib.explain.slices import CaseSlice, leaf_cases, slice_cases, tabulate
@@ -113,7 +113,7 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None, *, seed: int =
         peers=None if peers == "auto" else peers, events=study.events, history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum, steady=study.prepared.steady(study.period),
     )  # fmt: skip
-    questions = find_questions(found.findings, study.period, kpis)
+    questions = find_questions(found.findings, study.period, kpis, study.actions)
     gaps = [_explain(study, question, seed) for question in questions]
     gaps.sort(key=lambda gap: not gap.question.explain)
     return RootCause(study.department.code, study.period, study.as_of, tuple(gaps), len(found.findings))
@@ -184,6 +184,8 @@ def explain_gap(
         table = tabulate(piece, question.baseline, current)
         localisation = localise(table, piece.family, bad=piece.bad, cases=leaf_cases(piece, table, current), seed=seed)
         limits += [("folded", name) for name in localisation.folded]
+        if localisation.periods_used < LEAST_BASELINE:
+            limits.append(("short_history", str(localisation.periods_used)))
         limits += [("unstable", _named(s.where)) for s in localisation.dropped]
         limits += [("new_segment", _named(s.where)) for s in localisation.segments if s.new]
     answer = _answer(question, localisation, splits, piece)
@@ -194,6 +196,7 @@ def explain_gap(
     evidence = grade_evidence(
         answer, question, best, general_p=localisation.general.p if localisation else 1.0, replicated=replicated,
         process=any(part.p < 0.01 for part in process),
+        short=any(code == "short_history" for code, _ in limits),
     )  # fmt: skip
     bones = test_hypotheses(
         hypotheses, question.kpi.code, localisation, rows, current, question.onset, question.events,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from scipy import sparse
 from scipy.special import expit, logit
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from svclib.explain.crosstab import CrossTable
 
@@ -138,12 +138,31 @@ def design_effects(table: CrossTable) -> Effects:
     return Effects(matrix, np.concatenate(group), np.array(depth))
 
 
-def steady_periods(table: CrossTable, family: Family, *, limit: float = 3.0, fewest: int = 5) -> np.ndarray:
-    """Which earlier periods may serve as the baseline: those whose total lies within `limit` robust deviations.
+@cache
+def outlier_limit(periods: int, level: float = 0.05) -> float:
+    """Median absolute deviations from the median that one of `periods` ordinary values passes with probability `level`.
 
-    A spike in the history would make every swing look usual. The deviation is 1.4826 times the median absolute one, at
-    least the sampling error. With fewer than `fewest` periods there is no telling, and all are used; never is more than
-    half of them left out.
+    The outlier identifier of Davies and Gather (1993), J. Am. Stat. Assoc. 88, 782: a fixed limit of three robust
+    deviations would take a period from every fifth ordinary history, and its usual swing with it. By simulation of normal
+    values, the same ones each time.
+
+    Examples
+    --------
+    >>> [round(outlier_limit(periods), 1) for periods in (6, 12, 24)]
+    [8.0, 6.5, 5.8]
+    """
+    values = np.random.default_rng(1993).standard_normal((10_000, min(periods, 100)))
+    away = np.abs(values - np.median(values, axis=1, keepdims=True))
+    return float(np.quantile(away.max(axis=1) / np.median(away, axis=1), 1 - level))
+
+
+def steady_periods(table: CrossTable, family: Family, *, level: float = 0.05, fewest: int = 5) -> np.ndarray:
+    """Which earlier periods may serve as the baseline: those whose total is no outlier among them.
+
+    A spike in the history would make every swing look usual; a usual period taken for a spike makes the swing look too
+    small. So no period is left out of more than a share `level` of ordinary histories, whether it is the swing or the
+    sampling error that moves them. With fewer than `fewest` periods there is no telling, and all are used; never is more
+    than half of them left out.
 
     Returns
     -------
@@ -159,11 +178,14 @@ def steady_periods(table: CrossTable, family: Family, *, limit: float = 3.0, few
     y, n = table.observed[:-1].sum(axis=1), table.exposure[:-1].sum(axis=1)
     if np.sum(n > 0) < fewest:
         return n > 0
-    level = np.divide(y, n, out=np.full(len(n), np.nan), where=n > 0)
-    middle = float(np.nanmedian(level))
-    away = np.abs(level - middle)
+    values = np.divide(y, n, out=np.full(len(n), np.nan), where=n > 0)
+    middle = float(np.nanmedian(values))
+    away = np.abs(values - middle)
     sampling = _sampling_error(table, middle, n, family)
-    limits = limit * np.maximum(1.4826 * float(np.nanmedian(away)), sampling)
+    beyond_sampling = float(norm.isf(level / (2 * np.sum(n > 0))))
+    limits = np.maximum(
+        outlier_limit(int(np.sum(n > 0)), level) * float(np.nanmedian(away)), beyond_sampling * sampling
+    )
     steady = (n > 0) & (away <= limits)
     if steady.sum() * 2 < np.sum(n > 0):
         steady = (n > 0) & (away <= np.nanmedian(away))

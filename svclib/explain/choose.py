@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svclib.explain.baseline import information
-from svclib.explain.evidence import evidence
+from svclib.explain.evidence import evidence, gain_at
 from svclib.explain.scan import Field, Fit, fit_shifts
 from svclib.explain.segments import Segments
 
@@ -95,8 +95,8 @@ class _Search:
         """By how much each segment's gain passes what null months reach; positive for any worse one without a null."""
         if self.null is None:
             return fit.gain + self.field.penalty
-        threshold = np.full(len(self.field.segments), np.quantile(self.null[0], 1 - self.rules.alpha))
-        threshold[0] = np.quantile(self.null[1], 1 - self.rules.alpha_general)
+        threshold = np.full(len(self.field.segments), gain_at(self.rules.alpha, self.null[0]))
+        threshold[0] = gain_at(self.rules.alpha_general, self.null[1])
         return evidence(self.field, self.observed, fit) - threshold
 
     def evident(self, fit: Fit) -> np.ndarray:

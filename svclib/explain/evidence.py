@@ -9,6 +9,8 @@ import numpy as np
 from svclib.explain.baseline import Baseline, information, mean_of
 from svclib.explain.scan import REDUNDANT, Field, Fit, signed_root
 
+TAIL = 0.1  # upper part of the null months that the exponential tail is fitted to
+
 
 @dataclass(frozen=True)
 class _Adjustment:
@@ -137,8 +139,26 @@ def tail_probability(gain: np.ndarray, null: np.ndarray) -> np.ndarray:
     >>> tail_probability(np.array([0.0, 7.0]), null).round(3)
     array([1.   , 0.001])
     """
-    edge = np.quantile(null, 0.9)
-    slope = max(float(np.mean(null[null > edge] - edge)), 0.2)
-    far = 0.1 * np.exp(-np.maximum(gain - edge, 0) / slope)
+    edge, slope = _tail(null)
+    far = TAIL * np.exp(-np.maximum(gain - edge, 0) / slope)
     near = (len(null) - np.searchsorted(null, gain, side="left") + 1) / (len(null) + 1)
     return np.where(gain > edge, far, np.minimum(near, 1.0))
+
+
+def gain_at(alpha: float, null: np.ndarray) -> float:
+    """The gain that null months pass with probability `alpha`, at most `TAIL`: where `tail_probability` says `alpha`.
+
+    Examples
+    --------
+    >>> null = np.sort(np.random.default_rng(1).exponential(size=1000))
+    >>> tail_probability(np.array([gain_at(0.05, null)]), null).round(6)
+    array([0.05])
+    """
+    edge, slope = _tail(null)
+    return edge + slope * float(np.log(TAIL / alpha))
+
+
+def _tail(null: np.ndarray) -> tuple[float, float]:
+    edge = float(np.quantile(null, 1 - TAIL))
+    beyond = null[null > edge] - edge
+    return edge, max(float(beyond.mean()) if beyond.size else 0.0, 0.2)  # without candidates all null months are alike

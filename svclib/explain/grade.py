@@ -35,7 +35,14 @@ class Evidence:
 
 
 def grade_evidence(
-    answer: str, question: Question, best: Segment | None, *, general_p: float, replicated: bool | None, process: bool
+    answer: str,
+    question: Question,
+    best: Segment | None,
+    *,
+    general_p: float,
+    replicated: bool | None,
+    process: bool,
+    short: bool = False,
 ) -> Evidence:
     """Grade the answer of a gap.
 
@@ -43,8 +50,10 @@ def grade_evidence(
     ----------
     replicated : the segment was also beyond its baseline in the period before (None: the onset is the current period).
     process : a part of the process changed beyond chance.
+    short : the usual periods are too few to know their swing; nothing found is then better than C.
     """
-    event = any(e.near_onset for e in question.events)
+    # A plan is often the answer to what it stands beside: its own start proves nothing.
+    event = any(e.near_onset and e.kind == "event" for e in question.events)
     dated = question.onset is not None and question.onset.method == "change_point"
     holds = {
         "segment_sure": best is not None and best.p_adjusted < 0.01,
@@ -66,11 +75,13 @@ def grade_evidence(
         grade = "B" if holds["general_beyond_chance"] and dated and event else "C"
     elif answer == "mix":
         grade = "C"
+    if short and grade in ("A", "B"):
+        grade = "C"
     relevant = [code for code in holds if not (answer == "mix" and code.startswith(("segment", "stable")))]
-    missing = tuple(
-        code for code in ("onset_dated", "event_near", "replicated") if not holds[code] and code in relevant
-    )
-    return Evidence(grade, tuple(code for code in relevant if holds[code]), missing)
+    codes = ("onset_dated", "event_near", "replicated")
+    missing: list[str] = [code for code in codes if not holds[code] and code in relevant]
+    missing += ["history"] if short else []
+    return Evidence(grade, tuple(code for code in relevant if holds[code]), tuple(missing))
 
 
 @dataclass(frozen=True)

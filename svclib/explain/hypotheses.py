@@ -94,7 +94,7 @@ def _judge(
     if not explain:
         return bone("untested", "not_special"), None
     if hypothesis.event is not None and hypothesis.test is None and hypothesis.where is None:
-        named = [event for event in events if event.title == hypothesis.event]
+        named = [event for event in events if event.kind == "event" and event.title == hypothesis.event]
         if not named:
             return bone("untested", "no_event"), None
         if onset is None:

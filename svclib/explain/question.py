@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from svclib.catalogue.models import Event, Kpi
+from svclib.catalogue.models import Action, Event, Kpi
 from svclib.explain.onset import Onset, find_onset
 from svclib.explain.slices import worse_sign
 from svclib.measure.analysis import KpiFinding
@@ -40,11 +41,15 @@ class DatedOnset:
 
 @dataclass(frozen=True)
 class EventNear:
-    """A declared event, and whether it fell into the onset's interval, give or take a period."""
+    """A dated event, and whether it fell into the onset's interval, give or take a period.
+
+    `kind` is ``event`` (declared) or ``action_start``, ``action_full_effect``: of the department's own plan on this KPI.
+    """
 
     title: str
     date: dt.date
     near_onset: bool
+    kind: Literal["event", "action_start", "action_full_effect"] = "event"
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,20 @@ class Question:
 
 
 def find_questions(
-    findings: Sequence[KpiFinding], period: Period, chosen: Sequence[str] | None = None
+    findings: Sequence[KpiFinding],
+    period: Period,
+    chosen: Sequence[str] | None = None,
+    actions: Sequence[Action] = (),
 ) -> list[Question]:
-    """The gaps of a department's period: off target, signalling a concern, or chosen by code, in the order of kpis.yaml."""
+    """The gaps of a department's period: off target, signalling a concern, or chosen by code, in the order of kpis.yaml.
+
+    `actions` are the department's rows of the plan; those on a KPI stand beside its declared events.
+    """
     found = []
     for finding in findings:
         reasons = _reasons(finding, chosen)
         if reasons:
-            found.append(_question(finding, reasons, period))
+            found.append(_question(finding, reasons, period, actions))
     return found
 
 
@@ -104,7 +115,7 @@ def _reasons(finding: KpiFinding, chosen: Sequence[str] | None) -> tuple[str, ..
     return tuple(code for code, holds in tests.items() if holds)
 
 
-def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> Question:
+def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period, actions: Sequence[Action]) -> Question:
     verdict, row = finding.verdict, finding.row
     value = float(row["value"]) if np.isfinite(row["value"]) else None
     worse = worse_sign(finding.kpi, value)
@@ -128,7 +139,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
         usual=_weighted(base) if len(base) else None,
         points=points,
         onset=onset,
-        events=near_events(finding.events, points, onset),
+        events=near_events(finding.events, onset, [a for a in actions if a.kpi == finding.kpi.code], period.end),
         baseline=baseline,
         peers=_peers(finding, worse),
         p=float(finding.p) if np.isfinite(finding.p) else None,
@@ -208,12 +219,32 @@ def usual_periods(points: pd.DataFrame, current: str, onset: DatedOnset | None) 
     return tuple((calm if len(calm) >= LEAST_BASELINE else earlier)[-BASELINE:])
 
 
-def near_events(events: Sequence[Event], points: pd.DataFrame, onset: DatedOnset | None) -> tuple[EventNear, ...]:
-    """The declared events; those from one period before the onset's interval to its end count as near."""
+def near_events(
+    events: Sequence[Event], onset: DatedOnset | None, actions: Sequence[Action] = (), until: dt.date = dt.date.max
+) -> tuple[EventNear, ...]:
+    """Declared events and the plan's own starts; those from one period before the onset's interval to its end are near.
+
+    An action counts with its start and the day of its full effect, before `until`; a cancelled one did not happen.
+
+    Examples
+    --------
+    >>> action = Action(id="A1", department="D01", kpi="k", gap="Slow", objective="Faster", start=dt.date(2026, 9, 1),
+    ...                 full_effect=dt.date(2027, 1, 1), due=dt.date(2027, 1, 1))
+    >>> onset = DatedOnset("2026-09", "2026-08", "2026-09", 0.01, 10.0, 14.0, "change_point")
+    >>> [(e.title, e.near_onset, e.kind) for e in near_events([], onset, [action], dt.date(2026, 11, 1))]
+    [('A1: Faster', True, 'action_start')]
+    """
+    found = [EventNear(e.title, e.date, False) for e in events]
+    for action in (a for a in actions if a.status != "cancelled"):
+        title, whole = f"{action.id}: {action.objective}", action.full_effect
+        found.append(EventNear(title, action.start, False, "action_start"))
+        if whole is not None and whole > action.start:
+            found.append(EventNear(title, whole, False, "action_full_effect"))
+    found = [e for e in found if e.date < until]
     if onset is None:
-        return tuple(EventNear(e.title, e.date, False) for e in events)
+        return tuple(found)
     earliest, latest = Period.parse(onset.earliest).previous().start, Period.parse(onset.latest).end
-    return tuple(EventNear(e.title, e.date, earliest <= e.date < latest) for e in events)
+    return tuple(replace(e, near_onset=earliest <= e.date < latest) for e in found)
 
 
 def _peers(finding: KpiFinding, worse: int) -> str:

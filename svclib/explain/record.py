@@ -72,7 +72,10 @@ def _onset(gap: Gap) -> dict[str, Any] | None:
         "before": plain(onset.before),
         "after": plain(onset.after),
         "method": onset.method,
-        "events": [{"title": e.title, "date": e.date.isoformat(), "near": e.near_onset} for e in gap.question.events],
+        "events": [
+            {"title": e.title, "date": e.date.isoformat(), "near": e.near_onset, "kind": e.kind}
+            for e in gap.question.events
+        ],
     }
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svclib.catalogue.models import Event, Hypothesis, Kpi, Source, Theme
+from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Theme
 from svclib.explain.analysis import RootCause, explain_gap
 from svclib.explain.question import BASELINE, find_questions
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
-from svclib.report.figures.root_cause import heat_figure, heat_table
+from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
 from svclib.report.show import Block
 from svclib.report.views.root_cause import RootCauseReport
 from svclib.report.words import use_language
-from svclib.report.words.root_cause import sentence
+from svclib.report.words.root_cause import events_text, sentence
 
 PERIOD = Period.parse("2026-10")
 LABELS = [p.label for p in PERIOD.last(30)]
@@ -81,10 +81,10 @@ def _measures(rows):
     return table
 
 
-def _question(rows, kpi=None, chosen=None, events=()):
+def _question(rows, kpi=None, chosen=None, events=(), actions=()):
     kpi = kpi or _kpi()
     found = analyse_kpis(_measures(rows), [kpi], "D01", PERIOD, as_of=dt.datetime(2026, 11, 5), events=events)
-    return find_questions(found.findings, PERIOD, chosen)[0]
+    return find_questions(found.findings, PERIOD, chosen, actions)[0]
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +176,36 @@ def test_report_of_a_gap_draws_everything(local_gap, language):
         blocks = [report.overview(), report.explain(), report.method()]
     assert all(isinstance(block, Block) for block in blocks)
     assert "<img src=x" not in "".join(block.html for block in blocks)
-    assert len(report._drawn) == 5
+    assert {name.removeprefix("cause-bad-") for name in report._drawn} == {
+        "onset", "mix", "segments", "drivers", "pareto", "ishikawa", "themes",
+    }  # fmt: skip
     assert all(chart.alt and len(chart.svg) < 17_000 for chart in report._drawn.values())
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "start of action A7: Faster"), ("it", "inizio dell'azione A7: Faster")]
+)
+def test_start_of_a_plan_beside_the_onset_is_said_and_drawn_but_proves_nothing(local_gap, language, words):
+    def action(**changes):
+        said = {"id": "A7", "department": "D01", "kpi": "bad", "gap": "Slow", "objective": "Faster"}
+        return Action(**(said | {"start": dt.date(2026, 9, 7), "due": dt.date(2027, 3, 1)} | changes))
+
+    elsewhere = [
+        action(id="A8", kpi="other"),
+        action(id="A9", status="cancelled"),
+        action(id="A10", start=dt.date(2026, 11, 2)),  # after the period: not known yet
+        action(id="A11", start=dt.date(2025, 11, 3), full_effect=dt.date(2026, 2, 1)),
+    ]
+    rows = _rows("channel == 'Chat'")
+    gap = explain_gap(_question(rows, actions=[action(), *elsewhere]), rows, ["channel", "team"], PERIOD, source=SOURCE)
+    near = {event.title: event.near_onset for event in gap.question.events}
+    assert near == {"A7: Faster": True, "A11: Faster": False}
+    assert {event.kind for event in gap.question.events} == {"action_start", "action_full_effect"}
+    with use_language(language):
+        assert words in events_text(gap)
+        drawn = [text.get_text() for text in onset_figure(gap).axes[0].texts]
+    assert words in drawn
+    assert "event_near" in gap.evidence.against
 
 
 def test_common_variation_is_an_answer():
@@ -223,6 +251,15 @@ def test_totals_without_cases_say_what_they_cannot():
     assert gap.limits == (("totals_only", ""),)
     assert "totals without single cases" in sentence(gap, PERIOD)
     assert gap.question.onset is not None
+
+
+def test_two_months_of_history_cannot_tell_a_cause_from_the_swing():
+    rows = _rows("channel == 'Chat'")
+    question = dataclasses.replace(_question(rows), baseline=("2026-07", "2026-08"))
+    gap = explain_gap(question, rows, ["channel", "team"], PERIOD, source=SOURCE)
+    assert ("short_history", "2") in gap.limits
+    assert (gap.answer, gap.evidence.grade) == ("local", "C")
+    assert "history" in gap.evidence.against
 
 
 def test_three_cases_are_too_few():

@@ -10,11 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from svclib.explain.analysis import Gap
+from svclib.explain.drivers import DriverShares
 from svclib.explain.hypotheses import Bone
 from svclib.explain.record import shown_paretos
 from svclib.explain.slices import leaf_cases
+from svclib.explain.themes import ThemeFound
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.figures.labels import Label, label_ends, mark_events, wrap
@@ -38,7 +41,7 @@ from svclib.report.figures.style import (
     value_axis,
 )
 from svclib.report.words import say
-from svclib.report.words.root_cause import change_of, value_name, value_of
+from svclib.report.words.root_cause import change_of, driver_name, event_name, value_name, value_of
 
 LOOK_BACK = 24
 MOST_BARS = 8
@@ -90,7 +93,7 @@ def _events(gap: Gap, labels: Sequence[str]) -> list[tuple[float, str]]:
     """Events of the shown time by position; one that is near the onset keeps its title, as do all if they are few."""
     events = [e for e in gap.question.events if e.near_onset] or list(gap.question.events)
     frequency = Period.parse(labels[0]).frequency
-    at = [(Period.containing(e.date, frequency).label, e.title) for e in events]
+    at = [(Period.containing(e.date, frequency).label, event_name(e)) for e in events]
     return [(float(labels.index(label)), title) for label, title in at if label in labels][:4]
 
 
@@ -236,6 +239,49 @@ def pareto_figure(gap: Gap, dimension: str) -> Figure:
         axes.set_xlabel(f"{say('root_cause.pareto.excess')} ({say('root_cause.pareto.cumulative')})")
     value_axis(axes, "", None, which="x")
     return figure
+
+
+def drivers_figure(drivers: DriverShares) -> Figure:
+    """Share of the variance between cases that goes with each driver, its 95 % interval as a line, the greatest first."""
+    table = drivers.to_frame()
+    names = [driver_name(str(name)) for name in table["driver"]]
+    figure, axes = _ranked(names)
+    share = table["share"].to_numpy()
+    with drawing():
+        axes.barh(range(len(table)), share, 0.6, color=BAND, edgecolor=DATA, linewidth=0.6)
+        axes.hlines(range(len(table)), table["lower"], table["upper"], color=INK, linewidth=1.4)
+        axes.set_xlim(0, None)
+    value_axis(axes, "%", None, which="x")
+    return figure
+
+
+def themes_figure(themes: Sequence[ThemeFound]) -> Figure:
+    """Share of the comments that speak of each theme: here (filled) and elsewhere (hollow), joined by a line."""
+    figure, axes = _ranked([theme.title for theme in themes])
+    sides = {"here": [theme.share for theme in themes], "others": [theme.share_outside for theme in themes]}
+    right = max(sides, key=lambda side: sides[side][0])
+    with drawing():
+        axes.hlines(range(len(themes)), sides["here"], sides["others"], color=LIMIT, linewidth=1.2)
+        for side, shares in sides.items():
+            filling = DATA if side == "here" else PAPER
+            axes.plot(shares, range(len(themes)), "o", color=DATA, markerfacecolor=filling, markersize=6)
+            away = 1 if side == right else -1
+            axes.annotate(say(f"root_cause.themes.{side}"), (shares[0], 0), xytext=(8 * away, 0), va="center",
+                          textcoords="offset points", ha="left" if away > 0 else "right", fontsize=8.5)  # fmt: skip
+        axes.margins(x=0.2)
+    value_axis(axes, "%", None, which="x")
+    return figure
+
+
+def _ranked(names: Sequence[str]) -> tuple[Figure, Axes]:
+    figure, axes = new_chart(8.2, 0.7 + 0.3 * len(names))
+    with drawing():
+        axes.set_yticks(range(len(names)), [wrap(name, 26, 1) for name in names])
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.grid(axis="y", visible=False)
+        axes.grid(axis="x", visible=True)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # ticks that whole percents can name
+    return figure, axes
 
 
 def ishikawa_figure(bones: Sequence[Bone], head: str) -> Figure:

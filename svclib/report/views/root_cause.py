@@ -189,9 +189,9 @@ class RootCauseReport:
             _step(gap, "since", *self._since(gap)),
             _step(gap, "mix", *(self._split(gap) or [note("unknown", self._why_nothing(gap))])),
             _step(gap, "where", *self._where(gap)),
-            _step(gap, "how", *how_blocks(gap, self.analysis.period)),
+            _step(gap, "how", *how_blocks(gap, self.analysis.period, self._once)),
             _step(gap, "pareto", *self._pareto(gap), *self._bones(gap), whys_block(gap)),
-            _step(gap, "themes", *themes_blocks(gap)),
+            _step(gap, "themes", *themes_blocks(gap, self._once)),
             _step(gap, "evidence", *action_block(gap, self.analysis.period)),
         ]
         text = sentence(said.sentence(gap, self.analysis.period), state=_state(gap))
@@ -240,7 +240,7 @@ class RootCauseReport:
         question, kpi = gap.question, gap.question.kpi
         points = question.points.tail(figures.LOOK_BACK)
         first, last = (words.period_name(str(p)) for p in points["period"].iloc[[0, -1]])
-        near = [e.title for e in question.events if e.near_onset]
+        near = [said.event_name(e) for e in question.events if e.near_onset]
         events = say("root_cause.onset.events", events=words.list_of(near)) if near else ""
         data = points[["period", "value", "n", "mature", "status"]].copy()
         data.loc[data["status"] == "withheld", ["value", "n"]] = None

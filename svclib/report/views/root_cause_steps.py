@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,10 +13,13 @@ from svclib.explain.process import Load
 from svclib.explain.record import effect_of
 from svclib.measure.periods import Period
 from svclib.report import words
-from svclib.report.show import Block, bullets, note, paragraph, sentence
+from svclib.report.figures import root_cause as figures
+from svclib.report.show import Block, Chart, bullets, note, paragraph, sentence
 from svclib.report.tables import table
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
+
+Draw = Callable[..., Chart]  # name, gap and what `show` takes; `figure` draws it
 
 
 def segment_table(gap: Gap) -> list[Block]:
@@ -77,7 +81,7 @@ def _segment_row(gap: Gap, segment: Segment) -> dict[str, Any]:
     return {say(f"root_cause.segments.{name}"): text for name, text in cells.items()}
 
 
-def how_blocks(gap: Gap, period: Period) -> list[Block]:
+def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
     """Parts of the process, load, and drivers."""
     blocks: list[Block] = []
     if gap.process:
@@ -100,7 +104,7 @@ def how_blocks(gap: Gap, period: Period) -> list[Block]:
     if gap.load is not None:
         blocks.append(sentence(_load(gap.load)))
     if gap.drivers is not None:
-        blocks += _drivers(gap, period)
+        blocks += _drivers(gap, period, draw)
     return blocks or [note("unknown", say("root_cause.process.none"))]
 
 
@@ -116,7 +120,7 @@ def _load(load: Load) -> str:
     return say(f"root_cause.process.load_{load.answer}", **needed[load.answer])
 
 
-def _drivers(gap: Gap, period: Period) -> list[Block]:
+def _drivers(gap: Gap, period: Period, draw: Draw) -> list[Block]:
     drivers = gap.drivers
     assert drivers is not None
     frame = drivers.to_frame()
@@ -124,26 +128,18 @@ def _drivers(gap: Gap, period: Period) -> list[Block]:
     text = say(
         "root_cause.process.drivers",
         r2=words.percent(drivers.r2, 0),
-        best=_driver(str(best["driver"])),
+        best=said.driver_name(str(best["driver"])),
         share=words.percent(best["share"], 1),
         low=words.percent(best["lower"], 1),
         high=words.percent(best["upper"], 1),
     )
-    rows = [
-        {
-            say("root_cause.process.driver"): _driver(str(row["driver"])),
-            say("root_cause.process.driver_share"): words.percent(row["share"], 1),
-            say("root_cause.process.interval"): words.interval(row["lower"], row["upper"], "%", 1),
-        }
-        for _, row in frame.iterrows()
-    ]
-    caption = say("root_cause.process.drivers_caption", period=words.period_name(period))
-    return [sentence(text), table(pd.DataFrame(rows), caption=caption)]
-
-
-def _driver(name: str) -> str:
-    key = f"root_cause.process.{name}"
-    return say(key) if words.known(key) else name
+    chart = draw(
+        "drivers", gap, figure=lambda: figures.drivers_figure(drivers), data=frame, alt=text,
+        caption=say("root_cause.process.drivers_caption", period=words.period_name(period)),
+        headers={name: say(f"root_cause.process.{key}") for name, key in (("driver", "driver"), ("share", "driver_share"))},
+        formats={"driver": said.driver_name} | dict.fromkeys(("share", "lower", "upper"), lambda x: words.percent(x, 1)),
+    )  # fmt: skip
+    return [sentence(text), chart]
 
 
 def whys_block(gap: Gap) -> Block:
@@ -152,7 +148,7 @@ def whys_block(gap: Gap) -> Block:
     return bullets([f"{title} {said.rung_text(rung)}" for rung in gap.whys])
 
 
-def themes_blocks(gap: Gap) -> list[Block]:
+def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
     """What the comments say, within the disclosure rule."""
     themes, question = gap.themes, gap.question
     if themes is None:
@@ -171,16 +167,18 @@ def themes_blocks(gap: Gap) -> list[Block]:
         told = say("root_cause.themes.words", words=words.list_of(found.word for found in themes.words))
     blocks = [sentence(f"{text} {told}")]
     if themes.themes:
-        rows = [
-            {
-                say("root_cause.themes.theme"): theme.title,
-                say("root_cause.themes.here"): words.percent(theme.share, 0),
-                say("root_cause.themes.others"): words.percent(theme.share_outside, 0),
-                "p": words.p_value(theme.p),
-            }
-            for theme in themes.themes
-        ]
-        blocks.append(table(pd.DataFrame(rows), caption=say("root_cause.themes.caption")))
+        names = {"title": "theme", "share": "here", "share_outside": "others"}
+        data = pd.DataFrame([{name: getattr(t, name) for name in (*names, "p")} for t in themes.themes])
+        first = themes.themes[0]
+        shares = {"here": words.percent(first.share, 0), "others": words.percent(first.share_outside, 0)}
+        chart = draw(
+            "themes", gap, figure=lambda: figures.themes_figure(themes.themes), data=data,
+            alt=say("root_cause.themes.alt", theme=first.title, p=words.p_value(first.p), **shares),
+            caption=say("root_cause.themes.caption"),
+            headers={name: say(f"root_cause.themes.{key}") for name, key in names.items()},
+            formats=dict.fromkeys(("share", "share_outside"), lambda x: words.percent(x, 0)) | {"p": words.p_value},
+        )  # fmt: skip
+        blocks.append(chart)
     if themes.quotes:
         blocks += [paragraph(say("root_cause.themes.quotes")), bullets([f"“{text}”" for text in themes.quotes])]
     return blocks

@@ -7,6 +7,7 @@ from svclib.explain.analysis import Gap
 from svclib.explain.crosstab import OTHER
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Segment
+from svclib.explain.question import EventNear
 from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
 from svclib.measure.periods import Period
@@ -147,10 +148,15 @@ def events_text(gap: Gap) -> str:
     """Declared events around the onset; empty without an onset."""
     if gap.question.onset is None:
         return ""
-    near = [f"{e.title} ({words.date(e.date, 'medium')})" for e in gap.question.events if e.near_onset]
+    near = [f"{event_name(e)} ({words.date(e.date, 'medium')})" for e in gap.question.events if e.near_onset]
     if not near:
         return say("root_cause.onset.no_event")
     return say("root_cause.onset.event", events=words.list_of(near))
+
+
+def event_name(event: EventNear) -> str:
+    """The title of an event; a plan's action is marked as such."""
+    return event.title if event.kind == "event" else say(f"root_cause.onset.{event.kind}", title=event.title)
 
 
 def mix_text(gap: Gap, split: Decomposition) -> str:
@@ -173,7 +179,7 @@ def mix_text(gap: Gap, split: Decomposition) -> str:
 
 def limit_text(code: str, detail: str) -> str:
     """What could not be done."""
-    said = {"detail": detail} if code in ("folded", "unstable", "new_segment") else {}
+    said = {"detail": detail} if code in ("folded", "unstable", "new_segment", "short_history") else {}
     return say(f"root_cause.limits.{code}", **said)
 
 
@@ -181,7 +187,7 @@ def rung_text(rung: Rung) -> str:
     """One answer on the ladder of whys."""
     facts = rung.facts
     if rung.code == "since":
-        events = words.list_of(facts["events"])
+        events = words.list_of(event_name(event) for event in facts["events"])
         tail = say("root_cause.why.since_events", events=events) if facts["events"] else ""
         return say("root_cause.why.since", period=words.period_name(facts["period"]), events=tail)
     if rung.code == "segment":
@@ -196,6 +202,12 @@ def rung_text(rung: Rung) -> str:
     if rung.code == "hypothesis":
         return say("root_cause.why.hypothesis", causes=words.list_of(facts["causes"]))
     return say(f"root_cause.why.{rung.code}")
+
+
+def driver_name(name: str) -> str:
+    """A driver: a dimension by its own name, what the program makes of the cases by the language's."""
+    key = f"root_cause.process.{name}"
+    return say(key) if words.known(key) else name
 
 
 def part_value(part: str, x: float) -> str:

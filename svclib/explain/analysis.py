@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Hypothesis, Source, Theme
+from svclib.catalogue.names import nearest
+from svclib.errors import InputRefused, Problem
 from svclib.explain.baseline import fit_baseline
 from svclib.explain.decompose import Decomposition, decompose_count, decompose_level
 from svclib.explain.drivers import DriverShares, dummies, lmg_shares
@@ -84,8 +86,17 @@ class RootCause:
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
     def gap(self, kpi: str) -> Gap:
-        """The gap of a KPI by its code."""
-        return next(gap for gap in self.gaps if gap.question.kpi.code == kpi)
+        """The gap of a KPI by its code.
+
+        Raises
+        ------
+        InputRefused
+            For a KPI without a gap, with the nearest one.
+        """
+        found = {gap.question.kpi.code: gap for gap in self.gaps}
+        if kpi not in found:
+            raise InputRefused(Problem(f"KPI {kpi}", "is no gap of this report", nearest(kpi, found)))
+        return found[kpi]
 
     def to_json(self, sentence: Callable[[Gap], str]) -> dict[str, Any]:
         """The result as `root_cause_analysis.json` has it; `sentence` puts a gap into words."""
@@ -387,8 +398,8 @@ def _factor(piece: CaseSlice | None) -> float:
 
 
 def _gain(question: Question, piece: CaseSlice | None, best: Any, factor: float, current: str) -> float | None:
-    """What the KPI would be with the best segment at its baseline; None for times, whose excess is in cases."""
-    if best is None or piece is None or question.value is None or piece.measure == "time":
+    """What the KPI would be with the best segment at its baseline; None where the excess is not in the KPI's unit."""
+    if best is None or piece is None or question.value is None or piece.measure == "time" or piece.level != "kpi":
         return None
     if piece.measure == "count":
         return question.value - best.excess

@@ -31,9 +31,9 @@ class Segments:
 def list_segments(
     table: CrossTable, *, max_depth: int = 2, minimum: float = 20, cases: np.ndarray | None = None
 ) -> Segments:
-    """All segments with at least `minimum` cases in the current period that are not everything.
+    """All segments with at least `minimum` cases in the current period, and as many outside it.
 
-    `cases` counts them for each leaf; the current exposure where left out.
+    Where hardly any case lies outside, there is nothing to compare with: the segment is as good as everything. `cases` counts them for each leaf; the current exposure where left out.
 
     A segment with exactly the cases of a simpler one is not a candidate of its own; `same_as` keeps its name. The folded
     rest (`OTHER`) is no candidate: it is nothing that anybody could act on.
@@ -69,5 +69,5 @@ def _cells(
     cells, index = np.unique(table.codes[:, subset], axis=0, return_inverse=True)
     index = index.ravel()
     totals = np.bincount(index, weights=current, minlength=len(cells))
-    for cell in np.flatnonzero(totals >= minimum):
+    for cell in np.flatnonzero((totals >= minimum) & (totals.sum() - totals >= minimum)):
         yield cells[cell], index == cell

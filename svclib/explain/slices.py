@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from svclib.explain.baseline import Family
 from svclib.explain.crosstab import CrossTable, cross_tabulate
 
 Measure = Literal["share", "rate", "count", "mean", "time"]
+Level = Literal["kpi", "share_beyond", "mean_time"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class CaseSlice:
     ----------
     rows : ``period``, the dimensions, ``num`` and ``den`` for the decomposition (their ratio is the level that is split),
         ``scan_num`` and ``scan_den`` for the scan, ``squares`` for means.
-    measure : what the level is; for times the mean time up to `horizon`.
+    measure : what is counted.
+    level : what the level that is split is: the KPI itself, or, where a KPI has no parts that add up, the share of cases
+        beyond the baseline's quantile (``share_beyond``) or the mean time up to `horizon` (``mean_time``).
     family, bad : for the scan; `bad` is 1 where more of ``scan_num`` is worse.
     per : levels are shown times this.
     flipped : ``num`` counts the good cases, ``scan_num`` the bad ones.
@@ -40,6 +43,7 @@ class CaseSlice:
     per: float = 1.0
     flipped: bool = False
     horizon: float | None = None
+    level: Level = "kpi"
 
 
 def worse_sign(kpi: Kpi, value: float | None = None) -> int:
@@ -64,8 +68,9 @@ def slice_cases(
 
     Shares count bad cases. Means and scores that are no shares keep values. A quantile becomes the share of values beyond
     the baseline's quantile. Times become events against those expected from the baseline's hazard (one Poisson unit a
-    case, so that open cases count for the time they were seen), and, for the decomposition, times up to a horizon, an
-    open case taking its expected rest from the Kaplan-Meier curve of its period.
+    case, so that open cases count for the time they were seen), and, for the decomposition, times up to a horizon (or
+    whether a case ended within it, where the KPI is that share), an open case taking its expected rest (or its chance)
+    from the Kaplan-Meier curve of its period.
 
     Parameters
     ----------
@@ -103,7 +108,9 @@ def slice_cases(
     if kpi.kind == "quantile":
         limit = values[rows["period"].isin(baseline)].quantile(kpi.quantile)
         beyond = (values > limit) if worse > 0 else (values < limit)
-        return _shares(rows.assign(num=beyond.astype(float), den=1.0), keep, dimensions, 1)
+        return replace(
+            _shares(rows.assign(num=beyond.astype(float), den=1.0), keep, dimensions, 1), level="share_beyond"
+        )
     frame = rows[keep].assign(num=values, den=1.0, scan_num=values, scan_den=1.0, squares=values**2)
     return CaseSlice(frame, tuple(dimensions), "mean", "gaussian", worse, worse)
 
@@ -128,12 +135,16 @@ def _times(rows: pd.DataFrame, kpi: Kpi, dimensions: Sequence[str], baseline: Se
     times, hazard = cumulative_hazard(stop[earlier], event[earlier])
     expected = hazard[np.searchsorted(times, stop, side="right") - 1] if len(times) else np.zeros(len(stop))
     frame = rows[["period", *dimensions]].assign(scan_num=event.astype(float), scan_den=expected, den=1.0)
+    within = kpi.statistic == "within"
+    split = shares_within if within else restricted_times
     frame["num"] = np.nan
     for period in frame["period"].unique():
         mine = (frame["period"] == period).to_numpy()
-        frame.loc[mine, "num"] = restricted_times(stop[mine], event[mine], horizon)
-    # A higher time is worse: fewer events than the hazard lets expect.
-    return CaseSlice(frame, tuple(dimensions), "time", "poisson", -worse, worse, horizon=horizon)
+        frame.loc[mine, "num"] = split(stop[mine], event[mine], horizon)
+    # A higher time is worse: fewer events than the hazard lets expect; of those that end within a time, more is better.
+    bad = worse if within else -worse
+    level: Level = "kpi" if within or kpi.statistic == "mean" else "mean_time"
+    return CaseSlice(frame, tuple(dimensions), "time", "poisson", bad, worse, horizon=horizon, level=level)
 
 
 _UNIT_HOURS = {"h": 1.0, "d": 24.0, "min": 1 / 60, "s": 1 / 3600, "hours": 1.0, "days": 24.0, "minutes": 1 / 60}
@@ -176,15 +187,39 @@ def restricted_times(stop: np.ndarray, event: np.ndarray, horizon: float) -> np.
     open_ = ~event & (stop < horizon)
     if not open_.any():
         return done
-    times, events = np.unique(stop[event & (stop <= horizon)], return_counts=True)
-    at_risk = len(stop) - np.searchsorted(np.sort(stop), times, side="left")
-    survival = np.concatenate([[1.0], np.cumprod(1 - events / np.maximum(at_risk, 1))])
-    edges = np.concatenate([[0.0], times, [horizon]])
+    edges, survival = _kaplan_meier(stop, event, horizon)
     area = np.concatenate([np.cumsum((survival * np.diff(edges))[::-1])[::-1], [0.0]])
     step = np.searchsorted(edges[:-1], done[open_], side="right") - 1
     rest = area[step] - survival[step] * (done[open_] - edges[step])
     done[open_] += np.divide(rest, survival[step], out=np.zeros(len(step)), where=survival[step] > 0)
     return done
+
+
+def shares_within(stop: np.ndarray, event: np.ndarray, horizon: float) -> np.ndarray:
+    """1 for what ended within the horizon, 0 for what did not, and for an open case the chance that it still will.
+
+    Their mean is the Kaplan-Meier estimate of the share that ends within the horizon.
+
+    Examples
+    --------
+    >>> shares_within(np.array([1.0, 3.0, 2.0, 4.0]), np.array([True, True, False, False]), 4.0)
+    array([1. , 1. , 0.5, 0. ])
+    """
+    done = (event & (stop <= horizon)).astype(float)
+    open_ = ~event & (stop < horizon)
+    if open_.any():
+        edges, survival = _kaplan_meier(stop, event, horizon)
+        now = survival[np.searchsorted(edges[:-1], stop[open_], side="right") - 1]
+        done[open_] = np.divide(now - survival[-1], now, out=np.zeros(len(now)), where=now > 0)
+    return done
+
+
+def _kaplan_meier(stop: np.ndarray, event: np.ndarray, horizon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Times at which the share still open steps, with 0 and the horizon around them, and that share from each on."""
+    times, events = np.unique(stop[event & (stop <= horizon)], return_counts=True)
+    at_risk = len(stop) - np.searchsorted(np.sort(stop), times, side="left")
+    survival = np.concatenate([[1.0], np.cumprod(1 - events / np.maximum(at_risk, 1))])
+    return np.concatenate([[0.0], times, [horizon]]), survival
 
 
 def tabulate(piece: CaseSlice, periods: Sequence[str], current: str, maximum_values: int = 30) -> CrossTable:

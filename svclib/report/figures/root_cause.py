@@ -41,7 +41,7 @@ from svclib.report.figures.style import (
     value_axis,
 )
 from svclib.report.words import say
-from svclib.report.words.root_cause import change_of, driver_name, event_name, value_name, value_of
+from svclib.report.words.root_cause import driver_name, event_name, split_change, value_name, value_of
 
 LOOK_BACK = 24
 MOST_BARS = 8
@@ -112,7 +112,7 @@ def mix_figure(gap: Gap) -> Figure:
                 size, (colour, hatch) = getattr(split, part) * factor, styles[part]
                 y = row + (i - (len(parts) - 1) / 2) * height
                 axes.barh(y, size, height * 0.92, color=colour, hatch=hatch, edgecolor=PAPER, linewidth=0.4)
-                text = words.signed(size, 0) if count else change_of(kpi, size)
+                text = split_change(gap, split, getattr(split, part))
                 label = f"{text}  {say(f'root_cause.mix.{part}_label')}" if row == 0 else text
                 axes.annotate(
                     label, (max(size, 0.0), y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5
@@ -123,7 +123,8 @@ def mix_figure(gap: Gap) -> Figure:
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.32)
     if not count:
-        value_axis(axes, kpi.unit, None, which="x")
+        beyond = gap.piece is not None and gap.piece.level == "share_beyond"
+        value_axis(axes, "%" if beyond else kpi.unit, None, which="x")
     return figure
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from svclib.catalogue.names import nearest
+from svclib.errors import InputRefused, Problem
 from svclib.explain import analysis as compute
 from svclib.explain.analysis import Gap, RootCause
 from svclib.explain.choose import Rules
@@ -53,6 +55,16 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None) -> RootCauseRe
     kpis
         Codes to look at; every gap (off target, or a concern on the chart) where left out.
     """
+    if kpis is not None:
+        kpis = [kpis] if isinstance(kpis, str) else list(kpis)
+        known = [kpi.code for kpi in study.kpis]
+        problems = [
+            Problem(f"KPI {code}", "has no figures in this department and period", nearest(code, known))
+            for code in kpis
+            if code not in known
+        ]
+        if problems:
+            raise InputRefused(problems)
     return RootCauseReport(study, compute.explain_gaps(study, kpis))
 
 
@@ -178,7 +190,7 @@ class RootCauseReport:
         if gap.answer == "no_special_cause":
             ishikawa = self._ishikawa(gap)
             inner = [note("info", say("root_cause.segments.not_needed")), *self._split_text(gap)]
-            blocks.append(fold(say("root_cause.title.mix"), *inner))
+            blocks.append(fold(say("root_cause.title.mix_quiet"), *inner))
             blocks += [ishikawa] if ishikawa else []
         return section(kpi.title, *blocks, anchor=kpi.code)
 
@@ -261,7 +273,10 @@ class RootCauseReport:
         if gap.localisation and gap.localisation.segments:
             best = gap.localisation.segments[0].where[0][0]
             leading = next((split for split in gap.splits if split.dimension == best), leading)
-        blocks: list[Block] = [sentence(f"{said.mix_text(gap, leading)} {say('root_cause.mix.exact')}")]
+        text = " ".join(
+            filter(None, [said.mix_text(gap, leading), say("root_cause.mix.exact"), said.split_remark(gap)])
+        )
+        blocks: list[Block] = [sentence(text)]
         blocks += [
             note("warning", say("root_cause.mix.simpson", dimension=split.dimension))
             for split in gap.splits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from svclib.catalogue.models import Kpi
 from svclib.explain.analysis import Gap
 from svclib.explain.crosstab import OTHER
@@ -64,7 +66,7 @@ def sentence(gap: Gap, period: Period) -> str:
         said |= {
             "dimension": split.dimension,
             "mix": words.percent(question.worse * split.mix / change, 0),
-            "delta": change_of(question.kpi, split.delta * gap.factor),
+            "delta": split_change(gap, split, split.delta),
         }
     totals = gap.answer == "unlocated" and any(code in ("totals_only", "no_dimensions") for code, _ in gap.limits)
     return say(f"root_cause.sentence.{'unlocated_totals' if totals else gap.answer}", **said)
@@ -126,8 +128,9 @@ def elsewhere(gap: Gap, segment: Segment) -> str:
     now, usual = level_of(gap, segment.complement), level_of(gap, segment.complement_baseline)
     if now is None or usual is None:
         return ""
-    kpi = gap.question.kpi
-    return say("root_cause.excess.elsewhere", value=value_of(kpi, now), usual=value_of(kpi, usual))
+    beyond = gap.piece is not None and gap.piece.level == "share_beyond"
+    key, write = ("elsewhere_beyond", words.percent) if beyond else ("elsewhere", partial(value_of, gap.question.kpi))
+    return say(f"root_cause.excess.{key}", value=write(now), usual=write(usual))
 
 
 def onset_text(gap: Gap) -> str:
@@ -161,20 +164,31 @@ def event_name(event: EventNear) -> str:
 
 def mix_text(gap: Gap, split: Decomposition) -> str:
     """One decomposition in a sentence."""
-    kpi, factor = gap.question.kpi, gap.factor
-    minutes = gap.piece is None
-    write = (
-        (lambda x: words.signed(x, 0)) if minutes or split.kind == "count" else (lambda x: change_of(kpi, x * factor))
-    )
-    said = {
-        "dimension": split.dimension,
-        "delta": write(split.delta),
-        "rate": write(split.rate),
-        "mix": write(split.mix),
-    }
+    said = {name: split_change(gap, split, getattr(split, name)) for name in ("delta", "rate", "mix")}
     if split.kind == "count":
-        said["volume"] = write(split.volume)
-    return say(f"root_cause.mix.{split.kind}", **said)
+        said["volume"] = split_change(gap, split, split.volume)
+    return say(f"root_cause.mix.{split.kind}", dimension=split.dimension, **said)
+
+
+def split_change(gap: Gap, split: Decomposition, x: float) -> str:
+    """A part of a change, in the unit of what was split."""
+    if gap.piece is None:
+        return f"{words.signed(x, 0)}\u202f{words.unit_name('min')}"
+    if split.kind == "count":
+        return words.signed(x, 0)
+    if gap.piece.level == "share_beyond":
+        return words.change(x, "%")
+    return change_of(gap.question.kpi, x * gap.factor)
+
+
+def split_remark(gap: Gap) -> str:
+    """What was split where the KPI itself has no parts that add up; empty where it was the KPI."""
+    if gap.piece is None:
+        return say("root_cause.mix.minutes")
+    if gap.piece.level == "kpi":
+        return ""
+    horizon = value_of(gap.question.kpi, gap.piece.horizon) if gap.piece.horizon is not None else ""
+    return say(f"root_cause.mix.{gap.piece.level}", horizon=horizon)
 
 
 def limit_text(code: str, detail: str) -> str:

@@ -48,8 +48,19 @@ def compare_months(earlier: Month, later: Month) -> list[Change]:
 
 
 def changes(earlier: Month, later: Month) -> list[Change]:
-    """The KPIs whose state changed."""
-    return [change for change in compare_months(earlier, later) if change.kind not in ("same", "new", "gone")]
+    """The KPIs whose state changed, without those that are only young: these become provisional every period."""
+    return [
+        change
+        for change in compare_months(earlier, later)
+        if change.kind not in ("same", "new", "gone") and _news(change)
+    ]
+
+
+def _news(change: Change) -> bool:
+    assert change.before is not None
+    assert change.after is not None
+    states = (change.before.state, change.after.state)
+    return change.after.state != "provisional" and not set(states) <= {"provisional", "common_cause"}
 
 
 def _kind(before: KpiResult | None, after: KpiResult | None) -> str:

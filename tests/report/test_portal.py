@@ -248,3 +248,24 @@ def test_data_are_never_markup(month, text, live):
             assert not str(element.get("href", "")).startswith("javascript")
         assert len(list(document.iter("script"))) <= 1
         assert "49" not in page.split("{{7*7}}")[0][-2:]
+
+
+def test_what_is_only_young_is_no_change():
+    """Young KPIs become provisional and then settle every period: neither is news; a concern that cannot be judged is none."""
+    from dataclasses import replace
+    from types import SimpleNamespace
+
+    from svclib.report.changes import Change, _kind, _news
+
+    def news(before, after):
+        before, after = SimpleNamespace(state=before), SimpleNamespace(state=after)
+        kind = _kind(before, after)
+        return kind != "same" and _news(replace(Change("D", "k", kind, None, None), before=before, after=after))
+
+    assert not news("common_cause", "provisional")
+    assert not news("provisional", "common_cause")
+    assert not news("concern", "provisional")
+    assert news("provisional", "concern")
+    assert news("common_cause", "improvement")
+    assert news("concern", "common_cause")
+    assert news("common_cause", "fault")

@@ -164,7 +164,13 @@ class RootCauseReport:
         rest = len(self.analysis.gaps) - special
         if special:
             return sentence(
-                say("root_cause.overview.some", count=special, rest=rest, period=self._period), state="concern"
+                say(
+                    "root_cause.overview.some",
+                    count=special,
+                    period=self._period,
+                    rest=say("root_cause.overview.rest", count=rest) if rest else "",
+                ),
+                state="concern",
             )
         return sentence(say("root_cause.overview.quiet", count=rest, period=self._period), state="common_cause")
 

@@ -305,7 +305,7 @@ def draft_kpi(draft: Draft, idea: str | None = None, *, target: float | None = N
         agreed to it, and since when, is for kpis.yaml to say.
     **kpi
         Anything that an entry of kpis.yaml may say: ``code``, ``title``, ``kind``, ``numerator``, ``where``,
-        ``direction``, ``unit``, ``maturity``, ...; it goes before the proposal.
+        ``direction``, ``unit``, ``maturity``, ...; it goes before the proposal, whose title and maturity follow it.
 
     Raises
     ------
@@ -314,7 +314,7 @@ def draft_kpi(draft: Draft, idea: str | None = None, *, target: float | None = N
     """
     entry: dict[str, Any] = {}
     if idea is not None or "kind" not in kpi:
-        entry = _idea(draft, idea)
+        entry = _idea(draft, idea, kpi)
     entry = _in_order({**entry, **kpi, "source": draft.source["name"]})
     if target is not None:
         first = draft.snapshot.quality[0].first
@@ -332,15 +332,23 @@ def _in_order(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry[key] for key in sorted(entry, key=lambda key: order.index(key) if key in order else len(order))}
 
 
-def _idea(draft: Draft, idea: str | None) -> dict[str, Any]:
-    known = {proposal["code"]: proposal for proposal in draft.proposals}
+def _idea(draft: Draft, idea: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The proposal of a code, in the light of what else is given.
+
+    What the title cannot follow (another event, another statistic) has to be named by who asks for it.
+    """
+    known = {proposal["code"]: proposal for proposal in propose_kpis(draft.source, draft.columns, given)}
     if not known:
         raise InputRefused(Problem(_KPI, "nothing can be proposed for these columns", "give code, title, kind, ..."))
-    if idea is None:
-        return next(iter(known.values()))
+    idea = next(iter(known)) if idea is None else idea
     if idea not in known:
         raise InputRefused(Problem(f"{_KPI}, idea", f"no proposal has the code {idea!r}", nearest(idea, known)))
-    return known[idea]
+    proposal = known[idea]
+    changed = [key for key in ("kind", "event", "statistic") if key in given and given[key] != proposal.get(key)]
+    if changed and "title" not in given:
+        what = f"{changed[0]}={given[changed[0]]!r} is not what the title {proposal['title']!r} says"
+        raise InputRefused(Problem(f"{_KPI}, title", what, "give title= too, and unit= if it is another one"))
+    return proposal
 
 
 def _chosen(

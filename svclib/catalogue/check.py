@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -205,6 +206,12 @@ def _check_kpi(catalogue: Catalogue, kpi: Kpi) -> Iterator[Problem]:
             f"{kpi.kind} needs a source of shape {'cases' if kpi.kind == 'time_to_event' else 'outages'}, not {source.shape}",
             "choose another source or kind",
         )
+    if kpi.kind == "time_to_event" and kpi.statistic == "within" and kpi.within and kpi.maturity < kpi.within:
+        yield Problem(
+            at("maturity"),
+            f"the maturity of '{kpi.code}' is shorter than within: an open case that is younger cannot be judged",
+            f"write 'maturity: {_written(kpi.within)}' or longer",
+        )
     if kpi.possible and kpi.possible[0] >= kpi.possible[1]:
         yield Problem(at("possible"), "the lower bound is not below the upper one", "write [lowest, highest]")
     for index, target in enumerate(kpi.targets):
@@ -220,6 +227,19 @@ def _check_kpi(catalogue: Catalogue, kpi: Kpi) -> Iterator[Problem]:
                 f"the target {target.value:g} can never be reached: possible is {bounds[0]:g} to {bounds[1]:g}",
                 cure,
             )
+
+
+def _written(time: dt.timedelta) -> str:
+    """A duration as params/ has it, in the longest unit that divides it.
+
+    >>> _written(dt.timedelta(days=10)), _written(dt.timedelta(hours=36))
+    ('10d', '36h')
+    """
+    seconds = time.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600)):
+        if seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds / 60:g}min"
 
 
 def default_cohort(kpi: Kpi, source: Source) -> str:

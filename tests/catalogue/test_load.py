@@ -132,6 +132,15 @@ def test_faults_of_a_kpi(write_params, change, expected, texts):
     assert all(message.startswith("params/kpis.yaml:") for message in messages)
 
 
+@pytest.mark.parametrize("maturity", ["  maturity: 5d\n", ""])
+def test_a_maturity_shorter_than_within_is_refused(write_params, texts, maturity):
+    kpi = texts["kpis.yaml"].replace("proportion", "time_to_event").replace("numerator: contacts = 1", "event: resolved_at")
+    folder = write_params(kpis=kpi + "  statistic: within\n  within: 10d\n" + maturity)
+    (message,) = refused(folder)
+    assert message.startswith(f"params/kpis.yaml:{10 if maturity else 1}: the maturity of 'fcr' is shorter than within")
+    assert message.endswith("write 'maturity: 10d' or longer")
+
+
 def test_duplicate_department_codes_name_both_lines(write_params):
     text = '- code: "D01"\n  name: A\n- code: "D01"\n  name: B\n'
     (message,) = refused(write_params(departments=text))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from svclib.begin.arguments import Arguments, validate
-from svclib.begin.guess import Guess, guess
+from svclib.begin.guess import Guess, guess, outcome_columns
 from svclib.begin.ideas import propose_kpis
 from svclib.begin.inspect import ColumnFound
 from svclib.begin.look import Look, speak
@@ -188,6 +188,9 @@ class Draft:
         headers = {name: say(f"begin.source.{name}") for name in ("own", "column", "role")}
         names = words.list_of([d["name"] for d in self.departments[:12]]) + ("…" if len(self.departments) > 12 else "")
         remarks = [say("begin.source.departments", count=len(self.departments), list=names)]
+        if ends := [c for c in outcome_columns(self.look.found) if c not in _dimensions(self.source).values()]:
+            listed = words.list_of([say("begin.source.quoted", column=column) for column in ends])
+            remarks.append(say("begin.source.outcomes", count=len(ends), list=listed))
         if self.organisation["time_zone"] == "UTC":
             remarks.append(say("begin.source.zone"))
         parts = [table(shown, caption=say("begin.source.title"), headers=headers), bullets(remarks)]

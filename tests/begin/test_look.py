@@ -151,6 +151,29 @@ def test_own_names_are_like_no_name_that_svclib_knows():
     assert own_name("24h") == "c_24h"
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Status", "State", "Closure reason", "close_code", "Resolution", "Outcome", "Result", "Solved", "Disposition",
+     "Stato", "Esito", "Motivo chiusura"],
+)  # fmt: skip
+def test_how_a_case_ended_is_no_dimension(export, header):
+    body = [f"{i};2025-01-{1 + i % 28:02d};2025-02-{1 + i % 28:02d};{'ab'[i % 2]};{'xyz'[i % 3]}" for i in range(60)]
+    look = svclib.look_into(export(body, f"Ticket;Created;Closed;{header};Channel\n"))
+    assert look.guess.dimensions == {"channel": "Channel"}
+    assert header in look.guess.extra.values()  # conditions can use it
+    draft = svclib.draft_source(look)
+    assert f"“{header}” tells how a case ended" in draft.explain().plain
+    asked = svclib.draft_source(look, dimensions={"ending": header})
+    assert "how a case ended" not in asked.explain().plain
+
+
+@pytest.mark.parametrize("header", ["United States office", "Statement", "Reason", "Closest branch", "Priority"])
+def test_other_names_stay_dimensions(export, header):
+    body = [f"{i};2025-01-{1 + i % 28:02d};2025-02-{1 + i % 28:02d};{'ab'[i % 2]};{'xyz'[i % 3]}" for i in range(60)]
+    look = svclib.look_into(export(body, f"Ticket;Created;Closed;{header};Team\n"))
+    assert header in [*look.guess.dimensions.values(), look.guess.columns.get("department")]
+
+
 def test_a_shape_can_be_given(export):
     look = svclib.look_into(export(rows([("2026-03-01", "2026-03-02")] * 5)))
     assert guess(look.found, "counts").columns["period"] in ("Created", "Closed")

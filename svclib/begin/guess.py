@@ -141,7 +141,7 @@ def guess_shape(found: Inspected) -> Shape | None:
     closes = "resolved_at" in _stamps(usable, "cases")  # what is opened and closed is a case, whatever came of it
     if len(_stamps(usable, "outages")) == 2 and not closes:
         return "outages"
-    if not closes and any(_matches(c, _PASSED) and (c.kind == "boolean" or c.distinct <= 3) for c in usable):
+    if any(_matches(c, _PASSED) and (c.kind == "boolean" or (c.distinct <= 3 and not closes)) for c in usable):
         return "observations"
     figures = [c for c in usable if c.kind in ("integer", "number") and not _is_id(c, found.rows)]
     if len(dates) == 1 and len([c for c in figures if not _matches(c, _PLACE)]) >= 2:

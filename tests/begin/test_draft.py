@@ -103,6 +103,11 @@ def test_a_maturity_shorter_than_the_time_is_refused(draft):
         svclib.draft_kpi(draft, "closed_in_time", within="10d", maturity="5d")
 
 
+def test_a_target_in_per_cent_is_a_share(draft):
+    with pytest.raises(InputRefused, match="draft_kpi, targets: .*write 0.8 for 80 %"):
+        svclib.draft_kpi(draft, "closed_in_time", target=80)
+
+
 def test_titles_speak_of_the_columns_that_are_given(tmp_path):
     path = tmp_path / "calls.csv"
     lines = [f"2025-{1 + i // 28:02d}-{1 + i % 28:02d},{100 + i % 7},{90 + i % 5},{10 + i % 3}" for i in range(84)]

@@ -132,6 +132,64 @@ def test_faults_of_a_kpi(write_params, change, expected, texts):
     assert all(message.startswith("params/kpis.yaml:") for message in messages)
 
 
+SHARE = "write 0.8 for 80 %"
+BODIES = {
+    "proportion": "kind: proportion\n  numerator: contacts = 1",
+    "csat": "kind: score\n  value: contacts\n  scale: {measure: csat}",
+    "within": "kind: time_to_event\n  event: resolved_at\n  statistic: within\n  within: 5d\n  maturity: 5d",
+    "rate": "kind: rate\n  numerator: contacts\n  denominator: contacts",
+    "nps": "kind: score\n  value: contacts\n  scale: {measure: nps, low: 0, high: 10}",
+    "count": "kind: count",
+    "time": "kind: time_to_event\n  event: resolved_at",
+    "mean": "kind: mean\n  value: contacts",
+}
+
+
+def kpi_of(body: str, unit: str = "%", value: float | None = None, more: str = "") -> str:
+    target = "" if value is None else f"  targets: [{{value: {value}, from: 2026-01-01}}]\n"
+    return f'- code: k\n  title: K\n  source: tickets\n  direction: increase\n  unit: "{unit}"\n{target}{more}  {BODIES[body]}\n'
+
+
+@pytest.mark.parametrize(
+    ("kpi", "line", "expected"),
+    [
+        (kpi_of("proportion", value=80), 6, SHARE),
+        (kpi_of("proportion", "", 80), 6, SHARE),
+        (kpi_of("proportion", value=-0.1), 6, SHARE),
+        (kpi_of("csat", value=80), 6, SHARE),
+        (kpi_of("within", value=80), 6, SHARE),
+        (kpi_of("rate", value=80), 6, f"{SHARE}; if more than 100 % is possible, say so: 'possible: [0, 2]'"),
+        (kpi_of("mean", value=95), 6, "write 0.95 for 95 %"),
+        (kpi_of("proportion", value=80, more="  possible: [0, 100]\n"), 7, "write [0, 1], or leave it out"),
+        (kpi_of("rate", more="  per: 100\n"), 6, "leave per out (0.95 is shown as 95 %), or write 'unit: per 100'"),
+        (kpi_of("nps"), 5, "name what is counted or measured"),
+        (kpi_of("count"), 5, "name what is counted or measured"),
+        (kpi_of("time"), 5, "name what is counted or measured"),
+        (kpi_of("nps", "points", 300), 6, "mend the target"),
+    ],
+)
+def test_figures_that_are_on_another_scale_than_the_kpi_are_refused(write_params, kpi, line, expected):
+    (message,) = refused(write_params(kpis=kpi))
+    assert message.startswith(f"params/kpis.yaml:{line}: ")
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    "kpi",
+    [
+        kpi_of("proportion", value=1.0),
+        kpi_of("csat", value=0.8),
+        kpi_of("rate", value=0.95),
+        kpi_of("rate", value=1.05, more="  possible: [0, 2]\n"),
+        kpi_of("rate", "per 100", 95, "  per: 100\n"),
+        kpi_of("nps", "points", -30),
+        kpi_of("time", "h", 36),
+    ],
+)
+def test_figures_on_the_scale_of_the_kpi_are_accepted(write_params, kpi):
+    assert load_catalogue(write_params(kpis=kpi)).kpi("k")
+
+
 @pytest.mark.parametrize("maturity", ["  maturity: 5d\n", ""])
 def test_a_maturity_shorter_than_within_is_refused(write_params, texts, maturity):
     kpi = texts["kpis.yaml"].replace("proportion", "time_to_event").replace("numerator: contacts = 1", "event: resolved_at")

@@ -18,7 +18,7 @@ from svclib.begin.arguments import Arguments, validate
 from svclib.begin.guess import Guess, guess, outcome_columns
 from svclib.begin.ideas import propose_kpis
 from svclib.begin.inspect import ColumnFound
-from svclib.begin.look import Look, speak
+from svclib.begin.look import Look
 from svclib.begin.mapping import map_departments, map_source
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.check import check_catalogue
@@ -287,7 +287,7 @@ def draft_source(
         cure = "say shape= and columns=, and how the dates are written with dates="
         raise InputRefused(Problem(_SOURCE, "no column holds dates that svclib knows", cure))
     if language is not None:
-        speak(language)
+        words.speak(language)
     source = map_source(look, _chosen(proposed, columns, dimensions), shape, dates or {}, more)
     declared = map_departments(look, source, departments, department_missing, organisation)
     said = {"name": organisation, "language": words.current_language(), "time_zone": time_zone or "UTC"}

@@ -166,7 +166,7 @@ def look_into(
     >>> look_into(file).frame[["column", "kind", "proposal"]].values.tolist()[1]
     ['Created', 'date', 'opened_at']
     """
-    speak(language)
+    words.speak(language)
     if path is None:
         path, given = _sample_export()
         options = {**given, **(options or {})}
@@ -180,14 +180,6 @@ def look_into(
     )  # fmt: skip
     found = inspect_file(asked, path, path.parent, _CALL)
     return Look(path, sheet, said, found, guess(found))
-
-
-def speak(language: str) -> None:
-    """Speak a language from here on; `InputRefused` where there is none of the name."""
-    try:
-        words.use_language(language)
-    except words.MessageMissing as error:
-        raise InputRefused(Problem("language", str(error), nearest(language, words.languages()))) from None
 
 
 def _quoted(text: str | None) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from svclib.catalogue.models import SHAPE_COLUMNS, SHAPE_DATE, TIMESTAMPS, Kpi, Scale, Source
+from svclib.catalogue.models import BOOLEANS, NUMBERS, SHAPE_COLUMNS, SHAPE_DATE, TIMESTAMPS, Kpi, Scale, Source
 from svclib.catalogue.names import nearest
 from svclib.errors import Problem
+from svclib.paths import NOTEBOOKS, report_languages, report_notebooks
 
 if TYPE_CHECKING:
     from svclib.catalogue.catalogue import Catalogue
@@ -26,12 +28,22 @@ def check_catalogue(catalogue: Catalogue) -> list[Problem]:
         *(p for source in catalogue.sources for p in _check_source(catalogue, source)),
         *(p for kpi in catalogue.kpis for p in _check_kpi(catalogue, kpi)),
         *_check_knowledge(catalogue),
+        *_check_run(catalogue),
     ]
 
 
 def known_columns(source: Source) -> dict[str, str]:
     """The names an expression over the source may use: mapped columns and dimensions."""
     return {**source.columns, **source.dimension_columns, "department": "department"}
+
+
+def _text_columns(source: Source) -> set[str]:
+    """Columns that hold text whatever the data are: dimensions, codes, comments, and what is declared as text."""
+    known = {name for part in SHAPE_COLUMNS[source.shape] for name in part}
+    figures = NUMBERS | BOOLEANS
+    declared = {name for name, kind in source.types.items() if kind == "text"}
+    plain = (known - TIMESTAMPS) & set(source.columns)
+    return {"department", *declared, *plain, *source.dimension_columns} - figures
 
 
 def _check_organisation(catalogue: Catalogue) -> Iterator[Problem]:
@@ -43,10 +55,47 @@ def _check_organisation(catalogue: Catalogue) -> Iterator[Problem]:
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            where = catalogue.locate(kind, name, "time_zone")
-            if kind == "organisation":
-                where = catalogue.documents["organisation"].at(("time_zone",))
+            organisation = kind == "organisation"
+            where = _in_file(catalogue, kind, "time_zone") if organisation else catalogue.locate(kind, name, "time_zone")
             yield Problem(where, f"'{zone}' is no time zone", "write an IANA name such as Europe/Rome")
+    language, known = catalogue.organisation.language, report_languages()
+    if not {language.replace("_", "-"), re.split("[-_]", language)[0].lower()} & set(known):
+        where = _in_file(catalogue, "organisation", "language")
+        yield Problem(where, f"no reports can be written in the language '{language}'", f"known: {', '.join(known)}")
+    if catalogue.organisation.working_calendar.holidays is not None:
+        yield from _check_holidays(catalogue, catalogue.organisation.working_calendar.holidays)
+
+
+def _in_file(catalogue: Catalogue, stem: str, *path: str | int) -> str:
+    document = catalogue.documents.get(stem)
+    return document.at(path) if document else f"{catalogue.folder.name}/{stem}.yaml"
+
+
+def _check_holidays(catalogue: Catalogue, code: str) -> Iterator[Problem]:
+    import holidays
+
+    where = _in_file(catalogue, "organisation", "working_calendar", "holidays")
+    country, _, part = code.partition("-")
+    try:
+        known = holidays.country_holidays(country)
+    except NotImplementedError:
+        cure = "write the two letters of a country, such as IT or GB, and its region if it has days of its own, as in CA-BC"
+        yield Problem(where, f"holidays: no country '{country}' is known", cure)
+        return
+    if part and part not in known.subdivisions:
+        regions = [f"{country}-{region}" for region in known.subdivisions]
+        yield Problem(where, f"holidays: '{country}' has no region '{part}'", nearest(code, regions))
+
+
+def _check_run(catalogue: Catalogue) -> Iterator[Problem]:
+    if "run" not in catalogue.documents or not NOTEBOOKS.is_dir():
+        return  # the defaults are ours
+    known = report_notebooks()
+    for index, name in enumerate(catalogue.run.notebooks):
+        if name not in known:
+            there = (NOTEBOOKS / f"{name}.ipynb").exists()
+            what = f"the notebook '{name}' {'makes no report' if there else 'does not exist'}"
+            yield Problem(_in_file(catalogue, "run", "notebooks", index), what, nearest(name, known))
 
 
 def _check_unique(catalogue: Catalogue) -> Iterator[Problem]:
@@ -174,6 +223,11 @@ def _check_kpi(catalogue: Catalogue, kpi: Kpi) -> Iterator[Problem]:
         expression = getattr(kpi, field)
         if expression:
             yield from _check_expression(expression, known, at(field), field)
+        if expression and field != "where" and expression.strip() in _text_columns(source):
+            figures = [name for name, kind in source.types.items() if kind in ("number", "integer", "boolean")]
+            such = f" such as {', '.join(figures)}" if figures else ""
+            cure = f"name a column of numbers{such}, or write a condition"
+            yield Problem(at(field), f"{field}: '{expression}' is text, and a number is needed", cure)
     for field in ("cohort", "event"):
         column = getattr(kpi, field)
         if column and column not in known:

@@ -130,6 +130,10 @@ def run_batch(
         When nothing was started: params, sources, period, names or the folder are not good.
     """
     started = time.monotonic()
+    if language is not None:
+        from svclib.report.words import speak
+
+        speak(language)  # or refuse it, before anything is started
     prepared = prepare(params, as_of=as_of, frequency=_frequency(period))
     label = (prepared.latest_complete() if period is None else prepared.check_period(period)).label
     catalogue = prepared.catalogue

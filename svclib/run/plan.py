@@ -12,7 +12,7 @@ from svclib.catalogue.names import nearest
 from svclib.collect.digests import digest_json
 from svclib.errors import InputRefused, Problem
 from svclib.measure.periods import Period
-from svclib.paths import NOTEBOOKS
+from svclib.paths import NOTEBOOKS, report_notebooks
 from svclib.run.digest import digest_files, digest_notebook, digest_requirements, digest_source
 from svclib.run.execute import Limits
 from svclib.run.manifest import Manifest
@@ -104,13 +104,19 @@ def find_notebooks(names: Sequence[str] | None, defaults: Sequence[str], folder:
     Raises
     ------
     InputRefused
-        For a name that no notebook has, with the nearest one.
+        For a name that no notebook has, with the nearest one, and for a notebook that makes no report.
     """
     folder = folder or NOTEBOOKS
-    known = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    known = report_notebooks(folder)
     wanted = list(dict.fromkeys(names or defaults))
     problems = [
-        Problem(f"notebook {name}", "does not exist", nearest(name, known)) for name in wanted if name not in known
+        Problem(
+            f"notebook {name}",
+            "makes no report" if (folder / f"{name}.ipynb").exists() else "does not exist",
+            nearest(name, known),
+        )
+        for name in wanted
+        if name not in known
     ]
     if problems:
         raise InputRefused(problems)

@@ -132,6 +132,36 @@ def test_faults_of_a_kpi(write_params, change, expected, texts):
     assert all(message.startswith("params/kpis.yaml:") for message in messages)
 
 
+def test_what_a_run_would_stumble_over_is_refused_at_once(write_params, texts):
+    organisation = "name: X\nlanguage: fr\nworking_calendar:\n  holidays: XX\n"
+    kpi = '- code: m\n  title: M\n  source: tickets\n  kind: mean\n  value: channel\n  direction: increase\n'
+    run = "notebooks:\n  - kpi_analisys\n  - start\n  - own_data\n"
+    folder = write_params(organisation=organisation, kpis=kpi, run=run)
+    expected = [
+        ("organisation.yaml:2", "no reports can be written in the language 'fr'", "known: en, it"),
+        ("organisation.yaml:4", "holidays: no country 'XX' is known", "write the two letters of a country"),
+        ("kpis.yaml:5", "value: 'channel' is text, and a number is needed", "such as contacts"),
+        ("run.yaml:2", "the notebook 'kpi_analisys' does not exist", "write 'kpi_analysis'"),
+        ("run.yaml:3", "the notebook 'start' makes no report", "known: kpi_analysis, outcome_evaluation, root_cause"),
+        ("run.yaml:4", "the notebook 'own_data' makes no report", "known: kpi_analysis"),
+    ]
+    for message, (where, what, cure) in zip(refused(folder), expected, strict=True):
+        assert message.startswith(f"params/{where}: {what}")
+        assert cure in message
+
+
+@pytest.mark.parametrize("language", ["en", "it", "it-CH", "en_GB"])
+@pytest.mark.parametrize("holidays", ["IT", "GB", "CA-BC", "USA"])
+def test_languages_and_holidays_that_are_known(write_params, language, holidays):
+    text = f"name: X\nlanguage: {language}\nworking_calendar: {{holidays: {holidays}}}\n"
+    assert load_catalogue(write_params(organisation=text, run="notebooks: [kpi_analysis]\n"))
+
+
+def test_an_unknown_region_of_a_country(write_params):
+    (message,) = refused(write_params(organisation="name: X\nworking_calendar: {holidays: CA-BX}\n"))
+    assert message.startswith("params/organisation.yaml:2: holidays: 'CA' has no region 'BX'. Cure: write 'CA-")
+
+
 SHARE = "write 0.8 for 80 %"
 BODIES = {
     "proportion": "kind: proportion\n  numerator: contacts = 1",

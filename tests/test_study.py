@@ -77,7 +77,9 @@ def test_a_period_that_is_a_number_and_an_unknown_language_are_refused(folder):
 def test_an_analysis_of_something_else_than_a_study_is_refused(name):
     import svclib
 
-    with pytest.raises(InputRefused, match=f"{name}: needs a study, and this is a str. Cure: study = svclib.open_study"):
+    with pytest.raises(
+        InputRefused, match=f"{name}: needs a study, and this is a str. Cure: study = svclib.open_study"
+    ):
         getattr(svclib, name)("params")
 
 
@@ -93,6 +95,17 @@ def test_an_expression_that_fails_over_the_data_is_refused_with_every_other(fold
         f"params/kpis.yaml:{lines + 5}", f"params/kpis.yaml:{lines + 11}",
     ]  # fmt: skip
     assert all("does not give a number for every row" in problem.what for problem in caught.value.problems)
+
+
+def test_a_department_s_name_is_answered_with_its_code(folder):
+    assert refused(params=folder, department="support") == "department support: is not declared. Cure: write 'D01'"
+    assert refused(params=folder, department="Feld").endswith("Cure: write 'D02'")
+
+
+def test_a_cut_off_before_the_data(folder):
+    assert refused(params=folder, as_of="2020-01-01").startswith(
+        "--as-of: 2020-01-01 lies before the data. Cure: name a"
+    )
 
 
 def test_an_unknown_department_is_refused(folder):

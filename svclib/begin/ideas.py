@@ -163,7 +163,14 @@ def _header(columns: Mapping[str, ColumnFound], expression: Any) -> str:
 
 
 def _kpi(
-    idea: str, *, code: str | None = None, column: str = "", part: str = "", whole: str = "", time: str = "", **said: Any
+    idea: str,
+    *,
+    code: str | None = None,
+    column: str = "",
+    part: str = "",
+    whole: str = "",
+    time: str = "",
+    **said: Any,
 ) -> dict[str, Any]:
     title = say(f"begin.idea.{idea}", column=column, part=part, whole=whole, time=time)
     return {"code": code or idea, "title": title, **said}

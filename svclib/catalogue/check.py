@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from svclib.catalogue.models import BOOLEANS, NUMBERS, SHAPE_COLUMNS, SHAPE_DATE, TIMESTAMPS, Kpi, Scale, Source
+from svclib.catalogue.models import (
+    BOOLEANS,
+    NUMBERS,
+    SHAPE_COLUMNS,
+    SHAPE_DATE,
+    TIMESTAMPS,
+    Department,
+    Kpi,
+    Scale,
+    Source,
+)
 from svclib.catalogue.names import nearest
 from svclib.errors import Problem
 from svclib.paths import NOTEBOOKS, report_languages, report_notebooks
@@ -56,7 +66,9 @@ def _check_organisation(catalogue: Catalogue) -> Iterator[Problem]:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             organisation = kind == "organisation"
-            where = _in_file(catalogue, kind, "time_zone") if organisation else catalogue.locate(kind, name, "time_zone")
+            where = (
+                _in_file(catalogue, kind, "time_zone") if organisation else catalogue.locate(kind, name, "time_zone")
+            )
             yield Problem(where, f"'{zone}' is no time zone", "write an IANA name such as Europe/Rome")
     language, known = catalogue.organisation.language, report_languages()
     if not {language.replace("_", "-"), re.split("[-_]", language)[0].lower()} & set(known):
@@ -127,13 +139,32 @@ def _check_unique(catalogue: Catalogue) -> Iterator[Problem]:
             )
 
 
+class _Unsure(list[str]):
+    """Codes of which one is declared twice: another one is missing then, so no code that is not here is unknown."""
+
+    def __contains__(self, code: object) -> bool:
+        return True
+
+
+def declared_codes(entries: Iterable[Department | Kpi]) -> list[str]:
+    """The codes that other files may name.
+
+    >>> from svclib.catalogue.models import Department
+    >>> once, twice = Department(code="D01", name="A"), Department(code="D01", name="B")
+    >>> "D02" in declared_codes([once]), "D02" in declared_codes([once, twice])
+    (False, True)
+    """
+    codes = [entry.code for entry in entries]
+    return codes if len(set(codes)) == len(codes) else _Unsure(codes)
+
+
 def _places(catalogue: Catalogue, kind: str, attribute: str, name: str) -> list[str]:
     document = catalogue.documents[kind]
     return [document.at((i,)) for i, entry in enumerate(document.content) if entry.get(attribute) == name]
 
 
 def _check_departments(catalogue: Catalogue) -> Iterator[Problem]:
-    codes = [d.code for d in catalogue.departments]
+    codes = declared_codes(catalogue.departments)
     if not codes:
         yield Problem(f"{catalogue.folder.name}/departments.yaml", "declares no department", "add at least one")
     owners: dict[str, str] = {}
@@ -147,7 +178,7 @@ def _check_departments(catalogue: Catalogue) -> Iterator[Problem]:
                 where = catalogue.locate("departments", department.code, "peers")
                 if peer not in codes:
                     yield Problem(where, f"the peer '{peer}' is no department", nearest(peer, codes))
-                elif peer == department.code:
+                elif peer == department.code and codes.count(peer) == 1:
                     yield Problem(where, "a department is not its own peer", "leave it out")
 
 
@@ -186,7 +217,7 @@ def _check_source(catalogue: Catalogue, source: Source) -> Iterator[Problem]:
         yield Problem(
             at("columns"), "no column names the department", "map 'department', or set 'department: CODE' for all rows"
         )
-    codes = [d.code for d in catalogue.departments]
+    codes = declared_codes(catalogue.departments)
     for name in ("department", "department_missing"):
         code = getattr(source, name)
         if code is not None and code not in codes:
@@ -379,8 +410,7 @@ def _check_expression(expression: str, known: Iterable[str], where: str, field: 
 
 
 def _check_knowledge(catalogue: Catalogue) -> Iterator[Problem]:
-    departments = [d.code for d in catalogue.departments]
-    kpis = [k.code for k in catalogue.kpis]
+    departments, kpis = declared_codes(catalogue.departments), declared_codes(catalogue.kpis)
     titles = [e.title for e in catalogue.events]
     for event in catalogue.events:
         yield from _check_names(catalogue, "events", event.title, "departments", event.departments, departments)
@@ -392,19 +422,38 @@ def _check_knowledge(catalogue: Catalogue) -> Iterator[Problem]:
     for hypothesis in catalogue.hypotheses:
         yield from _check_names(catalogue, "hypotheses", hypothesis.code, "kpis", hypothesis.kpis, kpis)
         yield from _check_hypothesis(catalogue, hypothesis, titles)
+    yield from _check_tests(catalogue)
+
+
+def _sources_of(catalogue: Catalogue, hypothesis: Any) -> list[Source]:
+    chosen = [k for k in catalogue.kpis if hypothesis.kpis == "all" or k.code in hypothesis.kpis]
+    return [s for s in catalogue.sources if s.name in {k.source for k in chosen}]
+
+
+def _check_tests(catalogue: Catalogue) -> Iterator[Problem]:
+    """Dimensions that hypotheses test and no source has; the misspelt name may as well be the source's."""
+    used = {d for h in catalogue.hypotheses for d in h.test or {}} | {
+        d for k in catalogue.kpis for d in k.dimensions or ()
+    }
+    unknown: dict[tuple[str, str, str], list[str]] = {}
+    for hypothesis in catalogue.hypotheses:
+        sources = _sources_of(catalogue, hypothesis)
+        owners = {d: s.name for s in sources for d in s.dimension_columns}
+        for dimension in hypothesis.test or {}:
+            if dimension not in owners:
+                close = difflib.get_close_matches(dimension, owners.keys() - used, n=1, cutoff=0.6)
+                key = (dimension, close[0], owners[close[0]]) if close else (dimension, nearest(dimension, owners), "")
+                unknown.setdefault(key, []).append(catalogue.locate("hypotheses", hypothesis.code, "test"))
+    for (dimension, other, owner), places in unknown.items():
+        what, cure = f"'{dimension}' is no dimension of the KPIs' sources", other
+        if owner:
+            places = [catalogue.locate("sources", owner, "dimensions"), *places]
+            what, cure = f"{what}; '{owner}' has '{other}', which nobody uses", "write in both places what the file has"
+        yield Problem(", ".join(places), what, cure)
 
 
 def _check_hypothesis(catalogue: Catalogue, hypothesis: Any, titles: list[str]) -> Iterator[Problem]:
-    chosen = [k for k in catalogue.kpis if hypothesis.kpis == "all" or k.code in hypothesis.kpis]
-    sources = [s for s in catalogue.sources if s.name in {k.source for k in chosen}]
-    dimensions = {d for s in sources for d in s.dimension_columns}
-    for dimension in hypothesis.test or {}:
-        if dimension not in dimensions:
-            yield Problem(
-                catalogue.locate("hypotheses", hypothesis.code, "test"),
-                f"'{dimension}' is no dimension of the KPIs' sources",
-                nearest(dimension, dimensions),
-            )
+    sources = _sources_of(catalogue, hypothesis)
     if hypothesis.event and hypothesis.event not in titles:
         yield Problem(
             catalogue.locate("hypotheses", hypothesis.code, "event"),

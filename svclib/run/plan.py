@@ -134,7 +134,7 @@ def find_departments(codes: Sequence[str] | None, catalogue: Any) -> list[Any]:
     declared = {department.code: department for department in catalogue.departments}
     wanted = list(dict.fromkeys(codes or declared))
     problems = [
-        Problem(f"department {code}", "is not declared in departments.yaml", nearest(code, declared))
+        Problem(f"department {code}", "is not declared in departments.yaml", catalogue.department_cure(code))
         for code in wanted
         if code not in declared
     ]

@@ -110,6 +110,9 @@ def test_a_file_nobody_reads(write_params):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (("direction: increase", "direction: up"), "Cure: write 'increase'"),
+        (("direction: increase", "direction: lower"), "Cure: write 'decrease'"),
+        (("2026-01-01", "2024-13-01"), "'2024-13-01' is no day of the calendar. Cure: write a date as 2026-10-31"),
         (("contacts = 1", "contcts = 1"), "params/kpis.yaml:5: numerator: no column 'contcts'. Cure: write 'contacts'"),
         (("contacts = 1", "contacts = "), "is no SQL expression"),
         (("contacts = 1", "sum(contacts)"), "is an aggregate"),
@@ -134,7 +137,7 @@ def test_faults_of_a_kpi(write_params, change, expected, texts):
 
 def test_what_a_run_would_stumble_over_is_refused_at_once(write_params, texts):
     organisation = "name: X\nlanguage: fr\nworking_calendar:\n  holidays: XX\n"
-    kpi = '- code: m\n  title: M\n  source: tickets\n  kind: mean\n  value: channel\n  direction: increase\n'
+    kpi = "- code: m\n  title: M\n  source: tickets\n  kind: mean\n  value: channel\n  direction: increase\n"
     run = "notebooks:\n  - kpi_analisys\n  - start\n  - own_data\n"
     folder = write_params(organisation=organisation, kpis=kpi, run=run)
     expected = [
@@ -222,7 +225,11 @@ def test_figures_on_the_scale_of_the_kpi_are_accepted(write_params, kpi):
 
 @pytest.mark.parametrize("maturity", ["  maturity: 5d\n", ""])
 def test_a_maturity_shorter_than_within_is_refused(write_params, texts, maturity):
-    kpi = texts["kpis.yaml"].replace("proportion", "time_to_event").replace("numerator: contacts = 1", "event: resolved_at")
+    kpi = (
+        texts["kpis.yaml"]
+        .replace("proportion", "time_to_event")
+        .replace("numerator: contacts = 1", "event: resolved_at")
+    )
     folder = write_params(kpis=kpi + "  statistic: within\n  within: 10d\n" + maturity)
     (message,) = refused(folder)
     assert message.startswith(f"params/kpis.yaml:{10 if maturity else 1}: the maturity of 'fcr' is shorter than within")
@@ -235,6 +242,31 @@ def test_duplicate_department_codes_name_both_lines(write_params):
     assert message.startswith(
         "params/departments.yaml:1, params/departments.yaml:3: the code 'D01' is declared 2 times"
     )
+
+
+def test_a_duplicated_code_hides_its_consequences(write_params, texts):
+    events = "- {date: 2026-01-01, title: Move, departments: [D02]}\n"
+    plan = "id,department,kpi,gap,objective,start,due\nA1,D02,fcr,G,O,2026-01-01,2026-06-01\n"
+    text = texts["departments.yaml"].replace('"D02"', '"D01"') + '- code: "D03"\n  name: Third\n  peers: ["D02"]\n'
+    folder = write_params(departments=text, events=events)
+    (folder / "action_plan.csv").write_text(plan)
+    (message,) = refused(folder)
+    assert "the code 'D01' is declared 2 times" in message
+
+
+def test_a_dimension_that_only_hypotheses_spell_otherwise_names_both_places(write_params, texts):
+    hypotheses = "".join(
+        f"- code: h{i}\n  category: People\n  cause: C\n  test: {{channel: {value}}}\n"
+        for i, value in enumerate(["web", "x"])
+    )
+    folder = write_params(sources=texts["sources.yaml"].replace("[channel]", "[chanel]"), hypotheses=hypotheses)
+    (message,) = refused(folder)
+    places = "params/sources.yaml:6, params/hypotheses.yaml:4, params/hypotheses.yaml:8"
+    assert message.startswith(f"{places}: 'channel' is no dimension of the KPIs' sources; 'tickets' has 'chanel'")
+    right = hypotheses.replace("channel: x", "chanel: x")
+    (message,) = refused(write_params(hypotheses=right))  # the other one shows which is meant
+    assert message.startswith("params/hypotheses.yaml:8: 'chanel' is no dimension")
+    assert message.endswith("write 'channel'")
 
 
 def test_codes_that_differ_only_in_case(write_params):

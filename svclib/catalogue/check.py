@@ -342,7 +342,8 @@ def _scale(kpi: Kpi) -> list[float] | None:
     if kpi.kind != "score":
         return None
     scale = kpi.scale or Scale()
-    return {"csat": [0, 1], "nps": [-100, 100], "mean": [scale.low, scale.high]}[scale.measure]
+    bounds: dict[str, list[float]] = {"csat": [0, 1], "nps": [-100, 100], "mean": [scale.low, scale.high]}
+    return bounds[scale.measure]
 
 
 def _target_cure(kpi: Kpi, value: float, bounds: list[float]) -> str:

@@ -12,7 +12,6 @@ from svclib.catalogue.names import nearest
 from svclib.catalogue.yaml import Document, Place
 from svclib.errors import Problem
 
-
 # What people write for a choice, where its letters lead nowhere near.
 _MEANT = {
     **dict.fromkeys(("up", "higher", "more", "rise", "maximise", "maximize", "max", "+"), "increase"),

@@ -92,19 +92,19 @@ def test_title_and_maturity_follow_the_time_that_is_given(draft, given, title, m
 
 
 def test_what_the_title_of_a_proposal_cannot_follow_needs_a_title(draft):
-    with pytest.raises(InputRefused, match="is not what the title 'Time to close' says.*give title="):
+    with pytest.raises(InputRefused, match=r"is not what the title 'Time to close' says.*give title="):
         svclib.draft_kpi(draft, "time_to_close", statistic="within", within="3d")
     made = svclib.draft_kpi(draft, "time_to_close", statistic="mean", title="Mean time to close")
     assert made.kpis[-1]["title"] == "Mean time to close"
 
 
 def test_a_maturity_shorter_than_the_time_is_refused(draft):
-    with pytest.raises(InputRefused, match="draft_kpi, maturity: .* shorter than within.*'maturity: 10d' or longer"):
+    with pytest.raises(InputRefused, match=r"draft_kpi, maturity: .* shorter than within.*'maturity: 10d' or longer"):
         svclib.draft_kpi(draft, "closed_in_time", within="10d", maturity="5d")
 
 
 def test_a_target_in_per_cent_is_a_share(draft):
-    with pytest.raises(InputRefused, match="draft_kpi, targets: .*write 0.8 for 80 %"):
+    with pytest.raises(InputRefused, match=r"draft_kpi, targets: .*write 0.8 for 80 %"):
         svclib.draft_kpi(draft, "closed_in_time", target=80)
 
 

@@ -201,7 +201,7 @@ def test_a_folder_and_a_list_say_how_several_files_are_read(export):
 
 def test_a_wrong_separator_is_told_once(export):
     path = export(rows(CLEAR))
-    with pytest.raises(InputRefused, match="has only one column with sep ',', and 6 with ';'.*Cure: write sep: ';'"):
+    with pytest.raises(InputRefused, match=r"has only one column with sep ',', and 6 with ';'.*Cure: write sep: ';'"):
         svclib.look_into(path, options={"sep": ","})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svclib.catalogue.catalogue import department_cure
 from svclib.catalogue.names import nearest
 from svclib.collect.digests import digest_json
 from svclib.errors import InputRefused, Problem
@@ -134,7 +135,9 @@ def find_departments(codes: Sequence[str] | None, catalogue: Any) -> list[Any]:
     declared = {department.code: department for department in catalogue.departments}
     wanted = list(dict.fromkeys(codes or declared))
     problems = [
-        Problem(f"department {code}", "is not declared in departments.yaml", catalogue.department_cure(code))
+        Problem(
+            f"department {code}", "is not declared in departments.yaml", department_cure(catalogue.departments, code)
+        )
         for code in wanted
         if code not in declared
     ]

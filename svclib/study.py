@@ -24,6 +24,7 @@ from svclib.errors import InputRefused, Problem
 from svclib.measure.aggregates import case_rows
 from svclib.measure.declaration import Coverage, Declaration, coverage_of
 from svclib.measure.engine import connect, frame
+from svclib.measure.expressions import failing_expressions
 from svclib.measure.kpi import measure_kpis
 from svclib.measure.periods import Frequency, Period
 from svclib.paths import default_params
@@ -134,10 +135,7 @@ class Prepared:
 
     def check_period(self, label: str) -> Period:
         """The period asked for; `InputRefused` where it is none, lies in the future or before the data."""
-        try:
-            period = Period.parse(label)
-        except ValueError as error:
-            raise InputRefused(Problem(f"period {label}", str(error).partition(": ")[2] or str(error))) from None
+        period = _parse_period(label)
         latest = self.latest_complete()
         first, last = (dt.date.fromisoformat(self._facts["measured"][end]) for end in ("first", "last"))
         cure = f"choose a period from {Period.containing(first, self.frequency).label} to {latest.label}"
@@ -272,6 +270,9 @@ def prepare(
         taken = collect(catalogue, as_of=read_day(as_of), accept_shrunk=accept_shrunk)
     else:
         taken = open_snapshot(Path(snapshot))
+    if as_of is not None and snapshot is None and not any(quality.kept for quality in taken.quality):
+        cure = "name a later day, or leave it out to see all that is there"
+        raise InputRefused(Problem("--as-of", f"{as_of} lies before the data", cure))
     frequency = frequency or catalogue.run.frequency
     prepared = Prepared(catalogue, taken, _kept(taken, catalogue, frequency), frequency)
     if not _facts_file(prepared.kept).exists():
@@ -281,19 +282,26 @@ def prepare(
 
 def _measure(prepared: Prepared) -> None:
     """Measure every KPI, and keep the table and what else takes a look at all rows."""
+    import duckdb
+
     catalogue = prepared.catalogue
     facts: dict[str, Any] = _coverages(prepared)
     declarations = _declarations(prepared.backend, catalogue, facts)
     if problems := _early_targets(catalogue, declarations):
         raise InputRefused(problems)
-    measures = measure_kpis(
-        prepared.backend,
-        declarations,
-        catalogue.departments,
-        as_of=prepared.cutoff,
-        frequency=prepared.frequency,
-        disclosure_minimum=catalogue.organisation.disclosure_minimum,
-    )
+    try:
+        measures = measure_kpis(
+            prepared.backend,
+            declarations,
+            catalogue.departments,
+            as_of=prepared.cutoff,
+            frequency=prepared.frequency,
+            disclosure_minimum=catalogue.organisation.disclosure_minimum,
+        )
+    except duckdb.Error:
+        if problems := failing_expressions(prepared.backend, declarations, catalogue.locate):
+            raise InputRefused(problems) from None
+        raise
     known = measures[measures["value"].notna()]
     complete = known.loc[pd.to_datetime(known["end"]) <= prepared.cutoff, "start"]
     days = {"first": known["start"].min(), "last": known["start"].max(), "complete": complete.max()}
@@ -333,21 +341,27 @@ def open_study(
     InputRefused
         With every fault found, where it is and how to mend it.
     """
-    frequency = None
-    if period is not None:
-        try:
-            frequency = Period.parse(period).frequency
-        except ValueError as error:
-            raise InputRefused(Problem("period", str(error))) from None
+    frequency = None if period is None else _parse_period(period).frequency
+    from svclib.report.words import speak
+
+    if language is not None:
+        speak(language)
     prepared = prepare(params, as_of=as_of, snapshot=snapshot, frequency=frequency)
     catalogue = prepared.catalogue
     chosen = catalogue.departments[0] if department is None else catalogue.department(department)
     when = prepared.latest_complete() if period is None else prepared.check_period(period)
     language = language or catalogue.organisation.language
-    from svclib.report.words import use_language
-
-    use_language(language)
+    speak(language)
     return Study(prepared, chosen, when, Path(out) if out else None, language)
+
+
+def _parse_period(label: Any) -> Period:
+    try:
+        return Period.parse(str(label))
+    except ValueError as error:
+        what, _, cure = str(error).partition("; ")
+        cure = cure or "write 2026-10 (month), 2026-W43 (week) or 2026-Q3 (quarter)"
+        raise InputRefused(Problem(f"period {label}", what.removeprefix(f"{label}: "), cure)) from None
 
 
 def read_day(as_of: dt.date | str | None) -> dt.date | None:
@@ -356,10 +370,10 @@ def read_day(as_of: dt.date | str | None) -> dt.date | None:
     >>> read_day("2026-11-05")
     datetime.date(2026, 11, 5)
     """
-    if not isinstance(as_of, str):
+    if as_of is None or isinstance(as_of, dt.date):
         return as_of
     try:
-        return dt.date.fromisoformat(as_of)
+        return dt.date.fromisoformat(str(as_of))
     except ValueError:
         raise InputRefused(Problem(f"as-of {as_of}", "is no day", "write it as 2026-11-05")) from None
 

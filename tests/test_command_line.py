@@ -36,7 +36,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(monkeypatch, capsys, 
 def test_what_is_no_report_is_refused_before_anything_starts(monkeypatch, capsys, tmp_path, name):
     status, said = command(monkeypatch, capsys, "run", "--notebook", name, "--out", tmp_path / "out")
     assert status == 2
-    assert f"notebook {name}: does not exist" in said.err or f"notebook {name}: is no report" in said.err
+    assert f"notebook {name}: does not exist" in said.err or f"notebook {name}: makes no report" in said.err
     assert not (tmp_path / "out").exists()
 
 

@@ -66,6 +66,48 @@ def test_periods_without_data_are_refused(folder, period, expected):
     assert expected in refused(params=folder, period=period)
 
 
+def test_a_period_that_is_a_number_and_an_unknown_language_are_refused(folder):
+    assert "period 202610: '202610' is no period. Cure: write 2026-10" in refused(params=folder, period=202610)
+    for language in ("fr", 1):
+        message = refused(params=folder, language=language)
+        assert message == f"language: no reports can be written in the language {language!r}. Cure: known: en, it"
+
+
+@pytest.mark.parametrize("name", ["analyse_kpis", "explain_gaps", "evaluate_plan"])
+def test_an_analysis_of_something_else_than_a_study_is_refused(name):
+    import svclib
+
+    with pytest.raises(
+        InputRefused, match=f"{name}: needs a study, and this is a str. Cure: study = svclib.open_study"
+    ):
+        getattr(svclib, name)("params")
+
+
+def test_an_expression_that_fails_over_the_data_is_refused_with_every_other(folder):
+    text = (folder / "kpis.yaml").read_text()
+    kind = "- code: {code}\n  title: M\n  source: tickets\n  kind: mean\n  value: {value}\n  direction: increase\n"
+    lines = text.count("\n")
+    text += kind.format(code="a", value="channel || ''") + kind.format(code="b", value="cast(channel as int)")
+    (folder / "kpis.yaml").write_text(text)
+    with pytest.raises(InputRefused) as caught:
+        prepare(folder)
+    assert [problem.where for problem in caught.value.problems] == [
+        f"params/kpis.yaml:{lines + 5}", f"params/kpis.yaml:{lines + 11}",
+    ]  # fmt: skip
+    assert all("does not give a number for every row" in problem.what for problem in caught.value.problems)
+
+
+def test_a_department_s_name_is_answered_with_its_code(folder):
+    assert refused(params=folder, department="support") == "department support: is not declared. Cure: write 'D01'"
+    assert refused(params=folder, department="Feld").endswith("Cure: write 'D02'")
+
+
+def test_a_cut_off_before_the_data(folder):
+    assert refused(params=folder, as_of="2020-01-01").startswith(
+        "--as-of: 2020-01-01 lies before the data. Cure: name a"
+    )
+
+
 def test_an_unknown_department_is_refused(folder):
     assert "department D3: is not declared. Cure: known: D01, D02" in refused(params=folder, department="D3")
 

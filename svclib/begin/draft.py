@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from svclib.begin.arguments import Arguments, validate
-from svclib.begin.guess import Guess, guess
+from svclib.begin.guess import Guess, guess, outcome_columns
 from svclib.begin.ideas import propose_kpis
 from svclib.begin.inspect import ColumnFound
-from svclib.begin.look import Look, speak
+from svclib.begin.look import Look
 from svclib.begin.mapping import map_departments, map_source
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.check import check_catalogue
@@ -188,6 +188,9 @@ class Draft:
         headers = {name: say(f"begin.source.{name}") for name in ("own", "column", "role")}
         names = words.list_of([d["name"] for d in self.departments[:12]]) + ("…" if len(self.departments) > 12 else "")
         remarks = [say("begin.source.departments", count=len(self.departments), list=names)]
+        if ends := [c for c in outcome_columns(self.look.found) if c not in _dimensions(self.source).values()]:
+            listed = words.list_of([say("begin.source.quoted", column=column) for column in ends])
+            remarks.append(say("begin.source.outcomes", count=len(ends), list=listed))
         if self.organisation["time_zone"] == "UTC":
             remarks.append(say("begin.source.zone"))
         parts = [table(shown, caption=say("begin.source.title"), headers=headers), bullets(remarks)]
@@ -284,7 +287,7 @@ def draft_source(
         cure = "say shape= and columns=, and how the dates are written with dates="
         raise InputRefused(Problem(_SOURCE, "no column holds dates that svclib knows", cure))
     if language is not None:
-        speak(language)
+        words.speak(language)
     source = map_source(look, _chosen(proposed, columns, dimensions), shape, dates or {}, more)
     declared = map_departments(look, source, departments, department_missing, organisation)
     said = {"name": organisation, "language": words.current_language(), "time_zone": time_zone or "UTC"}
@@ -305,7 +308,7 @@ def draft_kpi(draft: Draft, idea: str | None = None, *, target: float | None = N
         agreed to it, and since when, is for kpis.yaml to say.
     **kpi
         Anything that an entry of kpis.yaml may say: ``code``, ``title``, ``kind``, ``numerator``, ``where``,
-        ``direction``, ``unit``, ``maturity``, ...; it goes before the proposal.
+        ``direction``, ``unit``, ``maturity``, ...; it goes before the proposal, whose title and maturity follow it.
 
     Raises
     ------
@@ -314,7 +317,7 @@ def draft_kpi(draft: Draft, idea: str | None = None, *, target: float | None = N
     """
     entry: dict[str, Any] = {}
     if idea is not None or "kind" not in kpi:
-        entry = _idea(draft, idea)
+        entry = _idea(draft, idea, kpi)
     entry = _in_order({**entry, **kpi, "source": draft.source["name"]})
     if target is not None:
         first = draft.snapshot.quality[0].first
@@ -332,15 +335,23 @@ def _in_order(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry[key] for key in sorted(entry, key=lambda key: order.index(key) if key in order else len(order))}
 
 
-def _idea(draft: Draft, idea: str | None) -> dict[str, Any]:
-    known = {proposal["code"]: proposal for proposal in draft.proposals}
+def _idea(draft: Draft, idea: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The proposal of a code, in the light of what else is given.
+
+    What the title cannot follow (another event, another statistic) has to be named by who asks for it.
+    """
+    known = {proposal["code"]: proposal for proposal in propose_kpis(draft.source, draft.columns, given)}
     if not known:
         raise InputRefused(Problem(_KPI, "nothing can be proposed for these columns", "give code, title, kind, ..."))
-    if idea is None:
-        return next(iter(known.values()))
+    idea = next(iter(known)) if idea is None else idea
     if idea not in known:
         raise InputRefused(Problem(f"{_KPI}, idea", f"no proposal has the code {idea!r}", nearest(idea, known)))
-    return known[idea]
+    proposal = known[idea]
+    changed = [key for key in ("kind", "event", "statistic") if key in given and given[key] != proposal.get(key)]
+    if changed and "title" not in given:
+        what = f"{changed[0]}={given[changed[0]]!r} is not what the title {proposal['title']!r} says"
+        raise InputRefused(Problem(f"{_KPI}, title", what, "give title= too, and unit= if it is another one"))
+    return proposal
 
 
 def _chosen(

@@ -42,6 +42,11 @@ _DEPARTMENT = (
 _COMMENT = r"comment|feedback|verbatim|remark|descri|testo|free text|bemerk"
 _SCORE = r"score|rating|csat|satisf|punteggio|voto|nps|stars|bewertung|grade"
 _PASSED = r"pass|conform|compli|esito|superat|ok\b|bestanden"
+# How a case ended is known only when it has ended: as a group it would explain a result by itself.
+_OUTCOME = (
+    r"\b(status|state|outcome|results?|disposition|stato|esito|risultato|statut|ergebnis|resultat)\b"
+    r"|\b(clos(e|ed|ure|ing)|resol(ution|ved)|solved|chius[aeio]|chiusura|risolt[aeio]|risoluzione|cloture|abschluss)\b"
+)
 _PLACE = r"\b(lat|latitude|lon|lng|long|longitude|geom|geo|x|y)\b"
 _MOST_DIMENSIONS = 8
 _MOST_GROUPS = 60
@@ -108,7 +113,7 @@ def guess(found: Inspected, shape: Shape | None = None) -> Guess:
     columns = {own: mapped[own] for own in sorted(mapped, key=order.index)}
     by_name = {column.name: column for column in usable}
     rest = [column for column in usable if column.name not in columns.values()]
-    dimensions = _dimensions(rest, found.rows)
+    dimensions = _dimensions([column for column in rest if not _matches(column, _OUTCOME)], found.rows)
     rest = [column for column in rest if column.name not in dimensions.values()]
     extra = _extra(rest, [*columns, *dimensions], found.rows)
     dates = {
@@ -119,6 +124,12 @@ def guess(found: Inspected, shape: Shape | None = None) -> Guess:
     return Guess(shape, columns, extra, dates, dimensions)
 
 
+def outcome_columns(found: Inspected) -> list[str]:
+    """Columns of a few values that, by their names, tell how a case ended: no dimensions are proposed of them."""
+    groups = _groups([column for column in found.columns if column.filled], found.rows)
+    return [column.name for column in groups if _matches(column, _OUTCOME)]
+
+
 def guess_shape(found: Inspected) -> Shape | None:
     """What one row is; None where no column holds dates, so that nothing can be put into a month."""
     usable = [column for column in found.columns if column.filled]
@@ -127,9 +138,10 @@ def guess_shape(found: Inspected) -> Shape | None:
         return None
     if any(_matches(c, _SCORE) and c.kind in ("integer", "number") for c in usable):
         return "responses"
-    if len(_stamps(usable, "outages")) == 2 and "resolved_at" not in _stamps(usable, "cases"):
+    closes = "resolved_at" in _stamps(usable, "cases")  # what is opened and closed is a case, whatever came of it
+    if len(_stamps(usable, "outages")) == 2 and not closes:
         return "outages"
-    if any(_matches(c, _PASSED) and (c.kind == "boolean" or c.distinct <= 3) for c in usable):
+    if any(_matches(c, _PASSED) and (c.kind == "boolean" or (c.distinct <= 3 and not closes)) for c in usable):
         return "observations"
     figures = [c for c in usable if c.kind in ("integer", "number") and not _is_id(c, found.rows)]
     if len(dates) == 1 and len([c for c in figures if not _matches(c, _PLACE)]) >= 2:
@@ -207,18 +219,24 @@ def _departments(columns: list[ColumnFound]) -> list[ColumnFound]:
     return sorted(dict.fromkeys(fitting), key=lambda column: column.distinct < 2)
 
 
+def _groups(columns: list[ColumnFound], rows: int) -> list[ColumnFound]:
+    """Columns of text that split the rows into groups."""
+    return [c for c in columns if c.kind == "text" and 2 <= c.distinct <= min(_MOST_GROUPS, max(rows / 5, 2))]
+
+
 def _dimensions(columns: list[ColumnFound], rows: int) -> dict[str, str]:
-    groups = [c for c in columns if c.kind == "text" and 2 <= c.distinct <= min(_MOST_GROUPS, max(rows / 5, 2))]
     named: dict[str, str] = {}
-    for column in groups[:_MOST_DIMENSIONS]:
+    for column in _groups(columns, rows)[:_MOST_DIMENSIONS]:
         named[own_name(column.name, [*named, "department"])] = column.name
     return named
 
 
 def _extra(columns: list[ColumnFound], taken: Iterable[str], rows: int) -> dict[str, str]:
+    """Figures, and how cases ended: a KPI counts these."""
     named: dict[str, str] = {}
+    ends = [column for column in _groups(columns, rows) if _matches(column, _OUTCOME)]
     for column in columns:
-        figure = column.kind in ("integer", "number", "boolean")
-        if figure and column.distinct > 1 and not _is_id(column, rows) and not _matches(column, _PLACE):
+        useful = column.kind in ("integer", "number", "boolean") or column in ends
+        if useful and column.distinct > 1 and not _is_id(column, rows) and not _matches(column, _PLACE):
             named[own_name(column.name, [*taken, *named])] = column.name
     return named

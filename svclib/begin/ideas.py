@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from svclib.begin.inspect import ColumnFound
+from svclib.catalogue.codes import parse_duration
 from svclib.report.words import say
 
 _MOST_SHARES = 4
+_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60}  # the longest first
 
 
-def propose_kpis(source: Mapping[str, Any], columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+def propose_kpis(
+    source: Mapping[str, Any], columns: Mapping[str, ColumnFound], given: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Entries of `kpis.yaml` that a source allows, the likeliest first.
 
     Parameters
@@ -20,35 +25,70 @@ def propose_kpis(source: Mapping[str, Any], columns: Mapping[str, ColumnFound]) 
         The entry of `sources.yaml`.
     columns
         What was found in the mapped columns, by svclib's name.
+    given
+        What is decided already, as kpis.yaml has it: titles speak of it, and the maturity follows it.
     """
     propose = {
         "cases": _of_cases, "responses": _of_responses, "outages": _of_outages, "observations": _of_observations,
         "counts": _of_counts,
     }[source["shape"]]  # fmt: skip
-    return [{**kpi, "source": source["name"]} for kpi in propose(columns)]
+    return [{**kpi, "source": source["name"]} for kpi in propose(columns, given or {})]
 
 
-def _of_cases(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+def duration_in_words(written: Any) -> str:
+    """A duration of kpis.yaml as a title says it; what is none stays as it is written.
+
+    >>> duration_in_words("10d"), duration_in_words("1h"), duration_in_words("1.5d"), duration_in_words("soon")
+    ('10 days', 'one hour', '36 hours', 'soon')
+    """
+    try:
+        seconds = parse_duration(written).total_seconds()
+    except ValueError:
+        return str(written)
+    said = re.sub(r"[^a-z]", "", str(written))
+    for unit in (said, *_SECONDS):
+        if unit in _SECONDS and seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
+            return say(f"begin.time.{unit}", count=int(seconds // _SECONDS[unit]))
+    return str(written)
+
+
+def _longest(*written: Any) -> Any:
+    """The longest of durations; one that is none is for the model to refuse."""
+    try:
+        return max(written, key=parse_duration)
+    except ValueError:
+        return written[0]
+
+
+def _of_cases(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     if "resolved_at" in columns:
         ends = {"kind": "time_to_event", "event": "resolved_at"}
+        within = given.get("within", "5d")
         found.append(
             _kpi(
-                "closed_in_time", statistic="within", within="5d", maturity="5d", direction="increase", unit="%", **ends
+                "closed_in_time", time=duration_in_words(within), statistic="within", within=within, maturity=within,
+                direction="increase", unit="%", **ends,
             )
-        )
+        )  # fmt: skip
         found.append(
             _kpi(
                 "time_to_close", statistic="median", maturity="30d", direction="decrease", unit="d", decimals=1, **ends
             )
         )
     if "first_response_at" in columns:
-        answer = {"kind": "time_to_event", "event": "first_response_at", "statistic": "within", "within": "8h"}
-        found.append(_kpi("answered_in_time", maturity="2d", direction="increase", unit="%", **answer))
+        within = given.get("within", "8h")
+        answer = {"kind": "time_to_event", "event": "first_response_at", "statistic": "within", "within": within}
+        found.append(
+            _kpi(
+                "answered_in_time", time=duration_in_words(within), maturity=_longest("2d", within),
+                direction="increase", unit="%", **answer,
+            )
+        )  # fmt: skip
     return [*found, _kpi("cases", kind="count", direction="neutral", unit=say("begin.unit.cases"))]
 
 
-def _of_responses(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+def _of_responses(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     if (score := columns.get("score")) is not None and score.low is not None and score.high is not None:
         found.append(_score(score.low, score.high))
@@ -71,7 +111,7 @@ def _score(low: float, high: float) -> dict[str, Any]:
     return _kpi("score", kind="mean", value="score", direction="increase", decimals=1)
 
 
-def _of_outages(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+def _of_outages(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         _kpi("availability", kind="availability", direction="increase", unit="%", decimals=2),
         _kpi(
@@ -81,37 +121,56 @@ def _of_outages(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _of_observations(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+def _of_observations(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "passed" in columns:
         return [_kpi("passed", kind="proportion", numerator="passed", direction="increase", unit="%")]
     return [
-        _kpi("measured", code=f"average_{own}", kind="mean", value=own, direction="neutral", column=column.name)
+        _kpi(
+            "measured", code=f"average_{own}", kind="mean", value=own, direction="neutral",
+            column=_header(columns, given.get("value", own)),
+        )
         for own, column in columns.items()
         if column.kind in ("integer", "number")
-    ]
+    ]  # fmt: skip
 
 
-def _of_counts(columns: Mapping[str, ColumnFound]) -> list[dict[str, Any]]:
+def _of_counts(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each figure as a share of the greatest one, if all are counts and none exceeds it; else each figure by itself."""
     counts = {own: c for own, c in columns.items() if c.kind == "integer" and (c.low or 0) >= 0 and c.total}
     if len(counts) < 2:
         return [
-            _kpi("total", code=own, kind="count", numerator=own, direction="neutral", column=column.name)
-            for own, column in counts.items()
-        ]
+            _kpi(
+                "total", code=own, kind="count", numerator=own, direction="neutral",
+                column=_header(columns, given.get("numerator", own)),
+            )
+            for own in counts
+        ]  # fmt: skip
     whole = max(counts, key=lambda own: counts[own].total or 0)
     return [
         _kpi(
             "share", code=f"{own}_share", kind="proportion", numerator=own, denominator=whole, direction="neutral",
-            unit="%", decimals=1, part=column.name, whole=counts[whole].name,
+            unit="%", decimals=1, part=_header(columns, given.get("numerator", own)),
+            whole=_header(columns, given.get("denominator", whole)),
         )
-        for own, column in list(counts.items())[: _MOST_SHARES + 1]
+        for own in list(counts)[: _MOST_SHARES + 1]
         if own != whole
     ]  # fmt: skip
 
 
+def _header(columns: Mapping[str, ColumnFound], expression: Any) -> str:
+    """What the file calls the column; any other expression stands for itself."""
+    return columns[expression].name if expression in columns else str(expression)
+
+
 def _kpi(
-    idea: str, *, code: str | None = None, column: str = "", part: str = "", whole: str = "", **said: Any
+    idea: str,
+    *,
+    code: str | None = None,
+    column: str = "",
+    part: str = "",
+    whole: str = "",
+    time: str = "",
+    **said: Any,
 ) -> dict[str, Any]:
-    title = say(f"begin.idea.{idea}", column=column, part=part, whole=whole)
+    title = say(f"begin.idea.{idea}", column=column, part=part, whole=whole, time=time)
     return {"code": code or idea, "title": title, **said}

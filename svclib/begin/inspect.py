@@ -71,8 +71,8 @@ class Inspected:
     rejected: int
 
 
-def inspect_file(source: Source, path: Path, root: Path, where: str) -> Inspected:
-    """Read a file and tell what its columns hold.
+def inspect_files(source: Source, paths: list[Path], root: Path, where: str) -> Inspected:
+    """Read a file, or several that have the columns of the first, and tell what the columns hold.
 
     Parameters
     ----------
@@ -82,17 +82,17 @@ def inspect_file(source: Source, path: Path, root: Path, where: str) -> Inspecte
     Raises
     ------
     InputRefused
-        As the readers do: no such kind of file, several sheets, a wrong encoding, an unclosed quote.
+        As the readers do: a column that a later file lacks, no such kind of file, several sheets, a wrong encoding, an unclosed quote.
     """
     import duckdb
 
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        names = column_names(connection, source, path, root, where)
+        names = column_names(connection, source, paths[0], root, where)
         counts = Counter(name.strip() for name in names)
         single = [name for name in names if name.strip() and counts[name.strip()] == 1]
         asked = source.model_copy(update={"columns": {f"c{i}": name.strip() for i, name in enumerate(single)}})
-        raw = load_raw(connection, asked, [path], root, where)
+        raw = load_raw(connection, asked, paths, root, where)
         keys = dict(zip(single, asked.columns, strict=True))
         columns = tuple(
             _column(connection, asked, raw, name, keys.get(name), counts[name.strip()], where) for name in names

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +15,7 @@ import pandas as pd
 
 from svclib.begin.arguments import validate
 from svclib.begin.guess import Guess, guess
-from svclib.begin.inspect import ColumnFound, Inspected, inspect_file
+from svclib.begin.inspect import ColumnFound, Inspected, inspect_files
 from svclib.catalogue.models import ReadOptions, Source
 from svclib.catalogue.names import nearest
 from svclib.errors import InputRefused, Problem
@@ -23,6 +25,7 @@ from svclib.report.tables import table
 from svclib.report.words import say
 
 _CALL = "look_into"
+_SEVERAL = "several files are one pattern: look_into('exports/*.xlsx'), in sources.yaml 'read: exports/*.xlsx'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +147,8 @@ def look_into(
     Parameters
     ----------
     path
-        A .csv, .tsv, .txt, .xlsx, .jsonl or .parquet file (also .csv.gz); the sample's export of cases where left out.
+        A .csv, .tsv, .txt, .xlsx, .jsonl or .parquet file (also .csv.gz), or a pattern such as ``exports/*.xlsx`` for
+        several with the same columns; the sample's export of cases where left out.
     sheet
         The sheet of a workbook that has several.
     options
@@ -166,28 +170,25 @@ def look_into(
     >>> look_into(file).frame[["column", "kind", "proposal"]].values.tolist()[1]
     ['Created', 'date', 'opened_at']
     """
-    speak(language)
+    words.speak(language)
     if path is None:
         path, given = _sample_export()
         options = {**given, **(options or {})}
+    if not isinstance(path, str | Path):
+        raise InputRefused(Problem(_CALL, f"a path is expected, and this is a {type(path).__name__}", _SEVERAL))
     path = Path(path).expanduser().resolve()
-    if not path.is_file():
+    files = (
+        [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
+    )
+    if not files:
         raise InputRefused(_no_file(path))
     said = dict(options or {})
     asked = Source(
         name="file", shape="cases", read=str(path), sheet=sheet, options=validate(ReadOptions, said, _CALL, "options"),
         columns={},
     )  # fmt: skip
-    found = inspect_file(asked, path, path.parent, _CALL)
+    found = inspect_files(asked, files, path.parent, _CALL)
     return Look(path, sheet, said, found, guess(found))
-
-
-def speak(language: str) -> None:
-    """Speak a language from here on; `InputRefused` where there is none of the name."""
-    try:
-        words.use_language(language)
-    except words.MessageMissing as error:
-        raise InputRefused(Problem("language", str(error), nearest(language, words.languages()))) from None
 
 
 def _quoted(text: str | None) -> str:
@@ -200,6 +201,12 @@ def code(text: str) -> Block:
 
 
 def _no_file(path: Path) -> Problem:
+    if path.is_dir():
+        kinds = Counter(file.suffix for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        kind = kinds.most_common(1)[0][0] if kinds else ".csv"
+        pattern = f"{path.name}/*{kind}"
+        cure = f"for all of its files write look_into({pattern!r}): sources.yaml will have them as 'read: {pattern}'"
+        return Problem(_CALL, f"{path.name!r} is a folder", cure)
     here = path.parent
     if not here.is_dir():
         return Problem(_CALL, f"there is no folder {str(here)!r}", "check the path; it starts from this notebook's")

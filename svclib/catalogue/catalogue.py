@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ class Catalogue:
         )
 
     def department(self, code: str) -> Department:
+        """A department by its code; `InputRefused` with the code of a name, or the nearest one, where there is none."""
+        if all(department.code != code for department in self.departments):
+            raise InputRefused(
+                Problem(f"department {code}", "is not declared", department_cure(self.departments, code))
+            )
         return _named(self.departments, "code", code, "department")
 
     def source(self, name: str) -> Source:
@@ -68,6 +74,20 @@ class Catalogue:
             if isinstance(entry, dict) and name in (entry.get("code"), entry.get("name"), entry.get("title")):
                 return document.at((index, *path))
         return document.at(())
+
+
+def department_cure(departments: list[Department], text: str) -> str:
+    """What to write instead of a text that is no department's code: the code of a name, or the nearest.
+
+    >>> department_cure([Department(code="D01", name="Customer support")], "customer support")
+    "write 'D01'"
+    """
+    called = {name.casefold(): d.code for d in departments for name in (*d.aliases, d.name, d.code)}
+    if code := called.get(str(text).casefold()):
+        return f"write '{code}'"
+    if close := difflib.get_close_matches(str(text).casefold(), called, n=1, cutoff=0.6):
+        return f"write '{called[close[0]]}'"
+    return nearest(text, [department.code for department in departments])
 
 
 def _named(entries: list[Any], attribute: str, name: str, what: str) -> Any:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from svclib.catalogue.models import SHAPE_COLUMNS, SHAPE_DATE, TIMESTAMPS, Kpi, Source
+from svclib.catalogue.models import (
+    BOOLEANS,
+    NUMBERS,
+    SHAPE_COLUMNS,
+    SHAPE_DATE,
+    TIMESTAMPS,
+    Department,
+    Kpi,
+    Scale,
+    Source,
+)
 from svclib.catalogue.names import nearest
 from svclib.errors import Problem
+from svclib.paths import NOTEBOOKS, report_languages, report_notebooks
 
 if TYPE_CHECKING:
     from svclib.catalogue.catalogue import Catalogue
@@ -25,12 +38,22 @@ def check_catalogue(catalogue: Catalogue) -> list[Problem]:
         *(p for source in catalogue.sources for p in _check_source(catalogue, source)),
         *(p for kpi in catalogue.kpis for p in _check_kpi(catalogue, kpi)),
         *_check_knowledge(catalogue),
+        *_check_run(catalogue),
     ]
 
 
 def known_columns(source: Source) -> dict[str, str]:
     """The names an expression over the source may use: mapped columns and dimensions."""
     return {**source.columns, **source.dimension_columns, "department": "department"}
+
+
+def _text_columns(source: Source) -> set[str]:
+    """Columns that hold text whatever the data are: dimensions, codes, comments, and what is declared as text."""
+    known = {name for part in SHAPE_COLUMNS[source.shape] for name in part}
+    figures = NUMBERS | BOOLEANS
+    declared = {name for name, kind in source.types.items() if kind == "text"}
+    plain = (known - TIMESTAMPS) & set(source.columns)
+    return {"department", *declared, *plain, *source.dimension_columns} - figures
 
 
 def _check_organisation(catalogue: Catalogue) -> Iterator[Problem]:
@@ -42,10 +65,49 @@ def _check_organisation(catalogue: Catalogue) -> Iterator[Problem]:
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            where = catalogue.locate(kind, name, "time_zone")
-            if kind == "organisation":
-                where = catalogue.documents["organisation"].at(("time_zone",))
+            organisation = kind == "organisation"
+            where = (
+                _in_file(catalogue, kind, "time_zone") if organisation else catalogue.locate(kind, name, "time_zone")
+            )
             yield Problem(where, f"'{zone}' is no time zone", "write an IANA name such as Europe/Rome")
+    language, known = catalogue.organisation.language, report_languages()
+    if not {language.replace("_", "-"), re.split("[-_]", language)[0].lower()} & set(known):
+        where = _in_file(catalogue, "organisation", "language")
+        yield Problem(where, f"no reports can be written in the language '{language}'", f"known: {', '.join(known)}")
+    if catalogue.organisation.working_calendar.holidays is not None:
+        yield from _check_holidays(catalogue, catalogue.organisation.working_calendar.holidays)
+
+
+def _in_file(catalogue: Catalogue, stem: str, *path: str | int) -> str:
+    document = catalogue.documents.get(stem)
+    return document.at(path) if document else f"{catalogue.folder.name}/{stem}.yaml"
+
+
+def _check_holidays(catalogue: Catalogue, code: str) -> Iterator[Problem]:
+    import holidays
+
+    where = _in_file(catalogue, "organisation", "working_calendar", "holidays")
+    country, _, part = code.partition("-")
+    try:
+        known = holidays.country_holidays(country)
+    except NotImplementedError:
+        cure = "write the two letters of a country, such as IT or GB, and its region if it has days of its own, as in CA-BC"
+        yield Problem(where, f"holidays: no country '{country}' is known", cure)
+        return
+    if part and part not in known.subdivisions:
+        regions = [f"{country}-{region}" for region in known.subdivisions]
+        yield Problem(where, f"holidays: '{country}' has no region '{part}'", nearest(code, regions))
+
+
+def _check_run(catalogue: Catalogue) -> Iterator[Problem]:
+    if "run" not in catalogue.documents or not NOTEBOOKS.is_dir():
+        return  # the defaults are ours
+    known = report_notebooks()
+    for index, name in enumerate(catalogue.run.notebooks):
+        if name not in known:
+            there = (NOTEBOOKS / f"{name}.ipynb").exists()
+            what = f"the notebook '{name}' {'makes no report' if there else 'does not exist'}"
+            yield Problem(_in_file(catalogue, "run", "notebooks", index), what, nearest(name, known))
 
 
 def _check_unique(catalogue: Catalogue) -> Iterator[Problem]:
@@ -77,13 +139,32 @@ def _check_unique(catalogue: Catalogue) -> Iterator[Problem]:
             )
 
 
+class _Unsure(list[str]):
+    """Codes of which one is declared twice: another one is missing then, so no code that is not here is unknown."""
+
+    def __contains__(self, code: object) -> bool:
+        return True
+
+
+def declared_codes(entries: Iterable[Department | Kpi]) -> list[str]:
+    """The codes that other files may name.
+
+    >>> from svclib.catalogue.models import Department
+    >>> once, twice = Department(code="D01", name="A"), Department(code="D01", name="B")
+    >>> "D02" in declared_codes([once]), "D02" in declared_codes([once, twice])
+    (False, True)
+    """
+    codes = [entry.code for entry in entries]
+    return codes if len(set(codes)) == len(codes) else _Unsure(codes)
+
+
 def _places(catalogue: Catalogue, kind: str, attribute: str, name: str) -> list[str]:
     document = catalogue.documents[kind]
     return [document.at((i,)) for i, entry in enumerate(document.content) if entry.get(attribute) == name]
 
 
 def _check_departments(catalogue: Catalogue) -> Iterator[Problem]:
-    codes = [d.code for d in catalogue.departments]
+    codes = declared_codes(catalogue.departments)
     if not codes:
         yield Problem(f"{catalogue.folder.name}/departments.yaml", "declares no department", "add at least one")
     owners: dict[str, str] = {}
@@ -97,7 +178,7 @@ def _check_departments(catalogue: Catalogue) -> Iterator[Problem]:
                 where = catalogue.locate("departments", department.code, "peers")
                 if peer not in codes:
                     yield Problem(where, f"the peer '{peer}' is no department", nearest(peer, codes))
-                elif peer == department.code:
+                elif peer == department.code and codes.count(peer) == 1:
                     yield Problem(where, "a department is not its own peer", "leave it out")
 
 
@@ -136,7 +217,7 @@ def _check_source(catalogue: Catalogue, source: Source) -> Iterator[Problem]:
         yield Problem(
             at("columns"), "no column names the department", "map 'department', or set 'department: CODE' for all rows"
         )
-    codes = [d.code for d in catalogue.departments]
+    codes = declared_codes(catalogue.departments)
     for name in ("department", "department_missing"):
         code = getattr(source, name)
         if code is not None and code not in codes:
@@ -173,6 +254,11 @@ def _check_kpi(catalogue: Catalogue, kpi: Kpi) -> Iterator[Problem]:
         expression = getattr(kpi, field)
         if expression:
             yield from _check_expression(expression, known, at(field), field)
+        if expression and field != "where" and expression.strip() in _text_columns(source):
+            figures = [name for name, kind in source.types.items() if kind in ("number", "integer", "boolean")]
+            such = f" such as {', '.join(figures)}" if figures else ""
+            cure = f"name a column of numbers{such}, or write a condition"
+            yield Problem(at(field), f"{field}: '{expression}' is text, and a number is needed", cure)
     for field in ("cohort", "event"):
         column = getattr(kpi, field)
         if column and column not in known:
@@ -205,21 +291,80 @@ def _check_kpi(catalogue: Catalogue, kpi: Kpi) -> Iterator[Problem]:
             f"{kpi.kind} needs a source of shape {'cases' if kpi.kind == 'time_to_event' else 'outages'}, not {source.shape}",
             "choose another source or kind",
         )
+    if kpi.kind == "time_to_event" and kpi.statistic == "within" and kpi.within and kpi.maturity < kpi.within:
+        yield Problem(
+            at("maturity"),
+            f"the maturity of '{kpi.code}' is shorter than within: an open case that is younger cannot be judged",
+            f"write 'maturity: {_written(kpi.within)}' or longer",
+        )
+    yield from _check_figures(kpi, at)
+
+
+def _check_figures(kpi: Kpi, at: Callable[..., str]) -> Iterator[Problem]:
+    """Unit, bounds and targets must be on the scale that the KPI's values have: a share is 0.8, and shown as 80 %."""
+    if kpi.unit == "%":
+        if kpi.kind == "rate" and kpi.per != 1:
+            what = f"a rate per {kpi.per:g} is no share, and its unit '%' would multiply it by 100 again"
+            yield Problem(at("per"), what, f"leave per out (0.95 is shown as 95 %), or write 'unit: per {kpi.per:g}'")
+        elif no_share := _no_share(kpi):
+            what = f"{no_share} is no share, and its unit '%' would multiply it by 100"
+            yield Problem(at("unit"), what, "name what is counted or measured, such as h, d, points or cases")
+    scale = _scale(kpi)
     if kpi.possible and kpi.possible[0] >= kpi.possible[1]:
         yield Problem(at("possible"), "the lower bound is not below the upper one", "write [lowest, highest]")
+    elif kpi.possible and scale and not scale[0] <= kpi.possible[0] < kpi.possible[1] <= scale[1]:
+        what = f"possible: {kpi.possible} is more than a {kpi.kind} can be: {scale[0]:g} to {scale[1]:g}"
+        yield Problem(at("possible"), what, f"write [{scale[0]:g}, {scale[1]:g}], or leave it out")
+        return
+    bounds = kpi.possible or scale or ([0, 1] if kpi.unit == "%" else None)
     for index, target in enumerate(kpi.targets):
         if target.to and target.to < target.from_:
             yield Problem(at("targets", index), "a target ends before it starts", "mend 'from' or 'to'")
-        bounds = kpi.possible or ([0, 1] if kpi.kind in ("proportion", "availability") else None)
         if bounds and not bounds[0] <= target.value <= bounds[1]:
-            cure = (
-                "write proportions between 0 and 1, e.g. 0.95" if bounds == [0, 1] else "mend the target or 'possible'"
-            )
-            yield Problem(
-                at("targets", index),
-                f"the target {target.value:g} can never be reached: possible is {bounds[0]:g} to {bounds[1]:g}",
-                cure,
-            )
+            reach = f"possible is {bounds[0]:g} to {bounds[1]:g}"
+            what = f"the target {target.value:g} can never be reached: {reach}"
+            yield Problem(at("targets", index), what, _target_cure(kpi, target.value, bounds))
+
+
+def _no_share(kpi: Kpi) -> str | None:
+    """What the KPI is, in words, where its values can never be shares."""
+    if kpi.kind == "count":
+        return "a count"
+    if kpi.kind == "time_to_event" and kpi.statistic != "within":
+        return "a time"
+    return "an NPS" if kpi.kind == "score" and (kpi.scale or Scale()).measure == "nps" else None
+
+
+def _scale(kpi: Kpi) -> list[float] | None:
+    """Lowest and highest value that the kind allows; None where only the data can tell."""
+    if kpi.kind in ("proportion", "availability") or (kpi.kind == "time_to_event" and kpi.statistic == "within"):
+        return [0, 1]
+    if kpi.kind != "score":
+        return None
+    scale = kpi.scale or Scale()
+    bounds: dict[str, list[float]] = {"csat": [0, 1], "nps": [-100, 100], "mean": [scale.low, scale.high]}
+    return bounds[scale.measure]
+
+
+def _target_cure(kpi: Kpi, value: float, bounds: list[float]) -> str:
+    if bounds != [0, 1]:
+        return "mend the target or 'possible'"
+    share = value if 1 < value <= 100 else 80
+    cure = f"write {share / 100:g} for {share:g} %"
+    return cure if _scale(kpi) else f"{cure}; if more than 100 % is possible, say so: 'possible: [0, 2]'"
+
+
+def _written(time: dt.timedelta) -> str:
+    """A duration as params/ has it, in the longest unit that divides it.
+
+    >>> _written(dt.timedelta(days=10)), _written(dt.timedelta(hours=36))
+    ('10d', '36h')
+    """
+    seconds = time.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600)):
+        if seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds / 60:g}min"
 
 
 def default_cohort(kpi: Kpi, source: Source) -> str:
@@ -266,8 +411,7 @@ def _check_expression(expression: str, known: Iterable[str], where: str, field: 
 
 
 def _check_knowledge(catalogue: Catalogue) -> Iterator[Problem]:
-    departments = [d.code for d in catalogue.departments]
-    kpis = [k.code for k in catalogue.kpis]
+    departments, kpis = declared_codes(catalogue.departments), declared_codes(catalogue.kpis)
     titles = [e.title for e in catalogue.events]
     for event in catalogue.events:
         yield from _check_names(catalogue, "events", event.title, "departments", event.departments, departments)
@@ -279,19 +423,38 @@ def _check_knowledge(catalogue: Catalogue) -> Iterator[Problem]:
     for hypothesis in catalogue.hypotheses:
         yield from _check_names(catalogue, "hypotheses", hypothesis.code, "kpis", hypothesis.kpis, kpis)
         yield from _check_hypothesis(catalogue, hypothesis, titles)
+    yield from _check_tests(catalogue)
+
+
+def _sources_of(catalogue: Catalogue, hypothesis: Any) -> list[Source]:
+    chosen = [k for k in catalogue.kpis if hypothesis.kpis == "all" or k.code in hypothesis.kpis]
+    return [s for s in catalogue.sources if s.name in {k.source for k in chosen}]
+
+
+def _check_tests(catalogue: Catalogue) -> Iterator[Problem]:
+    """Dimensions that hypotheses test and no source has; the misspelt name may as well be the source's."""
+    used = {d for h in catalogue.hypotheses for d in h.test or {}} | {
+        d for k in catalogue.kpis for d in k.dimensions or ()
+    }
+    unknown: dict[tuple[str, str, str], list[str]] = {}
+    for hypothesis in catalogue.hypotheses:
+        sources = _sources_of(catalogue, hypothesis)
+        owners = {d: s.name for s in sources for d in s.dimension_columns}
+        for dimension in hypothesis.test or {}:
+            if dimension not in owners:
+                close = difflib.get_close_matches(dimension, owners.keys() - used, n=1, cutoff=0.6)
+                key = (dimension, close[0], owners[close[0]]) if close else (dimension, nearest(dimension, owners), "")
+                unknown.setdefault(key, []).append(catalogue.locate("hypotheses", hypothesis.code, "test"))
+    for (dimension, other, owner), places in unknown.items():
+        what, cure = f"'{dimension}' is no dimension of the KPIs' sources", other
+        if owner:
+            places = [catalogue.locate("sources", owner, "dimensions"), *places]
+            what, cure = f"{what}; '{owner}' has '{other}', which nobody uses", "write in both places what the file has"
+        yield Problem(", ".join(places), what, cure)
 
 
 def _check_hypothesis(catalogue: Catalogue, hypothesis: Any, titles: list[str]) -> Iterator[Problem]:
-    chosen = [k for k in catalogue.kpis if hypothesis.kpis == "all" or k.code in hypothesis.kpis]
-    sources = [s for s in catalogue.sources if s.name in {k.source for k in chosen}]
-    dimensions = {d for s in sources for d in s.dimension_columns}
-    for dimension in hypothesis.test or {}:
-        if dimension not in dimensions:
-            yield Problem(
-                catalogue.locate("hypotheses", hypothesis.code, "test"),
-                f"'{dimension}' is no dimension of the KPIs' sources",
-                nearest(dimension, dimensions),
-            )
+    sources = _sources_of(catalogue, hypothesis)
     if hypothesis.event and hypothesis.event not in titles:
         yield Problem(
             catalogue.locate("hypotheses", hypothesis.code, "event"),

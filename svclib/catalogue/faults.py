@@ -12,6 +12,12 @@ from svclib.catalogue.names import nearest
 from svclib.catalogue.yaml import Document, Place
 from svclib.errors import Problem
 
+# What people write for a choice, where its letters lead nowhere near.
+_MEANT = {
+    **dict.fromkeys(("up", "higher", "more", "rise", "maximise", "maximize", "max", "+"), "increase"),
+    **dict.fromkeys(("down", "lower", "less", "fall", "minimise", "minimize", "min", "-"), "decrease"),
+}
+
 
 def explain_faults(error: ValidationError, document: Document, content: Any, model: Any) -> list[Problem]:
     """One problem for each place: its line, what is wrong there, and the cure."""
@@ -68,7 +74,9 @@ def _missing_key(detail: Any, place: Place, document: Document, model: Any) -> t
 def _bad_choice(detail: Any, place: Place, document: Document, model: Any) -> tuple[str, str]:
     known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
     shown = document.raw.get(place, detail["input"])
-    return f"{place[-1] if place else 'value'}: '{shown}' is not one of {', '.join(known)}", nearest(str(shown), known)
+    meant = _MEANT.get(str(shown).strip().lower())
+    cure = f"write '{meant}'" if meant in known else nearest(str(shown), known)
+    return f"{place[-1] if place else 'value'}: '{shown}' is not one of {', '.join(known)}", cure
 
 
 def _not_text(detail: Any, place: Place, document: Document, model: Any) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from svclib.catalogue.catalogue import Catalogue
-from svclib.catalogue.check import check_catalogue
+from svclib.catalogue.check import check_catalogue, declared_codes
 from svclib.catalogue.faults import explain_faults
 from svclib.catalogue.models import (
     Action,
@@ -96,8 +96,8 @@ def _read_actions(catalogue: Catalogue) -> list[Action]:
 
     return read_plan(
         path,
-        departments=[d.code for d in catalogue.departments],
-        kpis=[k.code for k in catalogue.kpis],
+        departments=declared_codes(catalogue.departments),
+        kpis=declared_codes(catalogue.kpis),
     )
 
 

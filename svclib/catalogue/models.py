@@ -38,6 +38,9 @@ TIMESTAMPS = frozenset(
         "started_at", "ended_at", "observed_at", "period",
     }
 )  # fmt: skip
+# Columns of the shapes that hold numbers, and yes or no; what is no stamp either is text.
+NUMBERS = frozenset({"score", "value", "numerator", "denominator", "n"})
+BOOLEANS = frozenset({"passed"})
 
 
 class Entry(BaseModel):

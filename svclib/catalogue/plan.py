@@ -88,7 +88,7 @@ def read_plan(
         With every fault found, each at its cell's address.
     """
     plan, steps = _tables(Path(path))
-    reader = _Reader(set(departments), set(kpis), dimensions, today)
+    reader = _Reader(departments, kpis, dimensions, today)
     actions = reader.actions(plan) if plan else []
     step_rows = reader.steps(steps, [action["id"] for action in actions]) if steps else []
     read = reader.build(actions, step_rows)
@@ -142,8 +142,8 @@ class _Reader:
 
     def __init__(
         self,
-        departments: set[str],
-        kpis: set[str],
+        departments: Collection[str],
+        kpis: Collection[str],
         dimensions: Mapping[str, Collection[str]] | None,
         today: dt.date | None,
     ) -> None:
@@ -238,7 +238,7 @@ class _Reader:
             if name in row
         }
 
-    def _known(self, cell: Cell, known: set[str], what: str) -> None:
+    def _known(self, cell: Cell, known: Collection[str], what: str) -> None:
         if cell.text and cell.text not in known:
             self._refuse(cell, f"unknown {what} {cell.text!r}", nearest(cell.text, known))
 

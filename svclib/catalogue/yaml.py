@@ -64,7 +64,10 @@ def _construct(node: yaml.Node, place: Place, document: Document, problems: list
     try:
         return SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError):
-        problems.append(Problem(document.at(place), f"{node.value!r} cannot be read", "put it in quotes"))
+        what, cure = f"{node.value!r} cannot be read", "put it in quotes"
+        if node.tag.endswith(":timestamp"):
+            what, cure = f"{node.value!r} is no day of the calendar", "write a date as 2026-10-31"
+        problems.append(Problem(document.at(place), what, cure))
         return None
 
 

@@ -272,9 +272,9 @@ def _check_share(connection: DuckDBPyConnection, declared: Declared, staged: Sta
     bad = _bad_rows(staged)
     serious = bad - staged.bad.get("duplicate", 0)
     considered = staged.fates.get("kept", 0) + bad
+    if staged.fates.get("later") and not staged.fates.get("kept"):
+        return  # the cut-off lies before the data: what cannot be dated is no measure of them
     if considered == 0:
-        if staged.fates.get("later"):
-            return
         what = f"no row of source {source.name!r} is left: {_told(staged.left_out)}"
         raise InputRefused(Problem(declared.where, what, "check where, other_departments and the departments' codes"))
     if serious <= source.max_bad_share * considered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from svclib.catalogue.models import SHAPE_COLUMNS, TIMESTAMPS, ReadOptions, Source
+from svclib.catalogue.models import BOOLEANS, NUMBERS, SHAPE_COLUMNS, TIMESTAMPS, ReadOptions, Source
 from svclib.collect import sql
 from svclib.collect.dates import PERIODS, Stamp, Zones, decide_format, plain_iso, stamp_of_text, stamp_of_type
 from svclib.collect.read import RawTable
@@ -13,8 +13,6 @@ from svclib.collect.read import RawTable
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-NUMBERS = frozenset({"score", "value", "numerator", "denominator", "n"})
-BOOLEANS = frozenset({"passed"})
 YES = ("true", "yes", "y", "1", "t", "sì", "si", "vero", "x")
 NO = ("false", "no", "n", "0", "f", "falso")
 _INTEGER = r"[+-]?(0|[1-9]\d{0,17})"

@@ -120,7 +120,17 @@ def _header(head: str, source: Source, wanted: dict[str, str], where: str, name:
     needed = set(wanted.values())
     # The separator is the one that brings the mapped columns to light; commas inside a header cannot mislead it.
     separator = max(candidates, key=lambda sep: (len(needed & {c.strip() for c in first[sep]}), len(first[sep])))
+    if options.sep and len(first[separator]) == 1 and not needed & {first[separator][0].strip()}:
+        _refuse_separator(lines, options.sep, options.quote, where, name)
     return separator, first[separator]
+
+
+def _refuse_separator(lines: list[str], sep: str, quote: str, where: str, name: str) -> None:
+    """Say what is wrong once, instead of missing every column that is mapped."""
+    columns, other = max((len(_first_record(lines, other, quote)), other) for other in SEPARATORS)
+    if columns > 1:
+        what = f"{name} has only one column with sep {sep!r}, and {columns} with {other!r}"
+        raise InputRefused(Problem(where, what, f"write sep: {other!r}, or leave it out: it is found by itself"))
 
 
 def _first_record(lines: list[str], separator: str, quote: str) -> list[str]:

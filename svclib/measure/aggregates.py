@@ -83,7 +83,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _sql(expression: str, source: Source) -> str:
+def source_sql(expression: str, source: Source) -> str:
     """The expression as one parenthesised piece, without comments that could swallow what follows.
 
     Columns are written as the source's are: unlike DuckDB, PostgreSQL tells `Team` from `team`.
@@ -103,7 +103,7 @@ def _sql(expression: str, source: Source) -> str:
 def _condition(kpi: Kpi, source: Source) -> str:
     conditions = [f"{_quoted(default_cohort(kpi, source))} is not null"]
     if kpi.where:
-        conditions.append(_sql(kpi.where, source))
+        conditions.append(source_sql(kpi.where, source))
     if "kpi" in source.columns:
         conditions.append("kpi = '" + kpi.code.replace("'", "''") + "'")
     return " and ".join(conditions)
@@ -111,7 +111,7 @@ def _condition(kpi: Kpi, source: Source) -> str:
 
 def _number(expression: str, declaration: Declaration) -> str:
     """The expression as a number, true as 1 and false as 0 (PostgreSQL casts no boolean to a double)."""
-    sql = _sql(expression, declaration.source)
+    sql = source_sql(expression, declaration.source)
     if _is_condition(expression, declaration):
         sql = f"case when {sql} then 1 when not {sql} then 0 end"
     return f"cast({sql} as double)"

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svclib.catalogue.catalogue import department_cure
 from svclib.catalogue.names import nearest
 from svclib.collect.digests import digest_json
 from svclib.errors import InputRefused, Problem
 from svclib.measure.periods import Period
-from svclib.paths import NOTEBOOKS
+from svclib.paths import NOTEBOOKS, report_notebooks
 from svclib.run.digest import digest_files, digest_notebook, digest_requirements, digest_source
 from svclib.run.execute import Limits
 from svclib.run.manifest import Manifest
 from svclib.run.pages import page_links
-from svclib.run.parameters import parameter_names
 from svclib.run.place import folder_names
 from svclib.run.report import ReportTask
 from svclib.run.slices import measures_digest, slice_digests
@@ -106,15 +105,15 @@ def find_notebooks(names: Sequence[str] | None, defaults: Sequence[str], folder:
     Raises
     ------
     InputRefused
-        For a name that no notebook has, with the nearest one.
+        For a name that no notebook has, with the nearest one, and for a notebook that makes no report.
     """
     folder = folder or NOTEBOOKS
-    known = {path.stem: path for path in sorted(folder.glob("*.ipynb")) if is_report(path)}
+    known = report_notebooks(folder)
     wanted = list(dict.fromkeys(names or defaults))
     problems = [
         Problem(
             f"notebook {name}",
-            "is no report" if (folder / f"{name}.ipynb").exists() else "does not exist",
+            "makes no report" if (folder / f"{name}.ipynb").exists() else "does not exist",
             nearest(name, known),
         )
         for name in wanted
@@ -123,14 +122,6 @@ def find_notebooks(names: Sequence[str] | None, defaults: Sequence[str], folder:
     if problems:
         raise InputRefused(problems)
     return {name: known[name] for name in wanted}
-
-
-def is_report(path: Path) -> bool:
-    """Whether a notebook makes a report: it takes a department, a period and a folder."""
-    try:
-        return {"department", "out"} <= set(parameter_names(json.loads(path.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def find_departments(codes: Sequence[str] | None, catalogue: Any) -> list[Any]:
@@ -144,7 +135,9 @@ def find_departments(codes: Sequence[str] | None, catalogue: Any) -> list[Any]:
     declared = {department.code: department for department in catalogue.departments}
     wanted = list(dict.fromkeys(codes or declared))
     problems = [
-        Problem(f"department {code}", "is not declared in departments.yaml", nearest(code, declared))
+        Problem(
+            f"department {code}", "is not declared in departments.yaml", department_cure(catalogue.departments, code)
+        )
         for code in wanted
         if code not in declared
     ]

@@ -77,6 +77,46 @@ def test_the_first_chart_needs_nothing_but_the_draft(draft):
     assert 0.5 < value < 1
 
 
+@pytest.mark.parametrize(
+    ("given", "title", "maturity"),
+    [
+        ({"within": "10d"}, "Closed within 10 days", "10d"),
+        ({"within": "1d"}, "Closed within one day", "1d"),
+        ({"within": "1.5d", "maturity": "4d"}, "Closed within 36 hours", "4d"),
+        ({"within": "2w", "title": "In time"}, "In time", "2w"),
+    ],
+)
+def test_title_and_maturity_follow_the_time_that_is_given(draft, given, title, maturity):
+    kpi = svclib.draft_kpi(draft, "closed_in_time", **given).kpis[-1]
+    assert (kpi["title"], kpi["within"], kpi["maturity"]) == (title, given["within"], maturity)
+
+
+def test_what_the_title_of_a_proposal_cannot_follow_needs_a_title(draft):
+    with pytest.raises(InputRefused, match=r"is not what the title 'Time to close' says.*give title="):
+        svclib.draft_kpi(draft, "time_to_close", statistic="within", within="3d")
+    made = svclib.draft_kpi(draft, "time_to_close", statistic="mean", title="Mean time to close")
+    assert made.kpis[-1]["title"] == "Mean time to close"
+
+
+def test_a_maturity_shorter_than_the_time_is_refused(draft):
+    with pytest.raises(InputRefused, match=r"draft_kpi, maturity: .* shorter than within.*'maturity: 10d' or longer"):
+        svclib.draft_kpi(draft, "closed_in_time", within="10d", maturity="5d")
+
+
+def test_a_target_in_per_cent_is_a_share(draft):
+    with pytest.raises(InputRefused, match=r"draft_kpi, targets: .*write 0.8 for 80 %"):
+        svclib.draft_kpi(draft, "closed_in_time", target=80)
+
+
+def test_titles_speak_of_the_columns_that_are_given(tmp_path):
+    path = tmp_path / "calls.csv"
+    lines = [f"2025-{1 + i // 28:02d}-{1 + i % 28:02d},{100 + i % 7},{90 + i % 5},{10 + i % 3}" for i in range(84)]
+    path.write_text("Day,Offered,Answered,Lost\n" + "\n".join(lines) + "\n")
+    draft = svclib.draft_source(svclib.look_into(path))
+    assert svclib.draft_kpi(draft, "answered_share").kpis[-1]["title"] == "Answered per Offered"
+    assert svclib.draft_kpi(draft, "lost_share", denominator="answered").kpis[-1]["title"] == "Lost per Answered"
+
+
 def test_a_kpi_of_the_same_code_is_replaced(draft):
     made = svclib.draft_kpi(svclib.draft_kpi(draft), within="2d", target=0.6)
     assert len(made.kpis) == 1

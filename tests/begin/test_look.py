@@ -22,6 +22,9 @@ def export(tmp_path):
     return write
 
 
+CLEAR = [(f"2025-01-{day:02d} 09:00", f"2025-01-{day + 1:02d} 10:00") for day in range(1, 29)]
+
+
 def rows(dates: list[tuple[str, str]]) -> list[str]:
     return [
         f"{i};{opened};{closed};{('North', 'South')[i % 2]};{('Web', 'Phone')[i % 3 == 0]};{i % 3 + 1}"
@@ -149,6 +152,57 @@ def test_own_names_are_like_no_name_that_svclib_knows():
     assert own_name("Opened  at.") == "opened_at"
     assert own_name("resolved_att") == "resolved_att_of_file"
     assert own_name("24h") == "c_24h"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Status", "State", "Closure reason", "close_code", "Resolution", "Outcome", "Result", "Solved", "Disposition",
+     "Stato", "Esito", "Motivo chiusura"],
+)  # fmt: skip
+def test_how_a_case_ended_is_no_dimension(export, header):
+    body = [f"{i};2025-01-{1 + i % 28:02d};2025-02-{1 + i % 28:02d};{'ab'[i % 2]};{'xyz'[i % 3]}" for i in range(60)]
+    look = svclib.look_into(export(body, f"Ticket;Created;Closed;{header};Channel\n"))
+    assert look.guess.dimensions == {"channel": "Channel"}
+    assert header in look.guess.extra.values()  # conditions can use it
+    draft = svclib.draft_source(look)
+    assert f"“{header}” tells how a case ended" in draft.explain().plain
+    asked = svclib.draft_source(look, dimensions={"ending": header})
+    assert "how a case ended" not in asked.explain().plain
+
+
+@pytest.mark.parametrize("header", ["United States office", "Statement", "Reason", "Closest branch", "Priority"])
+def test_other_names_stay_dimensions(export, header):
+    body = [f"{i};2025-01-{1 + i % 28:02d};2025-02-{1 + i % 28:02d};{'ab'[i % 2]};{'xyz'[i % 3]}" for i in range(60)]
+    look = svclib.look_into(export(body, f"Ticket;Created;Closed;{header};Team\n"))
+    assert header in [*look.guess.dimensions.values(), look.guess.columns.get("department")]
+
+
+def test_several_files_are_looked_into_and_drafted_as_one_pattern(export):
+    first = export(rows(CLEAR), name="a.csv")
+    export(rows(CLEAR)[:3], name="b.csv")
+    look = svclib.look_into(first.parent / "*.csv")
+    assert look.found.rows == len(CLEAR) + 3
+    draft = svclib.draft_source(look, columns={**look.guess.columns, "case_id": "#row"})
+    assert draft.source["read"].endswith("/*.csv")
+    assert draft.check().facts.read == len(CLEAR) + 3
+
+
+def test_a_folder_and_a_list_say_how_several_files_are_read(export):
+    folder = export(rows(CLEAR)).parent
+    for given, cure in (
+        (folder, f"look_into('{folder.name}/*.csv')"),
+        ([folder / "export.csv"], "look_into('exports/*.xlsx')"),
+    ):
+        with pytest.raises(InputRefused) as refused:
+            svclib.look_into(given)
+        assert cure in refused.value.problems[0].cure
+        assert "'read: " in refused.value.problems[0].cure
+
+
+def test_a_wrong_separator_is_told_once(export):
+    path = export(rows(CLEAR))
+    with pytest.raises(InputRefused, match=r"has only one column with sep ',', and 6 with ';'.*Cure: write sep: ';'"):
+        svclib.look_into(path, options={"sep": ","})
 
 
 def test_a_shape_can_be_given(export):

@@ -26,6 +26,7 @@ def test_cases_of_a_workbook_with_offsets_and_without_departments(shared_data, t
         "case_id": "#row", "opened_at": "Service request open timestamp", "department": "Local area",
         "resolved_at": "Service request close date",
     }  # fmt: skip
+    assert look.guess.dimensions == {"channel": "Channel"}
     assert "is empty in 1227 rows (17%)" in look.explain().plain.replace(",", "")
     draft = svclib.draft_source(look, time_zone="America/Vancouver", department_missing="none")
     quality = draft.check()

@@ -110,6 +110,9 @@ def test_a_file_nobody_reads(write_params):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (("direction: increase", "direction: up"), "Cure: write 'increase'"),
+        (("direction: increase", "direction: lower"), "Cure: write 'decrease'"),
+        (("2026-01-01", "2024-13-01"), "'2024-13-01' is no day of the calendar. Cure: write a date as 2026-10-31"),
         (("contacts = 1", "contcts = 1"), "params/kpis.yaml:5: numerator: no column 'contcts'. Cure: write 'contacts'"),
         (("contacts = 1", "contacts = "), "is no SQL expression"),
         (("contacts = 1", "sum(contacts)"), "is an aggregate"),
@@ -132,12 +135,138 @@ def test_faults_of_a_kpi(write_params, change, expected, texts):
     assert all(message.startswith("params/kpis.yaml:") for message in messages)
 
 
+def test_what_a_run_would_stumble_over_is_refused_at_once(write_params, texts):
+    organisation = "name: X\nlanguage: fr\nworking_calendar:\n  holidays: XX\n"
+    kpi = "- code: m\n  title: M\n  source: tickets\n  kind: mean\n  value: channel\n  direction: increase\n"
+    run = "notebooks:\n  - kpi_analisys\n  - start\n  - own_data\n"
+    folder = write_params(organisation=organisation, kpis=kpi, run=run)
+    expected = [
+        ("organisation.yaml:2", "no reports can be written in the language 'fr'", "known: en, it"),
+        ("organisation.yaml:4", "holidays: no country 'XX' is known", "write the two letters of a country"),
+        ("kpis.yaml:5", "value: 'channel' is text, and a number is needed", "such as contacts"),
+        ("run.yaml:2", "the notebook 'kpi_analisys' does not exist", "write 'kpi_analysis'"),
+        ("run.yaml:3", "the notebook 'start' makes no report", "known: kpi_analysis, outcome_evaluation, root_cause"),
+        ("run.yaml:4", "the notebook 'own_data' makes no report", "known: kpi_analysis"),
+    ]
+    for message, (where, what, cure) in zip(refused(folder), expected, strict=True):
+        assert message.startswith(f"params/{where}: {what}")
+        assert cure in message
+
+
+@pytest.mark.parametrize("language", ["en", "it", "it-CH", "en_GB"])
+@pytest.mark.parametrize("holidays", ["IT", "GB", "CA-BC", "USA"])
+def test_languages_and_holidays_that_are_known(write_params, language, holidays):
+    text = f"name: X\nlanguage: {language}\nworking_calendar: {{holidays: {holidays}}}\n"
+    assert load_catalogue(write_params(organisation=text, run="notebooks: [kpi_analysis]\n"))
+
+
+def test_an_unknown_region_of_a_country(write_params):
+    (message,) = refused(write_params(organisation="name: X\nworking_calendar: {holidays: CA-BX}\n"))
+    assert message.startswith("params/organisation.yaml:2: holidays: 'CA' has no region 'BX'. Cure: write 'CA-")
+
+
+SHARE = "write 0.8 for 80 %"
+BODIES = {
+    "proportion": "kind: proportion\n  numerator: contacts = 1",
+    "csat": "kind: score\n  value: contacts\n  scale: {measure: csat}",
+    "within": "kind: time_to_event\n  event: resolved_at\n  statistic: within\n  within: 5d\n  maturity: 5d",
+    "rate": "kind: rate\n  numerator: contacts\n  denominator: contacts",
+    "nps": "kind: score\n  value: contacts\n  scale: {measure: nps, low: 0, high: 10}",
+    "count": "kind: count",
+    "time": "kind: time_to_event\n  event: resolved_at",
+    "mean": "kind: mean\n  value: contacts",
+}
+
+
+def kpi_of(body: str, unit: str = "%", value: float | None = None, more: str = "") -> str:
+    target = "" if value is None else f"  targets: [{{value: {value}, from: 2026-01-01}}]\n"
+    return f'- code: k\n  title: K\n  source: tickets\n  direction: increase\n  unit: "{unit}"\n{target}{more}  {BODIES[body]}\n'
+
+
+@pytest.mark.parametrize(
+    ("kpi", "line", "expected"),
+    [
+        (kpi_of("proportion", value=80), 6, SHARE),
+        (kpi_of("proportion", "", 80), 6, SHARE),
+        (kpi_of("proportion", value=-0.1), 6, SHARE),
+        (kpi_of("csat", value=80), 6, SHARE),
+        (kpi_of("within", value=80), 6, SHARE),
+        (kpi_of("rate", value=80), 6, f"{SHARE}; if more than 100 % is possible, say so: 'possible: [0, 2]'"),
+        (kpi_of("mean", value=95), 6, "write 0.95 for 95 %"),
+        (kpi_of("proportion", value=80, more="  possible: [0, 100]\n"), 7, "write [0, 1], or leave it out"),
+        (kpi_of("rate", more="  per: 100\n"), 6, "leave per out (0.95 is shown as 95 %), or write 'unit: per 100'"),
+        (kpi_of("nps"), 5, "name what is counted or measured"),
+        (kpi_of("count"), 5, "name what is counted or measured"),
+        (kpi_of("time"), 5, "name what is counted or measured"),
+        (kpi_of("nps", "points", 300), 6, "mend the target"),
+    ],
+)
+def test_figures_that_are_on_another_scale_than_the_kpi_are_refused(write_params, kpi, line, expected):
+    (message,) = refused(write_params(kpis=kpi))
+    assert message.startswith(f"params/kpis.yaml:{line}: ")
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    "kpi",
+    [
+        kpi_of("proportion", value=1.0),
+        kpi_of("csat", value=0.8),
+        kpi_of("rate", value=0.95),
+        kpi_of("rate", value=1.05, more="  possible: [0, 2]\n"),
+        kpi_of("rate", "per 100", 95, "  per: 100\n"),
+        kpi_of("nps", "points", -30),
+        kpi_of("time", "h", 36),
+    ],
+)
+def test_figures_on_the_scale_of_the_kpi_are_accepted(write_params, kpi):
+    assert load_catalogue(write_params(kpis=kpi)).kpi("k")
+
+
+@pytest.mark.parametrize("maturity", ["  maturity: 5d\n", ""])
+def test_a_maturity_shorter_than_within_is_refused(write_params, texts, maturity):
+    kpi = (
+        texts["kpis.yaml"]
+        .replace("proportion", "time_to_event")
+        .replace("numerator: contacts = 1", "event: resolved_at")
+    )
+    folder = write_params(kpis=kpi + "  statistic: within\n  within: 10d\n" + maturity)
+    (message,) = refused(folder)
+    assert message.startswith(f"params/kpis.yaml:{10 if maturity else 1}: the maturity of 'fcr' is shorter than within")
+    assert message.endswith("write 'maturity: 10d' or longer")
+
+
 def test_duplicate_department_codes_name_both_lines(write_params):
     text = '- code: "D01"\n  name: A\n- code: "D01"\n  name: B\n'
     (message,) = refused(write_params(departments=text))
     assert message.startswith(
         "params/departments.yaml:1, params/departments.yaml:3: the code 'D01' is declared 2 times"
     )
+
+
+def test_a_duplicated_code_hides_its_consequences(write_params, texts):
+    events = "- {date: 2026-01-01, title: Move, departments: [D02]}\n"
+    plan = "id,department,kpi,gap,objective,start,due\nA1,D02,fcr,G,O,2026-01-01,2026-06-01\n"
+    text = texts["departments.yaml"].replace('"D02"', '"D01"') + '- code: "D03"\n  name: Third\n  peers: ["D02"]\n'
+    folder = write_params(departments=text, events=events)
+    (folder / "action_plan.csv").write_text(plan)
+    (message,) = refused(folder)
+    assert "the code 'D01' is declared 2 times" in message
+
+
+def test_a_dimension_that_only_hypotheses_spell_otherwise_names_both_places(write_params, texts):
+    hypotheses = "".join(
+        f"- code: h{i}\n  category: People\n  cause: C\n  test: {{channel: {value}}}\n"
+        for i, value in enumerate(["web", "x"])
+    )
+    folder = write_params(sources=texts["sources.yaml"].replace("[channel]", "[chanel]"), hypotheses=hypotheses)
+    (message,) = refused(folder)
+    places = "params/sources.yaml:6, params/hypotheses.yaml:4, params/hypotheses.yaml:8"
+    assert message.startswith(f"{places}: 'channel' is no dimension of the KPIs' sources; 'tickets' has 'chanel'")
+    right = hypotheses.replace("channel: x", "chanel: x")
+    (message,) = refused(write_params(hypotheses=right))  # the other one shows which is meant
+    assert message.startswith("params/hypotheses.yaml:8: 'chanel' is no dimension")
+    assert message.endswith("write 'channel'")
 
 
 def test_codes_that_differ_only_in_case(write_params):

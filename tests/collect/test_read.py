@@ -32,6 +32,14 @@ def check(frame: pd.DataFrame) -> None:
     assert pd.isna(frame["resolved_at"][1])
 
 
+def test_a_wrong_separator_is_one_fault(snap, tickets):
+    with pytest.raises(InputRefused) as refused:
+        snap(tickets(as_csv(";"), options={"sep": ","}))
+    (problem,) = refused.value.problems
+    assert "has only one column with sep ','" in problem.what
+    assert problem.cure.startswith("write sep: ';'")
+
+
 @pytest.mark.parametrize("sep", [",", ";", "\t", "|"])
 def test_the_separator_is_found(snap, tickets, sep):
     check(snap(tickets(as_csv(sep))).rows("tickets"))

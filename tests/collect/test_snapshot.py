@@ -296,6 +296,11 @@ def test_a_cut_off_before_the_data(snap, tickets):
     assert snapshot.quality[0].first is None
 
 
+def test_rows_without_a_date_are_no_measure_of_what_lies_after_the_cut_off(snap, tickets):
+    snapshot = snap(tickets(many(10) + "99,D01,31/02/2026,\n"), as_of=dt.date(2020, 1, 1))
+    assert snapshot.report("tickets")["later"] == 10
+
+
 def test_what_a_killed_run_left_behind_is_cleared(snap, folder, tickets):
     left = folder / "snapshots" / ".collecting-dead"
     left.mkdir(parents=True)

@@ -17,6 +17,7 @@ from svclib.report.words.messages import (
     languages,
     messages,
     say,
+    speak,
     use_language,
 )
 from svclib.report.words.quality import quarantine_reason
@@ -55,6 +56,7 @@ __all__ = [
     "quarantine_reason",
     "say",
     "signed",
+    "speak",
     "unit_name",
     "use_language",
     "value",

@@ -7,13 +7,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
 from functools import lru_cache
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
 
-_FOLDER = Path(__file__).parent
+from svclib.errors import InputRefused, Problem
+from svclib.paths import WORDS, report_languages
+
 _PLURALS = frozenset({"zero", "one", "two", "few", "many", "other"})
 _current: ContextVar[str] = ContextVar("language", default="en")
 
@@ -56,6 +57,20 @@ class use_language:  # noqa: N801 - reads as a verb, as in contextlib
         _current.reset(self._token)
 
 
+def speak(language: str) -> None:
+    """Speak a language from here on, as `use_language`; for a language that somebody asked for.
+
+    Raises
+    ------
+    InputRefused
+        Reports cannot be written in it; names the known ones.
+    """
+    if not isinstance(language, str) or not {language.replace("_", "-"), _base(language)} & set(languages()):
+        what = f"no reports can be written in the language {language!r}"
+        raise InputRefused(Problem("language", what, f"known: {', '.join(languages())}"))
+    use_language(language)
+
+
 def current_language() -> str:
     """The language spoken now, a code such as ``en``."""
     return _current.get()
@@ -68,13 +83,17 @@ def languages() -> tuple[str, ...]:
     >>> languages()
     ('en', 'it')
     """
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+    return report_languages()
+
+
+def _base(language: str) -> str:
+    return language.replace("_", "-").split("-")[0].lower()
 
 
 @lru_cache
 def resolve(language: str) -> str:
     """The catalogue that serves a language code."""
-    for code in (language.replace("_", "-"), language.replace("_", "-").split("-")[0].lower()):
+    for code in (language.replace("_", "-"), _base(language)):
         if code in languages():
             return code
     raise MessageMissing(f"no catalogue for the language {language!r}; there are {', '.join(languages())}")
@@ -109,7 +128,7 @@ def messages(language: str) -> Mapping[str, Message]:
     ValueError
         An entry is neither text nor a table, or (`tomllib.TOMLDecodeError`) a key is written twice.
     """
-    text = (_FOLDER / f"{language}.toml").read_text(encoding="utf-8")
+    text = (WORDS / f"{language}.toml").read_text(encoding="utf-8")
     return dict(_flat(tomllib.loads(text)))
 
 

@@ -1,0 +1,50 @@
+"""Which expression of kpis.yaml does not run over the data, and why: asked only once a KPI could not be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from svclib.errors import Problem
+from svclib.measure.aggregates import source_sql
+from svclib.measure.engine import frame
+
+if TYPE_CHECKING:
+    from ibis.backends.sql import SQLBackend
+
+    from svclib.measure.declaration import Declaration
+
+_TYPES = {"where": "boolean"}
+
+
+def failing_expressions(
+    backend: SQLBackend, declarations: Iterable[Declaration], locate: Callable[..., str]
+) -> list[Problem]:
+    """Every expression that fails over the rows of its source, each run by itself.
+
+    Parameters
+    ----------
+    locate
+        Where something is declared, as `Catalogue.locate`.
+    """
+    import duckdb
+
+    problems = []
+    for declaration in declarations:
+        kpi, source = declaration.kpi, declaration.source
+        for field in ("where", "numerator", "denominator", "value"):
+            expression = getattr(kpi, field)
+            if not expression:
+                continue
+            kind = _TYPES.get(field, "double")
+            name = source.name.replace('"', '""')
+            query = f'select count(cast({source_sql(expression, source)} as {kind})) as n from "{name}"'
+            try:
+                frame(backend, query)
+            except duckdb.Error as error:
+                reason = " ".join(str(error).split("\n")[0].split())[:200]
+                need = "a condition, true or false," if kind == "boolean" else "a number"
+                what = f"{field}: '{expression}' does not give {need} for every row: {reason}"
+                cure = f"look at the column in source '{source.name}', or write a condition over it"
+                problems.append(Problem(locate("kpis", kpi.code, field), what, cure))
+    return problems

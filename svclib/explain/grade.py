@@ -88,7 +88,7 @@ def grade_evidence(
 class DraftAction:
     """A row for the action plan, its figures filled in and everything that people decide left empty.
 
-    `target_source` says what the target rests on: ``agreed`` (the KPI's target in force) or ``usual`` (the level before).
+    `target_source` says what the target rests on: ``agreed``, ``legal`` or ``placeholder`` (the KPI's target in force) or ``usual`` (the level before).
     `gain` is what the KPI would be if the segment were at its baseline again.
     """
 
@@ -110,7 +110,9 @@ def draft_action(question: Question, period: Period, segment: Where, gain: float
     if question.value is None or question.usual is None or not question.baseline:
         return None
     first, last = Period.parse(question.baseline[0]), Period.parse(question.baseline[-1])
-    target, source = question.target, "agreed"
+    declared = question.kpi.target_on(period.start)
+    target = question.target
+    source: str = declared.source if declared else "agreed"
     if target is None or question.worse * (question.usual - target) > 0 >= question.worse * (question.value - target):
         target, source = question.usual, "usual"
     due = _add_months(period.end, MONTHS_TO_IMPROVE)

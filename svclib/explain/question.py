@@ -64,7 +64,7 @@ class Question:
         ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
     signals : the chart's rules that fired in the period.
     baseline : periods that make the usual.
-    peers : ``worse``, ``inside`` or ``none`` (no comparison): the department beside its peers.
+    peers : ``worse``, ``inside``, ``unstable`` (its own figures are changing) or ``none`` (no comparison): the department beside its peers.
     """
 
     kpi: Kpi
@@ -254,5 +254,7 @@ def _peers(finding: KpiFinding, worse: int) -> str:
     mine = table[table["department"] == finding.row["department"]]
     if mine.empty:
         return "none"
+    if mine["band"].iloc[0] == "unstable":
+        return "unstable"
     side = "beyond_998_high" if worse > 0 else "beyond_998_low"
     return "worse" if mine["band"].iloc[0] == side else "inside"

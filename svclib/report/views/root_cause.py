@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -263,7 +263,7 @@ class RootCauseReport:
         data = points[["period", "value", "n", "mature", "status"]].copy()
         data.loc[data["status"] == "withheld", ["value", "n"]] = None
         return self._once(
-            "onset", gap, figure=lambda: figures.onset_figure(gap), data=data,
+            "onset", gap, figure=lambda: figures.onset_figure(gap), data=data, columns=("period", "value", "n"),
             alt=say("root_cause.onset.alt", title=kpi.title, first=first, last=last, onset=said.onset_text(gap), events=events),
             caption=say("root_cause.onset.caption", title=kpi.title),
             formats={"value": lambda x: said.value_of(kpi, x)},
@@ -304,15 +304,20 @@ class RootCauseReport:
             say(
                 "root_cause.mix.alt_part",
                 dimension=split.dimension,
-                rate=words.signed(split.rate * gap.factor, 3),
-                mix=words.signed(split.mix * gap.factor, 3),
+                rate=said.split_change(gap, split, split.rate),
+                mix=said.split_change(gap, split, split.mix),
             )
             for split in gap.splits
         )
+        shown = ("dimension", "value", "n0", "n1", "level0", "level1", "rate", "mix", "volume", "total")
+        change = partial(said.split_change, gap, gap.splits[0])
         return self._once(
             "mix", gap, figure=lambda: figures.mix_figure(gap), data=data,
+            columns=[c for c in shown if c not in ("level0", "level1") or gap.splits[0].kind != "count"],
             alt=say("root_cause.mix.alt", title=kpi.title, parts=parts),
-            caption=say("root_cause.mix.caption", title=kpi.title), formats={"value": said.value_name},
+            caption=say("root_cause.mix.caption", title=kpi.title),
+            formats={"value": said.value_name, "level0": partial(said.split_level, gap), "level1": partial(said.split_level, gap)}
+            | dict.fromkeys(("rate", "mix", "volume", "total"), change),
         )  # fmt: skip
 
     def _where(self, gap: Gap) -> list[Block]:

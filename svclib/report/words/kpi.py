@@ -101,6 +101,8 @@ def _value(finding: KpiFinding) -> str:
     if value_of(kpi, row["lower"]) == value_of(kpi, row["upper"]):
         return say("kpi.value.no_interval", **said)
     interval = words.interval(row["lower"], row["upper"], kpi.unit, kpi.decimals)
+    if kpi.kind == "rate":  # what it is counted per may be hours or visits: no number of cases
+        return say("kpi.value.per_exposure", **said, interval=interval)
     return say("kpi.value.plain", **said, interval=interval, cases=_cases(row["n"]))
 
 

@@ -181,6 +181,13 @@ def split_change(gap: Gap, split: Decomposition, x: float) -> str:
     return change_of(gap.question.kpi, x * gap.factor)
 
 
+def split_level(gap: Gap, x: float) -> str:
+    """A level of what was split, in its unit."""
+    if gap.piece is not None and gap.piece.level == "share_beyond":
+        return words.percent(x)
+    return value_of(gap.question.kpi, x * gap.factor)
+
+
 def split_remark(gap: Gap) -> str:
     """What was split where the KPI itself has no parts that add up; empty where it was the KPI."""
     if gap.piece is None:

@@ -221,3 +221,17 @@ def test_withheld_values_are_not_shown():
 
 def test_department_codes_are_the_peers(reports):
     assert set(reports["met_attributable"].outcomes[0].assessment.effect.comparison.weights) == set(CODES[1:])
+
+
+def test_a_plan_that_will_only_be_late_is_not_called_late():
+    from types import SimpleNamespace
+
+    from svclib.report.words.outcome import progress_words
+
+    def text(*states):
+        steps = [SimpleNamespace(state=state) for state in states]
+        progress = SimpleNamespace(code="late", steps=steps, done=1, total=len(steps))
+        return progress_words(SimpleNamespace(progress=progress))
+
+    assert text("done_late", "planned") == "likely late, 1 of 2 steps"
+    assert text("done", "late") == "late, 1 of 2 steps"

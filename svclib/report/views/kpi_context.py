@@ -350,6 +350,10 @@ def _quality_text(q: Any) -> str:
             f"{words.quarantine_reason(reason)} ({words.number(count, 0)})" for reason, count in sorted(q.bad.items())
         )
         parts.append(say("kpi.quality.bad", count=q.bad_rows, reasons=reasons))
+    left_out = sum(q.left_out.values())
+    for name, count in (("later", q.later), ("left_out", left_out), ("folded", q.folded)):
+        if count:
+            parts.append(say(f"kpi.quality.{name}", count=count))
     if q.silent:
         names = words.list_of(str(s.get("department", "")) for s in q.silent)
         parts.append(say("kpi.quality.silent", departments=names))

@@ -369,7 +369,9 @@ def lessons(outcome: ActionOutcome) -> list[str]:
 def progress_words(outcome: ActionOutcome) -> str:
     """State and steps done."""
     progress = outcome.progress
-    state = say(f"outcome.progress.{progress.code}")
+    late = any(step.state == "late" for step in progress.steps)
+    foreseen = progress.code == "late" and not late  # no step is, but at the pace so far the end will be
+    state = say("outcome.progress.late_foreseen" if foreseen else f"outcome.progress.{progress.code}")
     if not progress.total:
         return state
     return say("outcome.progress.steps", state=state, done=str(progress.done), total=str(progress.total))

@@ -15,11 +15,11 @@ from svclib.explain.onset import Onset, find_onset
 from svclib.explain.slices import worse_sign
 from svclib.measure.analysis import KpiFinding
 from svclib.measure.periods import Period
+from svclib.measure.spc import BEYOND_CHANCE
 
 LOOK_BACK = 24  # periods in which an onset is looked for
 BASELINE = 12  # periods that make the usual, at most
 LEAST_BASELINE = 3
-BEYOND_CHANCE = 0.01
 
 
 @dataclass(frozen=True)

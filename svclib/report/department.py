@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from svclib.measure.spc import BEYOND_CHANCE
 from svclib.report import words
 from svclib.report.figures.spark import sparkline
 from svclib.report.figures.svg import data_uri
@@ -217,6 +218,13 @@ def brief(text: str, sentences: int = 3) -> str:
     return " ".join(re.split(r"(?<=[.!?])\s+(?=[^\W\d_a-z])", text.strip())[:sentences])
 
 
+def _told(kpi: KpiResult) -> str:
+    """What a signal says in brief; where all its evidence together may be chance, that comes with it."""
+    weak = kpi.p is not None and kpi.p > BEYOND_CHANCE and kpi.state in ("concern", "improvement")
+    told = brief(kpi.sentence)
+    return f"{told} {words.say('department.weak', p=words.p_value(kpi.p))}" if weak else told
+
+
 def attention(department: DepartmentMonth, period: str) -> list[Item]:
     """What needs attention: signals the wrong way, targets that the process cannot meet, actions overdue."""
     found = []
@@ -227,7 +235,7 @@ def attention(department: DepartmentMonth, period: str) -> list[Item]:
                 if kpi.state == "concern"
                 else Badge(kpi.state, words.say("assurance_short.fail"))
             )
-            found.append(Item(kpi.title, brief(kpi.sentence), kpi_href(department, kpi.code), mark))
+            found.append(Item(kpi.title, _told(kpi), kpi_href(department, kpi.code), mark))
     for line in actions(department, period):
         href = f"outcome_evaluation.html#{line.anchor}"
         if line.overdue:
@@ -241,7 +249,7 @@ def attention(department: DepartmentMonth, period: str) -> list[Item]:
 def improved(department: DepartmentMonth) -> list[Item]:
     """What got better: signals the wanted way, actions that worked."""
     found = [
-        Item(kpi.title, brief(kpi.sentence), kpi_href(department, kpi.code), state_badge("improvement"))
+        Item(kpi.title, _told(kpi), kpi_href(department, kpi.code), state_badge("improvement"))
         for kpi in ranked(department.kpis)
         if kpi.state == "improvement"
     ]

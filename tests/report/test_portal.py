@@ -269,3 +269,15 @@ def test_what_is_only_young_is_no_change():
     assert news("common_cause", "improvement")
     assert news("concern", "common_cause")
     assert news("common_cause", "fault")
+
+
+def test_weak_evidence_comes_with_its_signal():
+    from types import SimpleNamespace
+
+    from svclib.report.department import _told
+
+    def told(**more):
+        return _told(SimpleNamespace(**{"state": "concern", "sentence": "It rose.", "p": 0.024} | more))
+
+    assert told() == "It rose. Weak evidence (p = 0.024): it may be chance; wait for another month before acting."
+    assert told(p=0.001) == told(state="common_cause") == told(p=None) == "It rose."

@@ -15,8 +15,8 @@ from svclib.errors import InputRefused, Problem
 from svclib.explain import analysis as compute
 from svclib.explain.analysis import Gap, RootCause
 from svclib.explain.choose import Rules
-from svclib.explain.question import BEYOND_CHANCE
 from svclib.explain.record import shown_paretos, without_small
+from svclib.measure.spc import BEYOND_CHANCE
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
 from svclib.report.show import (

@@ -84,18 +84,21 @@ def _in_file(catalogue: Catalogue, stem: str, *path: str | int) -> str:
 
 
 def _check_holidays(catalogue: Catalogue, code: str) -> Iterator[Problem]:
-    import holidays
+    from holidays.registry import COUNTRIES
 
     where = _in_file(catalogue, "organisation", "working_calendar", "holidays")
     country, _, part = code.partition("-")
-    try:
-        known = holidays.country_holidays(country)
-    except NotImplementedError:
+    if country not in {name for names in COUNTRIES.values() for name in names[1:]}:
         cure = "write the two letters of a country, such as IT or GB, and its region if it has days of its own, as in CA-BC"
         yield Problem(where, f"holidays: no country '{country}' is known", cure)
         return
-    if part and part not in known.subdivisions:
-        regions = [f"{country}-{region}" for region in known.subdivisions]
+    if not part:
+        return
+    from holidays import country_holidays  # loads all countries, which takes a while
+
+    known = country_holidays(country).subdivisions
+    if part not in known:
+        regions = [f"{country}-{region}" for region in known]
         yield Problem(where, f"holidays: '{country}' has no region '{part}'", nearest(code, regions))
 
 

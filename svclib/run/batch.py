@@ -132,9 +132,9 @@ def run_batch(
     started = time.monotonic()
     check_executor(executor)
     if language is not None:
-        from svclib.report.words import speak
+        from svclib.report.words.messages import check_language
 
-        speak(language)  # or refuse it, before anything is started
+        check_language(language)  # before anything is started
     prepared = prepare(params, as_of=as_of, frequency=_frequency(period))
     label = (prepared.latest_complete() if period is None else prepared.check_period(period)).label
     catalogue = prepared.catalogue

@@ -57,17 +57,22 @@ class use_language:  # noqa: N801 - reads as a verb, as in contextlib
         _current.reset(self._token)
 
 
-def speak(language: str) -> None:
-    """Speak a language from here on, as `use_language`; for a language that somebody asked for.
+def check_language(language: str) -> None:
+    """Refuse a language that reports cannot be written in.
 
     Raises
     ------
     InputRefused
-        Reports cannot be written in it; names the known ones.
+        Names the known ones.
     """
     if not isinstance(language, str) or not {language.replace("_", "-"), _base(language)} & set(languages()):
         what = f"no reports can be written in the language {language!r}"
         raise InputRefused(Problem("language", what, f"known: {', '.join(languages())}"))
+
+
+def speak(language: str) -> None:
+    """Speak a language from here on, as `use_language`; for a language that somebody asked for (`check_language`)."""
+    check_language(language)
     use_language(language)
 
 

@@ -33,12 +33,12 @@ STACK = (
     "ibis.backends.duckdb", "ibis.backends.duckdb.converter", "openpyxl", "xml.sax.saxutils", "matplotlib.figure",
     "matplotlib.backends.backend_svg", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "seaborn",
     "statsmodels.regression.linear_model", "statsmodels.genmod.generalized_linear_model",
-    "statsmodels.tsa.statespace.structural", "babel.dates", "babel.numbers", "holidays.registry", "svclib.study", "svclib.catalogue.plan",
-    "svclib.sample", "svclib.measure.analysis", "svclib.explain.analysis", "svclib.evaluate.analysis",
-    "svclib.report.views.kpi", "svclib.report.views.root_cause", "svclib.report.views.outcome", "svclib.report.show",
-    "svclib.report.figures.svg", "svclib.run.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell",
-    "IPython.core.magics", "IPython.core.display", "IPython.core.pylabtools", "jupyter_client.session", "comm",
-    "psutil",
+    "statsmodels.tsa.statespace.structural", "babel.dates", "babel.numbers", "holidays.registry", "svclib.study",
+    "svclib.catalogue.plan", "svclib.sample", "svclib.measure.analysis", "svclib.explain.analysis",
+    "svclib.evaluate.analysis", "svclib.report.views.kpi", "svclib.report.views.root_cause",
+    "svclib.report.views.outcome", "svclib.report.show", "svclib.report.figures.svg", "svclib.run.kernelapp",
+    "ipykernel.ipkernel", "ipykernel.zmqshell", "IPython.core.magics", "IPython.core.display",
+    "IPython.core.pylabtools", "jupyter_client.session", "comm", "psutil",
 )  # fmt: skip
 
 

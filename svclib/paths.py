@@ -27,6 +27,16 @@ def report_languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in WORDS.glob("*.toml")))
 
 
+def is_report_language(language: str) -> bool:
+    """Whether reports can be written in a language, whatever its region.
+
+    >>> is_report_language("en_GB"), is_report_language("fr")
+    (True, False)
+    """
+    plain = language.replace("_", "-")
+    return bool({plain, plain.split("-")[0].lower()} & set(report_languages()))
+
+
 def report_notebooks(folder: Path | None = None) -> dict[str, Path]:
     """The notebooks that make reports, by name: those whose parameters cell asks for a department.
 

@@ -343,9 +343,10 @@ def open_study(
     """
     frequency = None if period is None else _parse_period(period).frequency
     from svclib.report.words import speak
+    from svclib.report.words.messages import check_language
 
     if language is not None:
-        speak(language)
+        check_language(language)
     prepared = prepare(params, as_of=as_of, snapshot=snapshot, frequency=frequency)
     catalogue = prepared.catalogue
     chosen = catalogue.departments[0] if department is None else catalogue.department(department)

@@ -18,7 +18,7 @@ from svclib.catalogue.models import (
     Source,
     Theme,
 )
-from svclib.catalogue.names import nearest
+from svclib.catalogue.names import nearest, pick
 from svclib.catalogue.yaml import Document
 from svclib.errors import InputRefused, Problem
 
@@ -91,8 +91,7 @@ def department_cure(departments: list[Department], text: str) -> str:
 
 
 def _named(entries: list[Any], attribute: str, name: str, what: str) -> Any:
+    found: dict[str, Any] = {}
     for entry in entries:
-        if getattr(entry, attribute) == name:
-            return entry
-    known = [getattr(entry, attribute) for entry in entries]
-    raise InputRefused(Problem(f"{what} {name}", "is not declared", nearest(name, known)))
+        found.setdefault(getattr(entry, attribute), entry)
+    return pick(found, name, what, "is not declared")

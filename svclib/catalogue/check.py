@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from svclib.catalogue.models import (
 )
 from svclib.catalogue.names import nearest
 from svclib.errors import Problem
-from svclib.paths import NOTEBOOKS, report_languages, report_notebooks
+from svclib.paths import NOTEBOOKS, is_report_language, report_languages, report_notebooks
 
 if TYPE_CHECKING:
     from svclib.catalogue.catalogue import Catalogue
@@ -70,10 +69,10 @@ def _check_organisation(catalogue: Catalogue) -> Iterator[Problem]:
                 _in_file(catalogue, kind, "time_zone") if organisation else catalogue.locate(kind, name, "time_zone")
             )
             yield Problem(where, f"'{zone}' is no time zone", "write an IANA name such as Europe/Rome")
-    language, known = catalogue.organisation.language, report_languages()
-    if not {language.replace("_", "-"), re.split("[-_]", language)[0].lower()} & set(known):
-        where = _in_file(catalogue, "organisation", "language")
-        yield Problem(where, f"no reports can be written in the language '{language}'", f"known: {', '.join(known)}")
+    language = catalogue.organisation.language
+    if not is_report_language(language):
+        where, known = _in_file(catalogue, "organisation", "language"), ", ".join(report_languages())
+        yield Problem(where, f"no reports can be written in the language '{language}'", f"known: {known}")
     if catalogue.organisation.working_calendar.holidays is not None:
         yield from _check_holidays(catalogue, catalogue.organisation.working_calendar.holidays)
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from svclib.errors import InputRefused, Problem
+
+Named = TypeVar("Named")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -19,3 +24,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if not known:
         return "none is declared"
     return "known: " + ", ".join(known[:25]) + (", ..." if len(known) > 25 else "")
+
+
+def pick(found: Mapping[str, Named], name: str, kind: str, what: str) -> Named:
+    """What bears a name; one that is not there is refused with the nearest.
+
+    >>> pick({"csat": 1}, "csatt", "KPI", "has no figures in this report")
+    Traceback (most recent call last):
+    svclib.errors.InputRefused: KPI csatt: has no figures in this report. Cure: write 'csat'
+    """
+    if name not in found:
+        raise InputRefused(Problem(f"{kind} {name}", what, nearest(name, found)))
+    return found[name]

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Hypothesis, Source, Theme
-from svclib.catalogue.names import nearest
-from svclib.errors import InputRefused, Problem
+from svclib.catalogue.names import pick
 from svclib.explain.baseline import fit_baseline
 from svclib.explain.decompose import Decomposition, decompose_count, decompose_level
 from svclib.explain.drivers import DriverShares, dummies, lmg_shares
@@ -93,10 +92,7 @@ class RootCause:
         InputRefused
             For a KPI without a gap, with the nearest one.
         """
-        found = {gap.question.kpi.code: gap for gap in self.gaps}
-        if kpi not in found:
-            raise InputRefused(Problem(f"KPI {kpi}", "is no gap of this report", nearest(kpi, found)))
-        return found[kpi]
+        return pick({gap.question.kpi.code: gap for gap in self.gaps}, kpi, "KPI", "is no gap of this report")
 
     def to_json(self, sentence: Callable[[Gap], str]) -> dict[str, Any]:
         """The result as `root_cause_analysis.json` has it; `sentence` puts a gap into words."""

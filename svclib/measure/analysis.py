@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Band, Event, Kpi, Target
-from svclib.catalogue.names import nearest
-from svclib.errors import InputRefused, Problem
+from svclib.catalogue.names import pick
 from svclib.measure.disclosure import suppressed
 from svclib.measure.peers import Funnel, funnel
 from svclib.measure.periods import Period
@@ -100,10 +99,7 @@ class KpiAnalysis:
         InputRefused
             For a code that the department has no figures of, with the nearest one.
         """
-        found = {f.kpi.code: f for f in self.findings}
-        if kpi not in found:
-            raise InputRefused(Problem(f"KPI {kpi}", "has no figures in this report", nearest(kpi, found)))
-        return found[kpi]
+        return pick({f.kpi.code: f for f in self.findings}, kpi, "KPI", "has no figures in this report")
 
     def to_json(self, sentence: Callable[[KpiFinding], str]) -> dict[str, Any]:
         """The result as `kpi_analysis.json` has it; `sentence` puts a finding into words.

@@ -85,9 +85,10 @@ def constant_columns(
     found = {}
     for column in frame.columns[1:] if len(frame) > 1 else ():
         write = formats.get(column) or _BY_NAME.get(str(column))
-        said = {_cell(value, write).plain for value in frame[column].tolist()}
-        if len(said) == 1:
-            found[column] = f"{headers.get(column, _heading(str(column)))} {said.pop()}"
+        first, *others = frame[column].tolist()
+        said = _cell(first, write).plain
+        if all(_cell(value, write).plain == said for value in others):  # most columns end it at their second row
+            found[column] = f"{headers.get(column, _heading(str(column)))} {said}"
     return found
 
 

@@ -194,9 +194,8 @@ _STRAIGHT = re.compile(r"M-?[\d.]+[ ]?-?[\d.]+[hv]-?[\d.]+")
 def _inline_marks(root: ElementTree.Element) -> None:
     """A mark that is used once stands where it is used, and a group of one hands its clip to the one."""
     uses = Counter(element.get("href") for element in root.iter() if element.get("href"))
-    named = {f"#{element.get('id')}" for element in root.iter(f"{_SVG}path")}
     shapes = {f"#{element.get('id')}": element for element in root.iter(f"{_SVG}path") if element.get("id")}
-    once = {link for link, count in uses.items() if count == 1 and link in named}
+    once = {link for link, count in uses.items() if count == 1 and link in shapes}
     for parent in list(root.iter()):
         for child in parent:
             link = child.get("href", "")

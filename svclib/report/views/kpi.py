@@ -423,8 +423,12 @@ class KpiReport:
         )
 
     def _peer_table(self, found: Funnel) -> pd.DataFrame:
-        names = {d.code: d.name for d in self.study.catalogue.departments}
-        return found.table.assign(department=found.table["department"].map(lambda c: names.get(c, c)))
+        return found.table.assign(department=found.table["department"].map(lambda c: self._names.get(c, c)))
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Department code to name."""
+        return {d.code: d.name for d in self.study.catalogue.departments}
 
     def _funnel_chart(self, finding: KpiFinding) -> Chart:
         return self._once(f"peers-{self._slugs[finding.kpi.code]}", lambda name: self._draw_funnel(finding, name))
@@ -432,7 +436,7 @@ class KpiReport:
     def _draw_funnel(self, finding: KpiFinding, name: str) -> Chart:
         found, code = finding.funnel, self.study.department.code
         assert found is not None
-        names = {d.code: d.name for d in self.study.catalogue.departments}
+        names = self._names
         outside = found.table.loc[found.table["band"].str.startswith("beyond_998"), "department"]
         mine = self._mine(found)
         write = lambda x: kpi_words.value_of(finding.kpi, x)  # noqa: E731

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from svclib.catalogue.names import nearest
-from svclib.errors import InputRefused, Problem
+from svclib.catalogue.names import pick
 from svclib.evaluate import analysis as compute
 from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
@@ -109,11 +108,7 @@ class OutcomeReport:
 
     def chart(self, action: str) -> Chart:
         """The KPI of one action with and without it, by the action's id."""
-        if action not in self._charts:
-            raise InputRefused(
-                Problem(f"action {action}", "has no chart in this report", nearest(action, self._charts))
-            )
-        return self._charts[action]
+        return pick(self._charts, action, "action", "has no chart in this report")
 
     def progress(self) -> Block:
         """Steps against their dates, what owners have to do, who should know of a delay."""

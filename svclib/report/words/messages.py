@@ -13,7 +13,7 @@ from typing import Any
 from babel import Locale, UnknownLocaleError
 
 from svclib.errors import InputRefused, Problem
-from svclib.paths import WORDS, report_languages
+from svclib.paths import WORDS, is_report_language, report_languages
 
 _PLURALS = frozenset({"zero", "one", "two", "few", "many", "other"})
 _current: ContextVar[str] = ContextVar("language", default="en")
@@ -65,7 +65,7 @@ def check_language(language: str) -> None:
     InputRefused
         Names the known ones.
     """
-    if not isinstance(language, str) or not {language.replace("_", "-"), _base(language)} & set(languages()):
+    if not isinstance(language, str) or not is_report_language(language):
         what = f"no reports can be written in the language {language!r}"
         raise InputRefused(Problem("language", what, f"known: {', '.join(languages())}"))
 

@@ -1,41 +1,76 @@
-"""The command line: it parses, calls and prints. Exit status 0 all done, 1 some reports failed, 2 nothing was started."""
+"""The command line: it parses, calls and prints. Exit status 0 all done, 1 some reports failed, 2 nothing was started.
+
+`argparse`, for help has to come at once: any other library takes longer to import than all of this takes to run.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Any, NoReturn
 
-import typer
+from svclib import __version__
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich would take longer to import than all the rest
-    help="KPI analysis, root-cause analysis and outcome evaluation that a reviewer can trust.",
+_Command = Callable[..., "int | None"]
+_COMMANDS: dict[str, tuple[_Command, Sequence[tuple[tuple[str, ...], dict[str, Any]]]]] = {}
+_HIDDEN = ("schemas",)
+
+
+def _option(*names: str, **how: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """An argument of a command, as `argparse` takes it; a default is told in its help."""
+    default = how.get("default")
+    if default not in (None, False) and how.get("action") is None:
+        how["help"] = f"{how.get('help', '')}  [default: {default}]".strip()
+    return names, how
+
+
+def _command(*arguments: tuple[tuple[str, ...], dict[str, Any]]) -> Callable[[_Command], _Command]:
+    """Register a command: its name and help are those of the function, its arguments the function's."""
+
+    def register(function: _Command) -> _Command:
+        _COMMANDS[function.__name__] = function, arguments
+        return function
+
+    return register
+
+
+def _at_least(low: int, high: int | None = None) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        number = int(text) if text.lstrip("-").isdecimal() else None
+        if number is None or number < low or (high is not None and number > high):
+            wanted = f"{low} to {high}" if high is not None else f"{low} or more"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {wanted}")
+        return number
+
+    return whole
+
+
+_PARAMS = _option(
+    "--params", type=Path, metavar="DIR", help="the folder that declares the organisation  [default: params]"
 )
+_AS_OF = _option("--as-of", metavar="DATE", help="cut-off: what happened later is not seen")
+_OUT = _option("--out", type=Path, metavar="DIR", default=Path("reports"), help="where the reports are")
+_PDF = _option("--pdf", action="store_true", help="also print every page to PDF with the local Chromium")
 
-Params = Annotated[Path | None, typer.Option(help="The folder that declares the organisation  [default: params]")]
-AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="Cut-off: what happened later is not seen")]
 
-
-@app.command()
-def sample(
-    to: Annotated[Path, typer.Option(help="Where to write data and params")] = Path("sample"),
-    months: Annotated[int, typer.Option(min=12, max=120)] = 36,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-) -> None:
+@_command(
+    _option("--to", type=Path, metavar="DIR", default=Path("sample"), help="where to write data and params"),
+    _option("--months", type=_at_least(12, 120), metavar="N", default=36, help="12 to 120"),
+    _option("--seed", type=_at_least(0), metavar="N", default=1),
+)
+def sample(to: Path, months: int, seed: int) -> None:
     """Write a sample organisation with planted causes and effects."""
     from svclib.sample import write_sample
 
     if (to / "params").exists():
         _refuse(f"{to / 'params'} is there already; name another folder with --to")
-    typer.echo(write_sample(to, months=months, seed=seed))
+    print(write_sample(to, months=months, seed=seed))
 
 
-@app.command()
-def check(params: Params = None) -> None:
+@_command(_PARAMS)
+def check(params: Path | None) -> None:
     """Validate params and sources, all errors at once."""
     from svclib.catalogue.load import load_catalogue
     from svclib.paths import default_params
@@ -46,55 +81,59 @@ def check(params: Params = None) -> None:
 
     snapshot = prepare(catalogue).snapshot
     counts = f"{len(catalogue.departments)} departments, {len(catalogue.sources)} sources, {len(catalogue.kpis)} KPIs"
-    typer.echo(f"{catalogue.folder}: sound ({counts}, {len(catalogue.actions)} actions; data up to {snapshot.as_of})")
+    print(f"{catalogue.folder}: sound ({counts}, {len(catalogue.actions)} actions; data up to {snapshot.as_of})")
 
 
-@app.command()
-def collect(
-    params: Params = None,
-    as_of: AsOf = None,
-    accept_shrunk: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SOURCE", help="This source may have fewer rows than before (repeatable)"),
-    ] = None,
-) -> None:
+@_command(
+    _PARAMS,
+    _AS_OF,
+    _option(
+        "--accept-shrunk", action="append", metavar="SOURCE",
+        help="this source may have fewer rows than before (repeatable)",
+    ),
+)  # fmt: skip
+def collect(params: Path | None, as_of: str | None, accept_shrunk: list[str] | None) -> None:
     """Freeze the sources in a snapshot; tell the data's quality."""
     from svclib.study import prepare
 
     snapshot = prepare(params, as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
     for quality in snapshot.quality:
         bad = ", ".join(f"{count} {reason}" for reason, count in quality.bad.items())
-        typer.echo(
+        _note(
             f"{quality.source}: {quality.kept} of {quality.read} rows kept, {quality.bad_rows} bad{f' ({bad})' if bad else ''}, "
-            f"{quality.folded} folded, {quality.later} after the cut-off; quality {quality.score:.3f}",
-            err=True,
+            f"{quality.folded} folded, {quality.later} after the cut-off; quality {quality.score:.3f}"
         )
-    typer.echo(snapshot.path)
+    print(snapshot.path)
 
 
-@app.command()
+@_command(
+    _option("--period", metavar="PERIOD", help="2026-10, 2026-W43 or 2026-Q3  [default: the latest complete]"),
+    _option("--department", action="append", metavar="CODE", help="only this department (repeatable)"),
+    _option("--notebook", action="append", metavar="NAME", help="only this notebook (repeatable)"),
+    _PARAMS,
+    _option("--out", type=Path, metavar="DIR", default=Path("reports"), help="where the reports go"),
+    _AS_OF,
+    _option("-j", "--jobs", type=_at_least(1), metavar="N", help="reports at a time  [default: as memory allows]"),
+    _option("--plan", action="store_true", help="print what would be made, make nothing"),
+    _option("--force", action="store_true", help="make every report again"),
+    _option("--only-failed", action="store_true", help="make only what failed last time"),
+    _option("--executor", metavar="local|dask:ADDRESS", default="local", help="where reports are made"),
+    _option("--log", choices=("text", "json"), default="text", help="form of the messages on stderr"),
+    _option("--language", metavar="CODE", help="language of the reports  [default: the organisation's]"),
+    _PDF,
+)  # fmt: skip
 def run(
-    period: Annotated[
-        str | None, typer.Option(help="2026-10, 2026-W43 or 2026-Q3  [default: the latest complete]")
-    ] = None,
-    department: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Only this department (repeatable)")
-    ] = None,
-    notebook: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this notebook (repeatable)")] = None,
-    params: Params = None,
-    out: Annotated[Path, typer.Option(help="Where the reports go")] = Path("reports"),
-    as_of: AsOf = None,
-    jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Reports at a time  [default: as memory allows]")
-    ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print what would be made, make nothing")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Make every report again")] = False,
-    only_failed: Annotated[bool, typer.Option("--only-failed", help="Make only what failed last time")] = False,
-    executor: Annotated[str, typer.Option(metavar="local|dask:ADDRESS")] = "local",
-    log: Annotated[Literal["text", "json"], typer.Option(help="Form of the messages on stderr")] = "text",
-    language: Annotated[str | None, typer.Option(help="Language of the reports  [default: the organisation's]")] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also print every page to PDF with the local Chromium")] = False,
-) -> None:
+    *,
+    department: list[str] | None,
+    notebook: list[str] | None,
+    params: Path | None,
+    out: Path,
+    plan: bool,
+    force: bool,
+    only_failed: bool,
+    pdf: bool,
+    **more: Any,
+) -> int:
     """Make the reports of a period for every department."""
     if force and only_failed:
         _refuse("--force and --only-failed exclude each other")
@@ -106,33 +145,22 @@ def run(
     from svclib.study import prepare
 
     result = run_batch(
-        params,
-        prepare=prepare,
-        period=period,
-        departments=department or None,
-        notebooks=notebook or None,
-        out=out,
-        as_of=as_of,
-        jobs=jobs,
-        plan_only=plan,
-        force=force,
-        only_failed=only_failed,
-        executor=executor,
-        log=log,
-        language=language,
-    )
+        params, prepare=prepare, departments=department, notebooks=notebook, out=out, plan_only=plan, force=force,
+        only_failed=only_failed, **more,
+    )  # fmt: skip
     if pdf and not plan and result.index.is_file():
-        raise typer.Exit(_print(out, result.index.parent.name, department or None) or result.exit_status)
-    raise typer.Exit(result.exit_status)
+        return _print_pages(out, result.index.parent.name, department) or result.exit_status
+    return result.exit_status
 
 
-@app.command()
-def template(
-    to: Annotated[Path, typer.Option(metavar="FILE", help="An .xlsx or .csv file that is not there yet")] = Path(
-        "action_plan.xlsx"
+@_command(
+    _option(
+        "--to", type=Path, metavar="FILE", default=Path("action_plan.xlsx"),
+        help="an .xlsx or .csv file that is not there yet",
     ),
-    params: Params = None,
-) -> None:
+    _PARAMS,
+)  # fmt: skip
+def template(to: Path, params: Path | None) -> None:
     """Write a blank action plan with drop-downs."""
     from svclib.catalogue.load import load_catalogue
     from svclib.catalogue.register import write_template
@@ -142,61 +170,60 @@ def template(
         _refuse(f"{to} is there already; name another file with --to")
     catalogue = load_catalogue(params or default_params())
     departments = {department.code: department.name for department in catalogue.departments}
-    typer.echo(write_template(to, departments=departments, kpis={kpi.code: kpi.title for kpi in catalogue.kpis}))
+    print(write_template(to, departments=departments, kpis={kpi.code: kpi.title for kpi in catalogue.kpis}))
 
 
-@app.command()
-def lab(
-    notebook: Annotated[str | None, typer.Argument(help="A notebook to open")] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser on it")] = True,
-) -> None:
+@_command(
+    _option("notebook", nargs="?", metavar="NOTEBOOK", help="a notebook to open"),
+    _option("--browser", action=argparse.BooleanOptionalAction, default=True, help="open a browser on it"),
+)
+def lab(notebook: str | None, browser: bool) -> int:
     """JupyterLab on the notebooks, with the project's kernel."""
     from svclib.run.lab import open_lab
 
-    raise typer.Exit(open_lab(notebook, browser=browser))
+    return open_lab(notebook, browser=browser)
 
 
-@app.command()
-def verify(reports: Annotated[Path, typer.Argument(metavar="REPORTS/PERIOD")]) -> None:
+@_command(_option("reports", type=Path, metavar="REPORTS/PERIOD", help="a period's folder, as reports/2026-10"))
+def verify(reports: Path) -> int:
     """Execute a period's reports again, compare every figure."""
     from svclib.run.verify import verify_period
 
-    differences = verify_period(reports, note=lambda text: typer.echo(text, err=True))
+    differences = verify_period(reports, note=_note)
     for difference in differences:
-        typer.echo(difference)
+        print(difference)
     if not differences:
-        typer.echo(f"{reports}: every report was executed again, and every figure is the same")
-    raise typer.Exit(1 if differences else 0)
+        print(f"{reports}: every report was executed again, and every figure is the same")
+    return 1 if differences else 0
 
 
-@app.command()
-def compare(
-    before: Annotated[str, typer.Argument(metavar="PERIOD")],
-    after: Annotated[str, typer.Argument(metavar="PERIOD")],
-    out: Annotated[Path, typer.Option(help="Where the reports are")] = Path("reports"),
-) -> None:
+@_command(
+    _option("before", metavar="PERIOD", help="the earlier period"),
+    _option("after", metavar="PERIOD", help="the later one"),
+    _OUT,
+)
+def compare(before: str, after: str, out: Path) -> None:
     """What changed between two reports."""
     from svclib.report.compare import compare_periods
 
-    typer.echo(compare_periods(out, before, after))
+    print(compare_periods(out, before, after))
 
 
-@app.command()
-def share(
-    period: Annotated[str, typer.Argument(metavar="PERIOD")],
-    out: Annotated[Path, typer.Option(help="Where the reports are")] = Path("reports"),
-    base_url: Annotated[str | None, typer.Option(help="Where the reports are published; mails link there")] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also print every page to PDF with the local Chromium")] = False,
-) -> None:
+@_command(
+    _option("period", metavar="PERIOD", help="whose reports are handed on"),
+    _OUT,
+    _option("--base-url", metavar="URL", help="where the reports are published; mails link there"),
+    _PDF,
+)
+def share(period: str, out: Path, base_url: str | None, pdf: bool) -> None:
     """Write a period's archive, mails, agenda, decisions sheet."""
     from svclib.report.share import share_period
 
-    for path in share_period(out, period, base_url=base_url, pdf=pdf):
-        typer.echo(path)
+    print(*share_period(out, period, base_url=base_url, pdf=pdf), sep="\n")
 
 
-@app.command(hidden=True)
-def schemas(to: Annotated[Path, typer.Option()] = Path("params/schemas")) -> None:
+@_command(_option("--to", type=Path, metavar="DIR", default=Path("params/schemas")))
+def schemas(to: Path) -> None:
     """Write the JSON Schema of each file of params/."""
     import json
 
@@ -207,51 +234,86 @@ def schemas(to: Annotated[Path, typer.Option()] = Path("params/schemas")) -> Non
         (to / f"{stem}.json").write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _print(out: Path, period: str, departments: list[str] | None) -> int:
+def _print_pages(out: Path, period: str, departments: list[str] | None) -> int:
     """Print the period's pages to PDF; 1 where Chromium failed, for the reports themselves are made."""
     from svclib.errors import InputRefused
     from svclib.report.share import print_period
 
     try:
         printed = print_period(out, period, departments)
-        typer.echo(f"{len(printed)} pages printed to PDF", err=True)
+        _note(f"{len(printed)} pages printed to PDF")
     except InputRefused as refused:
         for problem in refused.problems:
-            typer.echo(f"{problem}; the reports are made", err=True)
+            _note(f"{problem}; the reports are made")
         return 1
     return 0
 
 
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _refuse(message: str) -> NoReturn:
-    typer.echo(f"svclib: {message}", err=True)
-    raise typer.Exit(2)
+    _note(f"svclib: {message}")
+    sys.exit(2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Wrong words, told as all other faults are."""
+        _refuse(f"{message}. Cure: see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="svclib",
+        usage="svclib COMMAND [options]",
+        description="KPI analysis, root-cause analysis and outcome evaluation that a reviewer can trust.",
+        epilog="svclib COMMAND --help tells a command's options.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"svclib {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", prog="svclib")
+    for name, (function, arguments) in _COMMANDS.items():
+        places = [how for names, how in arguments if not names[0].startswith("-")]
+        words = " ".join(f"[{how['metavar']}]" if how.get("nargs") == "?" else how["metavar"] for how in places)
+        listed: dict[str, Any] = {} if name in _HIDDEN else {"help": function.__doc__}
+        one = commands.add_parser(
+            name,
+            usage=f"svclib {name} [options] {words}".rstrip(),
+            description=function.__doc__,
+            allow_abbrev=False,
+            **listed,
+        )
+        for names, how in arguments:
+            one.add_argument(*names, **how)
+    return parser
 
 
 def main() -> None:
     """Entry point: turns refused input into messages on stderr and exit status 2."""
-    from typer.exceptions import TyperException
-
+    parser = _parser()
+    given = vars(parser.parse_args())
+    name = given.pop("command")
+    if name is None:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
     from svclib.errors import InputRefused
 
     try:
-        status = app(standalone_mode=False)
+        status = _COMMANDS[name][0](**given)
     except InputRefused as refused:
         for problem in refused.problems:
-            typer.echo(str(problem), err=True)
+            _note(str(problem))
         number = len(refused.problems)
-        typer.echo(f"svclib: nothing was started ({number} problem{'s' if number != 1 else ''})", err=True)
-        status = 2
-    except TyperException as error:
-        typer.echo(f"svclib: {error.format_message() if hasattr(error, 'format_message') else error}", err=True)
+        _note(f"svclib: nothing was started ({number} problem{'s' if number != 1 else ''})")
         status = 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        typer.echo(
-            f"svclib: {where}{error.strerror or error}. Cure: look at the folder's rights and the disk", err=True
-        )
+        _note(f"svclib: {where}{error.strerror or error}. Cure: look at the folder's rights and the disk")
         status = 2
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("svclib: interrupted; what was finished stays", err=True)
+    except KeyboardInterrupt:
+        _note("svclib: interrupted; what was finished stays")
         status = 130
     sys.exit(status or 0)
 

@@ -52,3 +52,59 @@ def test_jupyterlab_takes_the_place_of_the_command(monkeypatch, capsys):
     monkeypatch.setattr("svclib.run.lab.os.execv", lambda program, words: taken.append(words))
     command(monkeypatch, capsys, "lab", "--no-browser")
     assert taken[0][-2:] == ["notebooks/start.ipynb", "--no-browser"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--perod", "2026-10"], "unrecognized arguments: --perod 2026-10. Cure: see svclib --help"),
+        (
+            ["run", "--jobs", "0"],
+            "argument -j/--jobs: '0' is not a whole number, 1 or more. Cure: see svclib run --help",
+        ),
+        (["sample", "--months", "1e2"], "argument --months: '1e2' is not a whole number, 12 to 120"),
+        (["run", "--log", "xml"], "argument --log: invalid choice: 'xml'"),
+        (["compare", "2026-09"], "the following arguments are required: PERIOD. Cure: see svclib compare --help"),
+        (["run", "--dep", "D01"], "unrecognized arguments: --dep D01"),
+    ],
+)
+def test_wrong_words_are_told_with_a_cure(monkeypatch, capsys, words, said):
+    status, shown = command(monkeypatch, capsys, *words)
+    assert status == 2
+    assert shown.err.startswith(f"svclib: {said}")
+    assert not shown.out
+
+
+def test_without_a_command_the_help_is_shown_and_nothing_was_done(monkeypatch, capsys):
+    status, shown = command(monkeypatch, capsys)
+    assert status == 2
+    assert "Make the reports of a period" in shown.err
+    assert "schemas" not in shown.err
+
+
+def test_options_reach_the_run_under_their_own_names(monkeypatch, capsys):
+    given = {}
+    monkeypatch.setattr("svclib.run.batch.run_batch", lambda params, **more: given.update(more) or exit(7))
+    words = [
+        "run",
+        "--department",
+        "D01",
+        "--department",
+        "D02",
+        "--only-failed",
+        "-j",
+        "3",
+        "--as-of",
+        "2026-11-05",
+        "--log",
+        "json",
+        "--language",
+        "it",
+    ]
+    assert command(monkeypatch, capsys, *words)[0] == 7
+    assert given["departments"] == ["D01", "D02"]
+    assert (given["jobs"], given["as_of"], given["log"], given["language"]) == (3, "2026-11-05", "json", "it")
+    assert given["only_failed"]
+    assert not given["force"]
+    assert not given["plan_only"]
+    assert given["notebooks"] is None

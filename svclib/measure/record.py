@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from svclib.measure.analysis import KpiFinding, band_of
 
@@ -67,7 +66,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
             "baseline_points": chart.baseline_points,
             "frozen": chart.frozen,
         },
-        "points": [_point(point) for _, point in finding.points.iterrows()],
+        "points": [_point(point) for point in finding.points.to_dict("records")],
         "trend": _trend(finding),
         "season": {
             "kind": chart.season.kind,
@@ -88,7 +87,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
     }
 
 
-def _point(point: pd.Series) -> dict[str, Any]:
+def _point(point: dict[Any, Any]) -> dict[str, Any]:
     withheld = point["status"] == "withheld"
     return {
         "period": point["period"],

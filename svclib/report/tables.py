@@ -87,9 +87,13 @@ def constant_columns(
         write = formats.get(column) or _BY_NAME.get(str(column))
         first, *others = frame[column].tolist()
         said = _cell(first, write).plain
-        if all(_cell(value, write).plain == said for value in others):  # most columns end it at their second row
+        if all(_same(value, first) or _cell(value, write).plain == said for value in others):
             found[column] = f"{headers.get(column, _heading(str(column)))} {said}"
     return found
+
+
+def _same(value: Any, other: Any) -> bool:
+    return value is other or (isinstance(value, float | int | str) and type(value) is type(other) and value == other)
 
 
 def _heading(column: str) -> str:
@@ -185,10 +189,13 @@ def neutralised(frame: pd.DataFrame) -> pd.DataFrame:
     [["'=cmd|' /C calc'!A0", -1], ['fine', 2]]
     """
     safe = frame.rename(columns=_plain_text)
-    for position in range(len(safe.columns)):
-        column = safe.iloc[:, position]
-        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)):
-            safe.isetitem(position, pd.Series([_plain_text(v) for v in column], index=column.index, dtype=object))
+    for position, kind in enumerate(safe.dtypes):
+        if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind):
+            continue
+        values = safe.iloc[:, position].tolist()
+        plain = [_plain_text(value) for value in values]
+        if any(new is not old for new, old in zip(plain, values, strict=True)):
+            safe.isetitem(position, pd.Series(plain, index=safe.index, dtype=object))
     return safe
 
 

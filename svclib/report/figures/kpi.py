@@ -38,6 +38,8 @@ from svclib.report.figures.style import (
 from svclib.report.words.kpi import line_of, value_of
 
 _MULTIPLES_ACROSS = 3
+_CELL_HIGH = 97  # points that a small chart has, its name included
+_SMALL_WIDE = 120  # of its 197 points; the rest is for the latest value
 
 
 def control_chart_figure(finding: KpiFinding) -> Figure:
@@ -58,7 +60,7 @@ def control_chart_figure(finding: KpiFinding) -> Figure:
     draw_points(axes, [float(x[i]) for i in shown], [float(values[i]) for i in shown], [states[i] for i in shown])
     ahead = _periods_ahead(points, 3 if finding.forecast else 0)
     period_axis(axes, [*points["period"], *ahead])
-    _limit_range(axes, finding, states)
+    axes.set_ylim(*_value_range(finding, states))
     value_axis(axes, kpi.unit, _tick_decimals(axes, kpi))
     label_ends(axes, _end_labels(axes, finding, states))
     mark_events(axes, _events(finding), width=44)
@@ -116,7 +118,7 @@ def _periods_ahead(points: pd.DataFrame, count: int) -> list[str]:
     return labels
 
 
-def _limit_range(axes: Axes, finding: KpiFinding, states: Sequence[str]) -> None:
+def _value_range(finding: KpiFinding, states: Sequence[str]) -> tuple[float, float]:
     """Room for values, target and outlook; limits that lie far outside do not squeeze the data flat."""
     points = finding.points
     shown = points["value"].to_numpy(dtype=float)[[bool(s) for s in states]]
@@ -126,8 +128,7 @@ def _limit_range(axes: Axes, finding: KpiFinding, states: Sequence[str]) -> None
     core = np.concatenate(wanted)
     core = core[np.isfinite(core)]
     if core.size == 0:
-        axes.set_ylim(0, 1)
-        return
+        return 0.0, 1.0
     low, high = float(core.min()), float(core.max())
     reach = max(high - low, 1e-9)
     lines = points[["lower", "upper"]].to_numpy(dtype=float)
@@ -141,7 +142,7 @@ def _limit_range(axes: Axes, finding: KpiFinding, states: Sequence[str]) -> None
         low = max(low, bottom - pad)
     if top is not None:
         high = min(high, top + pad)
-    axes.set_ylim(low, high)
+    return low, high
 
 
 def _tick_decimals(axes: Axes, kpi: Kpi) -> int | None:
@@ -208,46 +209,52 @@ def _events(finding: KpiFinding) -> list[tuple[float, str]]:
 
 
 def multiples_figure(findings: Sequence[KpiFinding]) -> Figure:
-    """All KPIs side by side: line, limits as a band, target, and the latest point in the shape of its state."""
-    across = _MULTIPLES_ACROSS
-    down = -(-len(findings) // across)
-    figure = new_figure(8.2, 1.35 * down + 0.2)
+    """All KPIs side by side: line, limits as a band, target, and the latest point in the shape of its state.
+
+    One axes in points of the page holds them all: fourteen axes of matplotlib take longer than all that is in them.
+    """
+    down = -(-len(findings) // _MULTIPLES_ACROSS)
+    figure = new_figure(8.2, (_CELL_HIGH * down + 4) / 72, layout="none")
     with drawing():
-        grid = figure.subplots(down, across, squeeze=False)
-    for axes, finding in zip(grid.flat, findings, strict=False):
-        _small(axes, finding)
-    for axes in list(grid.flat)[len(findings) :]:
+        axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
+        axes.set_xlim(0, 8.2 * 72)
+        axes.set_ylim(-_CELL_HIGH * down - 4, 0)
+        for number, finding in enumerate(findings):
+            row, column = divmod(number, _MULTIPLES_ACROSS)
+            _small(axes, finding, 8.2 * 72 / _MULTIPLES_ACROSS * column, -_CELL_HIGH * row)
     return figure
 
 
-def _small(axes: Axes, finding: KpiFinding) -> None:
+def _small(axes: Axes, finding: KpiFinding, left: float, top: float) -> None:
+    """One KPI in its cell, whose upper left corner is given in points."""
     points, kpi = finding.drawn.tail(24).reset_index(drop=True), finding.kpi
-    x = np.arange(len(points))
     states = point_states(points, kpi.direction)
-    with drawing():
-        lower, upper = points["lower"].to_numpy(dtype=float), points["upper"].to_numpy(dtype=float)
-        if np.isfinite(lower).any():
-            axes.fill_between(x, lower, upper, color=BAND, linewidth=0, zorder=1)
-        axes.plot(x, points["value"].where(points["status"] != "withheld"), **{**line_style("data"), "linewidth": 1.2})
-        if points["target"].notna().any():
-            axes.plot(x, points["target"], drawstyle="steps-mid", **{**line_style("target"), "linewidth": 1.1})
-        axes.set_title(wrap(kpi.title, 34, 1), fontsize=8.5)
-        axes.set_xticks([])
-        axes.grid(visible=False)
-        axes.set_xlim(-1, len(points) + 7)
-        axes.set_yticks([])
-        _limit_range(axes, finding, point_states(finding.points, kpi.direction))
-        if states[-1]:
-            draw_points(axes, [float(x[-1])], [float(points["value"].iloc[-1])], [_state_of(finding)])
-            text = value_of(kpi, points["value"].iloc[-1])
-            axes.annotate(text, (x[-1], points["value"].iloc[-1]), xytext=(7, 0), textcoords="offset points", va="center", color=DATA, fontsize=8.5, fontweight="bold", annotation_clip=False)  # fmt: skip
-        else:
-            axes.annotate(words.say(f"state.{finding.verdict.state}"), (0.97, 0.5), xycoords="axes fraction", ha="right", va="center", color=MUTED, fontsize=8)  # fmt: skip
+    low, high = _value_range(finding, point_states(finding.points, kpi.direction))
+    x = left + 4 + _SMALL_WIDE * (np.arange(len(points)) + 0.5) / len(points)
 
+    def place(values: pd.Series) -> np.ndarray:
+        share = (values.to_numpy(dtype=float) - low) / (high - low)
+        return top - _CELL_HIGH + 8 + np.clip(share, 0, 1) * (_CELL_HIGH - 26)
 
-def _state_of(finding: KpiFinding) -> str:
-    return finding.verdict.state if finding.verdict.state != "withheld" else "withheld"
+    lower, upper = place(points["lower"]), place(points["upper"])
+    if np.isfinite(lower).any():
+        axes.fill_between(x, lower, upper, color=BAND, linewidth=0, zorder=1)
+    axes.plot(
+        x, place(points["value"].where(points["status"] != "withheld")), **line_style("data") | {"linewidth": 1.2}
+    )
+    if points["target"].notna().any():
+        style = line_style("target") | {"linewidth": 1.1}
+        axes.plot(x, place(points["target"]), drawstyle="steps-mid", **style)
+    axes.text(left + 2, top - 12, wrap(kpi.title, 34, 1), fontsize=8.5, fontweight="bold")
+    if states[-1]:
+        y = float(place(points["value"].tail(1))[0])
+        draw_points(axes, [float(x[-1])], [y], [finding.verdict.state])
+        text = value_of(kpi, points["value"].iloc[-1])
+        axes.text(x[-1] + 7, y, text, va="center", color=DATA, fontsize=8.5, fontweight="bold")
+    else:
+        middle = top - _CELL_HIGH / 2
+        axes.text(left + 4, middle, words.say(f"state.{finding.verdict.state}"), va="center", color=MUTED, fontsize=8)
 
 
 def funnel_figure(found: Funnel, department: str, kpi_of: KpiFinding, names: Mapping[str, str]) -> Figure:

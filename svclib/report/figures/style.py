@@ -187,24 +187,30 @@ def new_figure(width: float = 8.2, height: float = 3.4, **options: Any) -> Figur
 
 
 class OnePassLayout(LayoutEngine):
-    """Room for the labels around a figure's only axes, measured once.
+    """Room for the labels around a figure's axes, one or several below each other, measured once.
 
-    matplotlib's constrained layout measures everything twice and solves for any number of axes; that was a third of
-    the time that a chart took.
+    matplotlib's constrained layout measures everything twice and solves for any arrangement; that was a third of the
+    time that a chart took.
     """
 
     _adjust_compatible, _colorbar_gridspec = True, False
     _PAD = 3.0  # points
 
     def execute(self, fig: Figure) -> None:
-        (axes,) = fig.axes
-        around = axes.get_tightbbox(for_layout_only=True) or axes.bbox
-        inner, page, pad = axes.bbox, fig.bbox, self._PAD * fig.dpi / 72
-        left, bottom = inner.x0 - around.x0 + pad, inner.y0 - around.y0 + pad
-        right, top = around.x1 - inner.x1 + pad, around.y1 - inner.y1 + pad
-        wide, high = max(page.width - left - right, 1.0), max(page.height - bottom - top, 1.0)
-        place = (left / page.width, bottom / page.height, wide / page.width, high / page.height)
-        axes.set_position(place)
+        page, pad = fig.bbox, self._PAD * fig.dpi / 72
+        around = [axes.get_tightbbox(for_layout_only=True) or axes.bbox for axes in fig.axes]
+        left = max(axes.bbox.x0 - box.x0 for axes, box in zip(fig.axes, around, strict=True)) + pad
+        right = max(box.x1 - axes.bbox.x1 for axes, box in zip(fig.axes, around, strict=True)) + pad
+        below = [axes.bbox.y0 - box.y0 + pad for axes, box in zip(fig.axes, around, strict=True)]
+        above = [box.y1 - axes.bbox.y1 + pad for axes, box in zip(fig.axes, around, strict=True)]
+        wide, high = max(page.width - left - right, 1.0), max(page.height - sum(below) - sum(above), 1.0)
+        share = sum(axes.bbox.height for axes in fig.axes)
+        top = page.height
+        for axes, over, under in zip(fig.axes, above, below, strict=True):
+            tall = high * axes.bbox.height / share
+            top -= over + tall
+            axes.set_position((left / page.width, top / page.height, wide / page.width, tall / page.height))
+            top -= under
 
 
 def new_chart(width: float = 8.2, height: float = 3.4) -> tuple[Figure, Axes]:

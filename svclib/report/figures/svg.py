@@ -90,6 +90,8 @@ def _fit_titles(figure: Figure) -> None:
         columns = place.get_gridspec().ncols / len(place.colspan) if place else 1 / axes.get_position().width
         room = figure.get_size_inches()[0] * 72 / columns
         titles = {axes.get_title(loc) for loc in ("left", "center", "right")} - {""}
+        if not titles:
+            continue
         for text in axes.findobj(Text):
             said = text.get_text()
             if said in titles and "\n" not in said and text_width(said, text.get_fontproperties()) > room:

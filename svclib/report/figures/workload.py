@@ -17,6 +17,7 @@ from svclib.report.figures.style import (
     INK,
     MUTED,
     PAPER,
+    OnePassLayout,
     drawing,
     new_chart,
     new_figure,
@@ -30,7 +31,7 @@ def flow_figure(load: Workload) -> Figure:
     flow = load.flow
     x = np.arange(len(flow))
     whole = flow["complete"].to_numpy(dtype=bool)
-    figure = new_figure(8.2, 3.8)
+    figure = new_figure(8.2, 3.8, layout=OnePassLayout())
     with drawing():
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         ends = []

@@ -364,9 +364,11 @@ class KpiReport:
         ]
 
     def _points(self, finding: KpiFinding) -> pd.DataFrame:
-        points = finding.points.assign(state=point_states(finding.points, finding.kpi.direction))
-        withheld = points["status"] == "withheld"
-        points.loc[withheld, ["value", "numerator", "denominator", "n", "p"]] = np.nan
+        points = finding.points[[c for c in _POINT_COLUMNS if c in finding.points]].copy()
+        points["state"] = point_states(finding.points, finding.kpi.direction)
+        withheld = (points["status"] == "withheld").to_numpy()
+        if withheld.any():
+            points.loc[withheld, ["value", "numerator", "denominator", "n", "p"]] = np.nan
         return points[[c for c in _POINT_COLUMNS if c in points]]
 
     def _alt(self, finding: KpiFinding, names: dict[str, str]) -> str:

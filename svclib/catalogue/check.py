@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,10 +17,10 @@ from svclib.catalogue.models import (
     TIMESTAMPS,
     Department,
     Kpi,
-    Scale,
     Source,
 )
 from svclib.catalogue.names import nearest
+from svclib.catalogue.targets import check_figures
 from svclib.errors import Problem
 from svclib.paths import NOTEBOOKS, is_report_language, report_languages, report_notebooks
 
@@ -299,61 +299,7 @@ def _check_kpi(catalogue: Catalogue, kpi: Kpi) -> Iterator[Problem]:
             f"the maturity of '{kpi.code}' is shorter than within: an open case that is younger cannot be judged",
             f"write 'maturity: {_written(kpi.within)}' or longer",
         )
-    yield from _check_figures(kpi, at)
-
-
-def _check_figures(kpi: Kpi, at: Callable[..., str]) -> Iterator[Problem]:
-    """Unit, bounds and targets must be on the scale that the KPI's values have: a share is 0.8, and shown as 80 %."""
-    if kpi.unit == "%":
-        if kpi.kind == "rate" and kpi.per != 1:
-            what = f"a rate per {kpi.per:g} is no share, and its unit '%' would multiply it by 100 again"
-            yield Problem(at("per"), what, f"leave per out (0.95 is shown as 95 %), or write 'unit: per {kpi.per:g}'")
-        elif no_share := _no_share(kpi):
-            what = f"{no_share} is no share, and its unit '%' would multiply it by 100"
-            yield Problem(at("unit"), what, "name what is counted or measured, such as h, d, points or cases")
-    scale = _scale(kpi)
-    if kpi.possible and kpi.possible[0] >= kpi.possible[1]:
-        yield Problem(at("possible"), "the lower bound is not below the upper one", "write [lowest, highest]")
-    elif kpi.possible and scale and not scale[0] <= kpi.possible[0] < kpi.possible[1] <= scale[1]:
-        what = f"possible: {kpi.possible} is more than a {kpi.kind} can be: {scale[0]:g} to {scale[1]:g}"
-        yield Problem(at("possible"), what, f"write [{scale[0]:g}, {scale[1]:g}], or leave it out")
-        return
-    bounds = kpi.possible or scale or ([0, 1] if kpi.unit == "%" else None)
-    for index, target in enumerate(kpi.targets):
-        if target.to and target.to < target.from_:
-            yield Problem(at("targets", index), "a target ends before it starts", "mend 'from' or 'to'")
-        if bounds and not bounds[0] <= target.value <= bounds[1]:
-            reach = f"possible is {bounds[0]:g} to {bounds[1]:g}"
-            what = f"the target {target.value:g} can never be reached: {reach}"
-            yield Problem(at("targets", index), what, _target_cure(kpi, target.value, bounds))
-
-
-def _no_share(kpi: Kpi) -> str | None:
-    """What the KPI is, in words, where its values can never be shares."""
-    if kpi.kind == "count":
-        return "a count"
-    if kpi.kind == "time_to_event" and kpi.statistic != "within":
-        return "a time"
-    return "an NPS" if kpi.kind == "score" and (kpi.scale or Scale()).measure == "nps" else None
-
-
-def _scale(kpi: Kpi) -> list[float] | None:
-    """Lowest and highest value that the kind allows; None where only the data can tell."""
-    if kpi.kind in ("proportion", "availability") or (kpi.kind == "time_to_event" and kpi.statistic == "within"):
-        return [0, 1]
-    if kpi.kind != "score":
-        return None
-    scale = kpi.scale or Scale()
-    bounds: dict[str, list[float]] = {"csat": [0, 1], "nps": [-100, 100], "mean": [scale.low, scale.high]}
-    return bounds[scale.measure]
-
-
-def _target_cure(kpi: Kpi, value: float, bounds: list[float]) -> str:
-    if bounds != [0, 1]:
-        return "mend the target or 'possible'"
-    share = value if 1 < value <= 100 else 80
-    cure = f"write {share / 100:g} for {share:g} %"
-    return cure if _scale(kpi) else f"{cure}; if more than 100 % is possible, say so: 'possible: [0, 2]'"
+    yield from check_figures(kpi, at)
 
 
 def _written(time: dt.timedelta) -> str:

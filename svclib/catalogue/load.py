@@ -94,10 +94,13 @@ def _read_actions(catalogue: Catalogue) -> list[Action]:
         return []
     from svclib.catalogue.plan import read_plan
 
+    sources = {source.name: source for source in catalogue.sources}
     return read_plan(
         path,
         departments=declared_codes(catalogue.departments),
         kpis=declared_codes(catalogue.kpis),
+        dimensions={kpi.code: sources[kpi.source].dimension_columns for kpi in catalogue.kpis if kpi.source in sources},
+        declared={kpi.code: kpi for kpi in catalogue.kpis},
     )
 
 

@@ -176,6 +176,9 @@ class Scale(Entry):
     top: list[float] = [4, 5]
 
 
+Bounds = tuple[float | None, float | None]
+
+
 class Kpi(Entry):
     code: Code
     title: Line
@@ -242,6 +245,34 @@ class Kpi(Entry):
         if [r.date for r in self.rebase] != sorted({r.date for r in self.rebase}):
             raise ValueError("rebase: their dates must rise, each once")
         return self
+
+    @property
+    def kind_bounds(self) -> Bounds:
+        """Lowest and highest value that the kind allows; None where there is no end.
+
+        >>> Kpi(code="a", title="A", source="s", kind="count", direction="decrease").kind_bounds
+        (0.0, None)
+        """
+        if self.kind in ("proportion", "availability") or (self.kind, self.statistic) == ("time_to_event", "within"):
+            return 0.0, 1.0
+        if self.kind == "score":
+            scale = self.scale or Scale()
+            ends: dict[str, Bounds] = {"csat": (0.0, 1.0), "nps": (-100.0, 100.0), "mean": (scale.low, scale.high)}
+            return ends[scale.measure]
+        return (None, None) if self.kind in ("mean", "quantile") else (0.0, None)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Lowest and highest possible value: as declared, else what the kind allows."""
+        return (self.possible[0], self.possible[1]) if self.possible else self.kind_bounds
+
+    @property
+    def target_bounds(self) -> Bounds:
+        """Where a target may lie: as the values, and below 1 where the unit is ``%`` and nothing else is declared."""
+        low, high = self.bounds
+        if self.unit == "%" and not self.possible:
+            return (0.0 if low is None else low), (1.0 if high is None else high)
+        return low, high
 
     def target_on(self, day: dt.date) -> Target | None:
         """The target in force on a day; the last one whose `from` has come and whose `to` has not passed."""

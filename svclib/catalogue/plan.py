@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from svclib.catalogue.models import Action, Step
+from svclib.catalogue.models import Action, Kpi, Step
 from svclib.catalogue.names import nearest
 from svclib.catalogue.sheet import Cell, Table, as_table, date_order, read_dates, read_text_table, read_workbook
+from svclib.catalogue.targets import out_of_reach
 from svclib.errors import InputRefused, Problem
 
 PLAN_SHEET = "Plan"
@@ -62,6 +63,7 @@ def read_plan(
     departments: Collection[str],
     kpis: Collection[str],
     dimensions: Mapping[str, Collection[str]] | None = None,
+    declared: Mapping[str, Kpi] | None = None,
     today: dt.date | None = None,
 ) -> list[Action]:
     """Read the action plan and check what people typed.
@@ -75,6 +77,8 @@ def read_plan(
         The codes that may stand in the plan.
     dimensions
         KPI to the dimensions that its ``segment`` may name; None: any.
+    declared
+        KPI to its declaration, on whose scale a target must lie; None: not checked.
     today
         Nothing can have been done after this day; None: not checked.
 
@@ -88,7 +92,7 @@ def read_plan(
         With every fault found, each at its cell's address.
     """
     plan, steps = _tables(Path(path))
-    reader = _Reader(departments, kpis, dimensions, today)
+    reader = _Reader(departments, kpis, dimensions or {}, declared or {}, today)
     actions = reader.actions(plan) if plan else []
     step_rows = reader.steps(steps, [action["id"] for action in actions]) if steps else []
     read = reader.build(actions, step_rows)
@@ -144,10 +148,12 @@ class _Reader:
         self,
         departments: Collection[str],
         kpis: Collection[str],
-        dimensions: Mapping[str, Collection[str]] | None,
+        dimensions: Mapping[str, Collection[str]],
+        declared: Mapping[str, Kpi],
         today: dt.date | None,
     ) -> None:
         self.departments, self.kpis, self.dimensions, self.today = departments, kpis, dimensions, today
+        self.declared = declared
         self.problems: list[Problem] = []
 
     def _refuse(self, cell: Cell, what: str, cure: str = "") -> None:
@@ -167,7 +173,7 @@ class _Reader:
             self._known(row["kpi"], self.kpis, "KPI")
             values["status"] = self._choice(row.get("status"), STATUSES, "status", "planned")
             values["target_type"] = self._choice(row.get("target_type"), TARGET_TYPES, "target_type", "level")
-            values["target_value"] = self._number(row.get("target_value"))
+            values["target_value"] = self._target(row, values)
             values["segment"] = self._segment(row.get("segment"), values["kpi"])
             values["exclude_peers"] = self._peers(row.get("exclude_peers"))
             self._in_order(row, values)
@@ -265,6 +271,12 @@ class _Reader:
             return None
         return value
 
+    def _target(self, row: dict[str, Cell], values: dict[str, Any]) -> float | None:
+        target, kpi = self._number(row.get("target_value")), self.declared.get(values["kpi"])
+        if target is not None and kpi is not None and (wrong := out_of_reach(kpi, target, values["target_type"])):
+            self._refuse(row["target_value"], *wrong)
+        return target
+
     def _segment(self, cell: Cell | None, kpi: str | None) -> dict[str, str] | None:
         if cell is None or not cell.text:
             return None
@@ -273,7 +285,7 @@ class _Reader:
         if not all(sign and name.strip() and value.strip() for name, sign, value in parts):
             self._refuse(cell, f"segment {cell.text!r} cannot be read", "write it as channel=phone; priority=high")
             return None
-        if self.dimensions is not None and kpi is not None and kpi in self.dimensions:
+        if kpi is not None and kpi in self.dimensions:
             for name in segment:
                 if name not in self.dimensions[kpi]:
                     self._refuse(cell, f"unknown dimension {name!r}", nearest(name, self.dimensions[kpi]))

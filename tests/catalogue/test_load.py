@@ -298,3 +298,15 @@ def test_there_is_a_schema_for_each_file_and_it_completes_keys():
     kpi = schemas["kpis"]["$defs"]["Kpi"]
     assert {"code", "numerator", "maturity"} <= set(kpi["properties"])
     assert kpi["additionalProperties"] is False
+
+
+def test_the_plan_is_read_against_the_kpis_and_their_dimensions(write_params):
+    folder = write_params()
+    plan = "id,department,kpi,gap,objective,start,due,target_value,segment\n"
+    kpi = load_catalogue(folder).kpis[0]
+    department = load_catalogue(folder).departments[0].code
+    row = f"A1,{department},{kpi.code},low,higher,2026-01-01,2026-06-30,80,chanel=phone\n"
+    (folder / "action_plan.csv").write_text(plan + row, encoding="utf-8")
+    messages = refused(folder)
+    assert any("the target 80 can never be reached" in message for message in messages), messages
+    assert any("unknown dimension 'chanel'. Cure: write 'channel'" in message for message in messages), messages

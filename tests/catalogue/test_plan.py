@@ -7,6 +7,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from openpyxl.styles import PatternFill
 
+from svclib.catalogue.models import Kpi
 from svclib.catalogue.plan import read_plan
 from svclib.catalogue.register import RegisterRow, write_register, write_template
 from svclib.errors import InputRefused
@@ -234,3 +235,34 @@ def test_the_csv_template(tmp_path):
     assert read_plan(tmp_path / "t.csv", **KNOWN) == []
     with (tmp_path / "t_steps.csv").open(encoding="utf-8-sig") as stream:
         assert next(csv.reader(stream))[0] == "action"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("level", 75, ("the target 75 can never be reached: possible is 0 to 1", "write 0.75 for 75 %")),
+        ("level", "75%", None),
+        ("level", -0.1, ("the target -0.1 can never be reached", "write 0.8 for 80 %")),
+        ("change", 10, ("a change of 10 can never be reached", "write 0.1 for 10 points")),
+        ("change", 0.1, None),
+        ("relative", 1.5, None),
+    ],
+)
+def test_a_target_that_no_value_can_meet_is_refused_at_its_cell(tmp_path, kind, value, said):
+    kpi = Kpi(
+        code="resolution",
+        title="Resolved",
+        source="s",
+        kind="proportion",
+        numerator="a",
+        direction="increase",
+        unit="%",
+    )
+    row = [cell if head != "Target Value" else value for head, cell in zip(HEADS, ROW, strict=True)]
+    path = workbook(tmp_path / "p.xlsx", [*row, kind], heads=[*HEADS, "target type"])
+    if said is None:
+        assert read_plan(path, **KNOWN, declared={"resolution": kpi})[0].id == "A1"
+    else:
+        [problem] = refused(path, declared={"resolution": kpi}).values()
+        assert problem.where.endswith("H2")
+        assert (problem.what.startswith(said[0]), problem.cure) == (True, said[1])

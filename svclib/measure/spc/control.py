@@ -160,23 +160,8 @@ def control_chart(series: pd.DataFrame, kpi: Kpi, *, freeze: int | None = FREEZE
         level_p=last.level_p,
         next=last.next,
         season_ahead=_ahead(found, wave, strict),
-        possible=possible_range(kpi),
+        possible=kpi.bounds,
     )
-
-
-def possible_range(kpi: Kpi) -> tuple[float | None, float | None]:
-    """Lowest and highest value the KPI can take; None where there is no end.
-
-    >>> possible_range(Kpi(code="x", title="X", source="s", kind="proportion", numerator="a", direction="increase"))
-    (0.0, 1.0)
-    """
-    if kpi.possible is not None:
-        return kpi.possible[0], kpi.possible[1]
-    if ratio_kind(kpi) == "p" or kpi.kind == "availability":
-        return 0.0, 1.0
-    if kpi.kind == "score" and kpi.scale is not None and kpi.scale.measure == "mean":
-        return kpi.scale.low, kpi.scale.high
-    return (None, None) if kpi.kind in ("mean", "score", "quantile") else (0.0, None)
 
 
 def _series(series: pd.DataFrame, kpi: Kpi) -> _Series:

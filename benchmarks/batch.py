@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -346,40 +346,47 @@ def against_commands(folder: Path, size: Size) -> None:
         "<= 1.5",
         ours / bound <= 1.5,
     )
-    cold, forked = (kernel_seconds(tasks[0], folder / f"kernel-{warm}", warm=warm) for warm in (False, True))
-    line(
-        "cold / forked, one report, kernel CPU",
-        f"{cold:.2f} s / {forked:.2f} s = {cold / forked:.1f}",
-        ">= 5",
-        cold / forked >= 5,
-    )
-    empty = [empty_kernel(folder / f"empty-{warm}", warm=warm) for warm in (False, True)]
-    line(
-        "  of which start and imports alone",
-        f"{empty[0]:.2f} s / {empty[1]:.2f} s = {empty[0] / empty[1]:.1f}",
-        "",
-        True,
-    )
 
 
-def empty_kernel(folder: Path, *, warm: bool) -> float:
-    """Processor seconds of a kernel that only imports what the notebooks import."""
-    import nbformat
-
-    from svclib.run.execute import load_papermill
+def warm_against_cold(folder: Path) -> None:
+    """Processor seconds of kernels, forked and cold: one of each report, and what takes no analysis of ours."""
     from svclib.run.warm import STACK
 
-    load_papermill()
-    imports = "\n".join(f"import {module}" for module in STACK if not module.startswith(("svclib", "ipykernel")))
-    cells = [
-        nbformat.v4.new_code_cell("out = None", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell(imports),
-    ]
-    folder.mkdir()
-    (folder / "notebooks").mkdir()
-    path = folder / "notebooks" / "empty.ipynb"
-    path.write_text(json.dumps(nbformat.v4.new_notebook(cells=cells)), encoding="utf-8")
-    return kernel_seconds((str(path.with_suffix("")), {}), folder / "work", warm=warm)
+    params = make_organisation(folder / "kernels", 4)
+    tasks = dict(reversed(tasks_of(run_batch(params, folder / "kernels" / "reports"))))
+    tasks = {name: (name, parameters) for name, parameters in sorted(tasks.items())}
+    tasks["a model and two figures"] = notebook_of(folder / "realistic", _MODEL_AND_FIGURES)
+    imports = [f"import {module}" for module in STACK if not module.startswith(("svclib", "ipykernel"))]
+    tasks["start and imports alone"] = notebook_of(folder / "empty", imports)
+    for name, task in tasks.items():
+        cold, forked = (
+            kernel_seconds(task, folder / f"{name}-{'warm' if warm else 'cold'}", warm=warm) for warm in (False, True)
+        )
+        told = f"{cold:.2f} s / {forked:.2f} s = {cold / forked:.1f}"
+        line(f"cold / forked, kernel CPU: {name}", told, ">= 5", cold / forked >= 5)
+
+
+_MODEL_AND_FIGURES = [
+    "import numpy as np, pandas as pd, matplotlib.pyplot as plt, seaborn as sns, statsmodels.api as sm",
+    "rng = np.random.default_rng(1)\n"
+    "frame = pd.DataFrame({'x': rng.normal(size=2000), 'group': rng.integers(0, 5, 2000)})\n"
+    "frame['y'] = 2 * frame['x'] + frame['group'] + rng.normal(size=2000)",
+    "sm.OLS(frame['y'], sm.add_constant(frame[['x', 'group']])).fit().summary()",
+    "sns.lineplot(frame.head(200), x='x', y='y'); plt.show()",
+    "sns.boxplot(frame, x='group', y='y'); plt.show()",
+]
+
+
+def notebook_of(folder: Path, cells: Sequence[str]) -> tuple[str, dict]:
+    """A notebook of these cells, as a task."""
+    import nbformat
+
+    first = nbformat.v4.new_code_cell("out = None", metadata={"tags": ["parameters"]})
+    content = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
+    (folder / "notebooks").mkdir(parents=True)
+    path = folder / "notebooks" / "one.ipynb"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return str(path.with_suffix("")), {}
 
 
 def against_size(folder: Path, size: Size) -> None:
@@ -416,7 +423,7 @@ def command_line(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few departments: shows that it works, not the figures")
-    parser.add_argument("--part", choices=["commands", "size", "start"], help="only this part")
+    parser.add_argument("--part", choices=["start", "kernels", "commands", "size"], help="only this part")
     chosen = parser.parse_args()
     size = QUICK if chosen.quick else Size()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -424,6 +431,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="svclib-bench-") as folder:
         if chosen.part in (None, "start"):
             command_line(Path(folder))
+        if chosen.part in (None, "kernels"):
+            warm_against_cold(Path(folder))
         if chosen.part in (None, "commands"):
             against_commands(Path(folder), size)
         if chosen.part in (None, "size"):

@@ -21,11 +21,8 @@ from svclib.catalogue.models import Action, Department, Event, Kpi, Source
 from svclib.collect.collecting import collect
 from svclib.collect.snapshot import Snapshot, late_rows, list_snapshots, open_snapshot
 from svclib.errors import InputRefused, Problem
-from svclib.measure.aggregates import case_rows
 from svclib.measure.declaration import Coverage, Declaration, coverage_of
 from svclib.measure.engine import connect, frame
-from svclib.measure.expressions import failing_expressions
-from svclib.measure.kpi import measure_kpis
 from svclib.measure.periods import Frequency, Period
 from svclib.paths import default_params
 
@@ -230,6 +227,8 @@ class Study:
 
     def rows(self, kpi: str, periods: int = 1, department: str | None = None) -> pd.DataFrame:
         """The single rows behind a KPI in the latest `periods`, with a column `period`; see `case_rows`."""
+        from svclib.measure.aggregates import case_rows
+
         declaration = self.prepared.declarations[self.catalogue.kpi(kpi).code]
         wanted = self.period.last(periods)
         found = case_rows(
@@ -283,6 +282,10 @@ def prepare(
 def _measure(prepared: Prepared) -> None:
     """Measure every KPI, and keep the table and what else takes a look at all rows."""
     import duckdb
+
+    # SciPy takes longer to import than a sound catalogue to check
+    from svclib.measure.expressions import failing_expressions
+    from svclib.measure.kpi import measure_kpis
 
     catalogue = prepared.catalogue
     facts: dict[str, Any] = _coverages(prepared)

@@ -10,9 +10,11 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from svclib.catalogue.models import Theme
 
+_FALSE_WORDS = 0.05
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Whatever could lead to a person: addresses, numbers long enough for a telephone or a case.
 _TRACES = re.compile(r"\S+@\S+|https?://\S+|\+?\d[\d\s/.-]{5,}\d")
@@ -59,7 +61,8 @@ def compare_comments(
     """Compare the comments of a segment with all others.
 
     Words: log-odds with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008, Political Analysis 16: 372-403,
-    eqs. 15, 16, 22), counted once a comment, kept from z = 2.58 on. Themes: a comment speaks of one if a word of it begins
+    eqs. 15, 16, 22), counted once a comment; of those kept one in twenty may be chance, however many were compared
+    (Benjamini and Hochberg 1995). Themes: a comment speaks of one if a word of it begins
     like one of the theme's words.
 
     Examples
@@ -88,16 +91,21 @@ def _words(inside: list[str], outside: list[str], minimum: int) -> list[WordFoun
         return []
     # The prior is worth as many words as the smaller side has, shared out as in all comments.
     weight = min(n, m) / (n + m)
+    total = weight * (n + m)
     found = []
-    for word in here:
-        a, y, z = weight * (here[word] + there[word]), here[word], there[word]
-        total = weight * (n + m)
+    for word, y in here.items():
+        if y < minimum:  # it could point at a person
+            continue
+        z = there[word]
+        a = weight * (y + z)
         odds = np.log((y + a) / (n + total - y - a)) - np.log((z + a) / (m + total - z - a))
         score = odds / np.sqrt(1 / (y + a) + 1 / (z + a))
-        # A word of fewer people than the disclosure minimum could point at one of them.
-        if score >= 2.58 and y >= minimum:
-            found.append(WordFound(word, float(odds), float(score), y, z))
-    return sorted(found, key=lambda item: (-item.z, item.word))
+        found.append(WordFound(word, float(odds), float(score), y, z))
+    if not found:
+        return []
+    false = stats.false_discovery_control(stats.norm.sf([item.z for item in found]), method="bh")
+    kept = [item for item, share in zip(found, false, strict=True) if share <= _FALSE_WORDS]
+    return sorted(kept, key=lambda item: (-item.z, item.word))
 
 
 def _tokens(text: str) -> list[str]:
@@ -119,12 +127,10 @@ def _beginnings(words: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _themes(inside: list[str], outside: list[str], code_book: Sequence[Theme]) -> tuple[ThemeFound, ...]:
-    from scipy.stats import fisher_exact
-
     found = []
     for theme in code_book:
         a, b = (sum(speaks_of(text, theme.words) for text in part) for part in (inside, outside))
-        p = float(fisher_exact([[a, len(inside) - a], [b, len(outside) - b]]).pvalue)
+        p = float(stats.fisher_exact([[a, len(inside) - a], [b, len(outside) - b]]).pvalue)
         found.append(ThemeFound(theme.code, theme.title, a, a / len(inside), b / len(outside), p))
     return tuple(sorted(found, key=lambda item: (item.p, item.code)))
 

@@ -1,0 +1,30 @@
+"""What comments say: telling words beyond chance, none by chance, none that points at a person."""
+
+import numpy as np
+
+from svclib.explain.themes import compare_comments
+
+RNG = np.random.default_rng(7)
+VOCABULARY = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}x" for i in range(300)]
+SHARE = 1 / np.arange(1, 301)
+
+
+def comments(count, *more):
+    said = [" ".join(RNG.choice(VOCABULARY, size=12, p=SHARE / SHARE.sum())) for _ in range(count)]
+    return [f"{text} {more[0]}" if more and i % 3 == 0 else text for i, text in enumerate(said)]
+
+
+def test_no_word_tells_two_like_groups_apart():
+    named = sum(bool(compare_comments(comments(60), comments(400)).words) for _ in range(60))
+    assert named <= 8  # of 60; one in twenty would be 3 (sd 1.7)
+
+
+def test_a_word_that_a_third_of_them_say_is_found():
+    found = compare_comments(comments(60, "robot"), comments(400))
+    assert [word.word for word in found.words] == ["robot"]
+
+
+def test_a_word_of_few_people_is_not_told():
+    inside = [*comments(56), *["zulu told me so"] * 4]
+    assert "zulu" not in {word.word for word in compare_comments(inside, comments(400), minimum=5).words}
+    assert "zulu" in {word.word for word in compare_comments(inside, comments(400), minimum=3).words}

@@ -24,7 +24,7 @@ def test_a_word_that_a_third_of_them_say_is_found():
     assert [word.word for word in found.words] == ["robot"]
 
 
-def test_a_word_of_few_people_is_not_told():
-    inside = [*comments(56), *["zulu told me so"] * 4]
-    assert "zulu" not in {word.word for word in compare_comments(inside, comments(400), minimum=5).words}
-    assert "zulu" in {word.word for word in compare_comments(inside, comments(400), minimum=3).words}
+def test_a_word_of_fewer_people_than_may_be_told_is_not_told():
+    inside, outside = [*comments(48), *["zulu"] * 12], comments(400)
+    assert [word.word for word in compare_comments(inside, outside, minimum=12).words] == ["zulu"]
+    assert compare_comments(inside, outside, minimum=13).words == ()

@@ -228,7 +228,7 @@ def near_events(
 
     Examples
     --------
-    >>> action = Action(id="A1", department="D01", kpi="k", gap="Slow", objective="Faster", start=dt.date(2026, 9, 1),
+    >>> action = Action(id="A1", department="D01", kpi="k", gap="Slow", objective="Faster.", start=dt.date(2026, 9, 1),
     ...                 full_effect=dt.date(2027, 1, 1), due=dt.date(2027, 1, 1))
     >>> onset = DatedOnset("2026-09", "2026-08", "2026-09", 0.01, 10.0, 14.0, "change_point")
     >>> [(e.title, e.near_onset, e.kind) for e in near_events([], onset, [action], dt.date(2026, 11, 1))]
@@ -236,7 +236,8 @@ def near_events(
     """
     found = [EventNear(e.title, e.date, False) for e in events]
     for action in (a for a in actions if a.status != "cancelled"):
-        title, whole = f"{action.id}: {action.objective}", action.full_effect
+        whole, objective = action.full_effect, action.objective.rstrip(". ")  # it stands within sentences
+        title = f"{action.id}: {objective}"
         found.append(EventNear(title, action.start, False, "action_start"))
         if whole is not None and whole > action.start:
             found.append(EventNear(title, whole, False, "action_full_effect"))

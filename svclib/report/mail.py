@@ -49,8 +49,8 @@ def department_mail(
         link = f"{base_url.rstrip('/')}/{place}" if base_url else None
         cards = [
             (words.say("department.attention"), attention(department, month.label)),
-            (words.say("department.improved"), improved(department)),
-            (words.say("department.unknown"), unknown(department)),
+            (words.say("department.improved"), improved(department, month.label)),
+            (words.say("department.unknown"), unknown(department, month.label)),
         ]
         summary = answer(department, month.label)
         html = write_page(

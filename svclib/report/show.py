@@ -268,3 +268,5 @@ STATE_SIGNS: Mapping[str, str] = {
     "fault": "\u00d7",
     "missing": "\u2013",
 }
+#: And that of what a KPI is counted as (`svclib.report.words.headline.standing`).
+STANDING_SIGNS: Mapping[str, str] = {**STATE_SIGNS, "cannot_meet": "\u25d0"}

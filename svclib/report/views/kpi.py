@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from svclib.errors import InputRefused, Problem
+from svclib.explain.since import Moved, since_when
 from svclib.measure import analysis as compute
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.peers import Funnel
@@ -38,6 +39,7 @@ from svclib.report.tables import table, write_csv
 from svclib.report.views import kpi_context
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
+from svclib.report.words.headline import count_words, outlook, standing
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -99,7 +101,23 @@ class KpiReport:
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        return self.analysis.to_json(kpi_words.sentence)
+        record = self.analysis.to_json(self.told)
+        for entry, finding in zip(record["kpis"], self.analysis.findings, strict=True):
+            moved = self._moved[finding.kpi.code]
+            entry["moved"] = moved.to_json() if moved else None
+            entry["final_on"] = (
+                kpi_words.final_on(finding).isoformat() if finding.verdict.state == "provisional" else None
+            )
+        return record
+
+    @cached_property
+    def _moved(self) -> dict[str, Moved | None]:
+        """From where to where each signalling KPI went, and since when."""
+        return {f.kpi.code: since_when(f) for f in self.analysis.findings}
+
+    def told(self, finding: KpiFinding) -> str:
+        """A finding of this report in its sentences."""
+        return kpi_words.sentence(finding, self._moved[finding.kpi.code])
 
     # What the notebook shows, cell by cell
 
@@ -275,17 +293,7 @@ class KpiReport:
         return words.period_name(self.analysis.period)
 
     def _answer(self) -> Block:
-        states = [f.verdict.state for f in self.analysis.findings]
-        counts = {
-            "concern": states.count("concern"),
-            "improvement": states.count("improvement"),
-            "unknown": sum(s in ("provisional", "too_few", "withheld", "fault") for s in states),
-            "fail": sum(f.verdict.assurance == "fail" for f in self.analysis.findings),
-        }
-        parts = [say(f"kpi.answer.{name}", count=count) for name, count in counts.items() if count]
-        if not parts:
-            return sentence(say("kpi.answer.quiet", count=len(states)))
-        return sentence(say("kpi.answer.sentence", count=len(states), parts=words.list_of(parts)))
+        return sentence(count_words(standing(f.verdict.state, f.verdict.assurance) for f in self.analysis.findings))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict
@@ -296,7 +304,7 @@ class KpiReport:
             say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
             say("kpi.table.variation"): badge(judged.state),
-            say("kpi.table.assurance"): say(f"kpi.assurance.{judged.assurance}"),
+            say("kpi.table.assurance"): say(f"kpi.assurance.{outlook(kpi_words.entry_of(finding, None))}"),
             say("kpi.table.next"): "–" if chance is None else kpi_words.chance_of(chance),
             say("kpi.table.n"): self._cases(finding) if finding.shown else hidden,
         }
@@ -321,7 +329,7 @@ class KpiReport:
 
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
-        parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
+        parts: list[Block] = [sentence(self.told(finding)), self.chart(kpi.code)]
         return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=finding.verdict.state)
 
     def _quiet(self, finding: KpiFinding) -> Block:
@@ -329,7 +337,7 @@ class KpiReport:
         kpi = finding.kpi
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
-        parts = [sentence(kpi_words.sentence(finding)), *self._more(finding, numbers)]
+        parts = [sentence(self.told(finding)), *self._more(finding, numbers)]
         return section(kpi.title, *parts, level=3, anchor=kpi.code, state=finding.verdict.state)
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:

@@ -64,7 +64,7 @@ def sentence(finding):
 CASES = {
     "stable_met": (lambda: a_finding(QUIET, target=5.0), "will keep meeting the target"),
     "stable_missed": (lambda: a_finding(QUIET, target=20.0), "will keep missing the target until it is changed"),
-    "hit_and_miss": (lambda: a_finding(QUIET, target=10.0), "which of the two is chance"),
+    "hit_and_miss": (lambda: a_finding(QUIET, target=10.0), "misses it in others, by chance"),
     "no_target": (lambda: a_finding(QUIET), "December 2025 shows only the usual variation."),
     "improvement": (
         lambda: a_finding([*QUIET, 20.0], target=10.0),

@@ -293,7 +293,7 @@ class KpiReport:
         return words.period_name(self.analysis.period)
 
     def _answer(self) -> Block:
-        return sentence(count_words(standing(f.verdict.state, f.verdict.assurance) for f in self.analysis.findings))
+        return sentence(count_words(map(_standing, self.analysis.findings)))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict
@@ -301,9 +301,9 @@ class KpiReport:
         chance = judged.p_meets_target_next
         return {
             say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title),
+            say("kpi.table.variation"): badge(_standing(finding)),
             say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
-            say("kpi.table.variation"): badge(judged.state),
             say("kpi.table.assurance"): say(f"kpi.assurance.{outlook(kpi_words.entry_of(finding, None))}"),
             say("kpi.table.next"): "–" if chance is None else kpi_words.chance_of(chance),
             say("kpi.table.n"): self._cases(finding) if finding.shown else hidden,
@@ -322,7 +322,7 @@ class KpiReport:
             words.period_name(str(p))
             for p in findings[0].points["period"].iloc[[-min(24, len(findings[0].points)), -1]]
         )
-        states = "; ".join(f"{f.kpi.title}: {say(f'state.{f.verdict.state}')}" for f in findings)
+        states = "; ".join(f"{f.kpi.title}: {say(f'state.{_standing(f)}')}" for f in findings)
         alt = say("kpi.figure.multiples_alt", count=str(len(findings)), states=states)
         caption = say("kpi.figure.multiples", first=first, last=last)
         return [show(multiples_figure(findings), name="all-kpis", alt=alt, caption=caption)]
@@ -330,7 +330,7 @@ class KpiReport:
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
         parts: list[Block] = [sentence(self.told(finding)), self.chart(kpi.code)]
-        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=finding.verdict.state)
+        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=_standing(finding))
 
     def _quiet(self, finding: KpiFinding) -> Block:
         """A KPI without a chart of its own: the small one above shows it, and its numbers are here."""
@@ -338,7 +338,7 @@ class KpiReport:
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
         parts = [sentence(self.told(finding)), *self._more(finding, numbers)]
-        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=finding.verdict.state)
+        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=_standing(finding))
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
         """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
@@ -400,11 +400,11 @@ class KpiReport:
             **said,
         )
 
-    def _variation(self, finding: KpiFinding) -> Block | str:
+    def _variation(self, finding: KpiFinding) -> str:
+        """What the latest period that counts shows; the badge of the period itself stands above."""
         variation = finding.verdict.variation
-        if variation == "none":
-            return badge("too_few")
-        return badge("neutral" if variation.startswith("neutral") else variation)
+        known = {"none": "too_few", "neutral_high": "neutral", "neutral_low": "neutral"}
+        return say(f"state.{known.get(variation, variation)}")
 
     def _band(self, finding: KpiFinding) -> str:
         """Where the department lies in the funnel: ``inside``, ``beyond_95``, ``beyond_998`` or ``unstable``."""
@@ -467,9 +467,13 @@ class KpiReport:
         )
 
 
+def _standing(finding: KpiFinding) -> str:
+    return standing(finding.verdict.state, finding.verdict.assurance)
+
+
 def _unusual(state: str) -> str:
     """A point's state in a table: only what is out of the usual needs a word."""
-    return "–" if state in ("", "common_cause") else say(f"state.{state}")
+    return "" if state in ("", "common_cause") else say(f"state.{state}")
 
 
 __all__ = ["KpiReport", "analyse_kpis"]

@@ -142,7 +142,8 @@ def events_text(gap: Gap) -> str:
 
 def event_name(event: EventNear) -> str:
     """The title of an event; a plan's action is marked as such."""
-    return event.title if event.kind == "event" else say(f"root_cause.onset.{event.kind}", title=event.title)
+    title = event.title.rstrip(". ")  # it stands within a sentence
+    return title if event.kind == "event" else say(f"root_cause.onset.{event.kind}", title=title)
 
 
 def mix_text(gap: Gap, split: Decomposition) -> str:
@@ -183,7 +184,11 @@ def split_remark(gap: Gap) -> str:
 
 def limit_text(code: str, detail: str) -> str:
     """What could not be done."""
-    said = {"detail": detail} if code in ("folded", "unstable", "new_segment", "short_history") else {}
+    said = (
+        {"detail": label(detail) if code == "folded" else detail}
+        if code in ("folded", "unstable", "new_segment", "short_history")
+        else {}
+    )
     return say(f"root_cause.limits.{code}", **said)
 
 

@@ -88,10 +88,11 @@ def department_page(
     earlier, later
         The neighbouring periods, for the links.
     """
-    with words.use_language(month.language):
+    language = department.language or month.language
+    with words.use_language(language):
         return write_page(
             "department.html.j2",
-            language=month.language,
+            language=language,
             title=department.name,
             organisation=month.organisation,
             department=department.name,
@@ -106,7 +107,7 @@ def department_page(
             causes=causes(department),
             actions=actions(department, month.label),
             quality=[quality_line(entry) for entry in department.data_quality],
-            links=_links(month, department, earlier, later),
+            links=_links(month, department, earlier, later, language),
             reports=_report_links(department),
             contents=[],
             provenance=[],
@@ -114,14 +115,14 @@ def department_page(
 
 
 def _links(
-    month: Month, department: DepartmentMonth, earlier: Month | None, later: Month | None
+    month: Month, department: DepartmentMonth, earlier: Month | None, later: Month | None, language: str
 ) -> dict[str, str | None]:
     links: dict[str, str | None] = {"portal": "../../index.html", "period": "../index.html"}
     for name, other in (("previous", earlier), ("next", later)):
         there = other.department(department.code) if other else None
         if other and there:
             links[name] = f"../../{other.label}/{there.folder}/index.html"
-    links["glossary"] = f"../../{glossary_name(month.language)}"
+    links["glossary"] = f"../../{glossary_name(language)}"
     return all_links(links)
 
 

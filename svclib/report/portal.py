@@ -80,7 +80,8 @@ def _write_month(out: Path, period: str) -> list[Path]:
 def write_portal(out: Path) -> Path:
     """Write `index.html` over all periods and the glossary of each of their languages."""
     months = [read_month(out, label) for label in period_labels(out)]
-    for language in sorted({month.language for month in months}):
+    spoken = {d.language for month in months for d in month.departments} | {month.language for month in months}
+    for language in sorted(filter(None, spoken)):
         write_glossary(out, language)
     return _write(out / "index.html", portal_page(months))
 

@@ -122,6 +122,11 @@ class DepartmentMonth:
     folder: str
     reports: Mapping[str, Report]
 
+    @property
+    def language(self) -> str | None:
+        """The language that its reports were made in; None where none tells."""
+        return next((str(r.entry["language"]) for r in self.reports.values() if r.entry.get("language")), None)
+
     @cached_property
     def kpis(self) -> list[KpiResult]:
         return [KpiResult(raw) for raw in self.reports["kpi_analysis"].content.get("kpis") or []]

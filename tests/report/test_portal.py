@@ -358,3 +358,22 @@ def test_tiles_and_report_say_the_same_of_the_target(month):
             assert said == outlook_text(kpi)
             if kpi.signals and kpi.target is not None and kpi.raw["assurance"] != "none":
                 assert said == words.say("assurance.changing")
+
+
+def test_a_department_speaks_its_reports_language_and_the_shared_pages_theirs(tmp_path):
+    write_reports(tmp_path, pages=False, failed=False)
+    path = tmp_path / "2026-10" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for entry in manifest["reports"]:
+        entry["language"] = "it" if entry["department"] == "D01" else "en"
+    path.write_text(json.dumps(manifest))
+    write_period_pages(tmp_path, "2026-10")
+    write_portal(tmp_path)
+    pages = {p: (tmp_path / p).read_text() for p in ("index.html", "2026-10/index.html", "2026-10/D02/index.html")}
+    assert all('<html lang="en">' in page for page in pages.values())
+    own = (tmp_path / "2026-10" / "D01" / "index.html").read_text()
+    assert '<html lang="it">' in own
+    assert words.say("department.attention", "it") in own
+    assert 'href="../../glossary-it.html"' in own
+    assert (tmp_path / "glossary-it.html").is_file()
+    assert (tmp_path / "glossary-en.html").is_file()

@@ -37,7 +37,7 @@ def test_the_value_of_a_last_line_is_in_the_page():
     page = render(code("study.kpis()", result(show.sentence("All is well."))))
     assert "<p class=svc-sentence>All is well.<" in page
     assert "Made by cell 1 of the notebook:</p>" not in page
-    assert "Made by cell 1 of the notebook: <code>study.kpis()</code></p>" in page
+    assert "Made by cell 1 of the notebook: <code>study.kpis()</code><" in page
 
 
 def test_code_and_tagged_cells_stay_in_the_notebook():

@@ -197,6 +197,9 @@ class Draft:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.explain()._repr_mimebundle_(include, exclude)
 
+    def __repr__(self) -> str:
+        return self.explain().plain
+
     @cached_property
     def _tolerant(self) -> Catalogue:
         """The same with any share of bad rows, so that they can be looked at."""

@@ -123,10 +123,12 @@ class KpiReport:
 
     def overview(self) -> Block:
         """The month at a glance: one row a KPI, then all of them in small."""
+        return section(say("kpi.title.overview"), self._answer(), self._whole(), *self._multiples())
+
+    def _whole(self) -> Block:
         rows = [self._overview_row(f) for f in self.analysis.findings]
         caption = say("kpi.table.overview", department=self.study.department.name, period=self._period)
-        whole = table(pd.DataFrame(rows), caption=caption)
-        return section(say("kpi.title.overview"), self._answer(), whole, *self._multiples())
+        return table(pd.DataFrame(rows), caption=caption)
 
     def explain(self) -> Block:
         """Each KPI with more to say than its usual variation on its chart, concerns first; then the others in words."""
@@ -285,6 +287,10 @@ class KpiReport:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.overview()._repr_mimebundle_(include, exclude)
+
+    def __repr__(self) -> str:
+        """The month at a glance as text: what ``print`` shows outside a notebook."""
+        return stack(self._answer(), self._whole()).plain
 
     # Pieces
 

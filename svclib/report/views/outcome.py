@@ -95,10 +95,12 @@ class OutcomeReport:
         """The plan at a glance: one row an action, and the effects side by side."""
         if not self.outcomes:
             return self._empty()
-        caption = say("outcome.table.overview", department=self.study.department.name, period=self._period)
-        whole = table(pd.DataFrame([self._overview_row(o) for o in self.outcomes]), caption=caption)
         charts = [self._effects_chart] if self._effects_chart else []
-        return section(say("outcome.title.overview"), sentence(self._answer()), whole, *charts)
+        return section(say("outcome.title.overview"), sentence(self._answer()), self._whole(), *charts)
+
+    def _whole(self) -> Block:
+        caption = say("outcome.table.overview", department=self.study.department.name, period=self._period)
+        return table(pd.DataFrame([self._overview_row(o) for o in self.outcomes]), caption=caption)
 
     def explain(self) -> Block:
         """Every action: its paragraph, its figure, its checks."""
@@ -165,6 +167,10 @@ class OutcomeReport:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.overview()._repr_mimebundle_(include, exclude)
+
+    def __repr__(self) -> str:
+        """The plan at a glance as text: what ``print`` shows outside a notebook."""
+        return stack(sentence(self._answer()), self._whole()).plain if self.outcomes else self._empty().plain
 
     # Pieces
 

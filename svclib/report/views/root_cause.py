@@ -110,9 +110,11 @@ class RootCauseReport:
             return section(
                 say("root_cause.title.overview"), sentence(say("root_cause.overview.none", period=self._period))
             )
+        return section(say("root_cause.title.overview"), self._headline(), self._whole())
+
+    def _whole(self) -> Block:
         caption = say("root_cause.overview.caption", department=self.study.department.name, period=self._period)
-        rows = pd.DataFrame([self._overview_row(gap) for gap in gaps])
-        return section(say("root_cause.title.overview"), self._headline(), table(rows, caption=caption))
+        return table(pd.DataFrame([self._overview_row(gap) for gap in self.analysis.gaps]), caption=caption)
 
     def explain(self) -> Block:
         """Every gap with something to explain in eight steps; the others in a sentence."""
@@ -153,6 +155,10 @@ class RootCauseReport:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.overview()._repr_mimebundle_(include, exclude)
+
+    def __repr__(self) -> str:
+        """The gaps and their answers as text: what ``print`` shows outside a notebook."""
+        return self.overview().plain
 
     # Pieces
 

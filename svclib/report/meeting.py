@@ -75,13 +75,9 @@ def _missing(month: Month) -> Iterator[Item]:
 
 def _signals(month: Month) -> Iterator[Item]:
     for signal in strongest(month):
-        yield Item(
-            "signal",
-            signal.department,
-            signal.title,
-            signal.sentence,
-            f"index.html{signal.href}" if signal.parts else signal.href,
-        )
+        among = signal.department or words.list_of(part.name for part in signal.parts)
+        href = f"index.html{signal.href}" if signal.parts else signal.href
+        yield Item("signal", among, signal.title, signal.sentence, href)
 
 
 def _actions(month: Month) -> Iterator[Item]:

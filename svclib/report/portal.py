@@ -171,7 +171,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Strong:
-    """A signal of the ranked list; `parts` has the departments where it is that of several."""
+    """A signal of the ranked list; where it is that of several departments, `parts` has them and `department` is empty."""
 
     department: str
     title: str
@@ -269,7 +269,7 @@ def strongest(month: Month) -> Iterator[Strong]:
         elif group[0][0] is kpi:
             parts = [Part(d.name, _href(d, k), moved(k.entry, month.label)) for k, d in group]
             said = together([k.entry for k, _ in group])
-            yield Strong(words.list_of(part.name for part in parts), kpi.title, "#departments", mark, said, parts)
+            yield Strong("", kpi.title, "#departments", mark, said, parts)
 
 
 def _href(department: DepartmentMonth, kpi: KpiResult) -> str:

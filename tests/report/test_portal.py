@@ -347,6 +347,7 @@ def test_a_kpi_that_moves_in_many_departments_is_told_once(month):
     told = [s for s in strongest(replace(month, declared=[alike(d) for d in month.declared])) if s.parts]
     assert [s.title for s in told] == ["Average response time"]
     assert [part.name for part in told[0].parts] == [d.name for d in sorted(month.departments, key=lambda d: d.name)]
+    assert told[0].department == ""
     assert told[0].sentence.startswith(f"Average response time fell in {len(month.departments)} departments, first in")
 
 

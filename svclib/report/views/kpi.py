@@ -442,7 +442,7 @@ class KpiReport:
     @cached_property
     def _names(self) -> dict[str, str]:
         """Department code to name."""
-        return {d.code: d.name for d in self.study.catalogue.departments}
+        return kpi_context.department_names(self.study)
 
     def _funnel_chart(self, finding: KpiFinding) -> Chart:
         return self._once(f"peers-{self._slugs[finding.kpi.code]}", lambda name: self._draw_funnel(finding, name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -337,6 +337,11 @@ def _late(study: Study, seen: str) -> str:
     return say("kpi.revised.late", late=words.number(late, 0), gone=words.number(gone, 0), date=seen)
 
 
+def department_names(study: Study) -> dict[str, str]:
+    """Department code to name."""
+    return {department.code: department.name for department in study.catalogue.departments}
+
+
 def quality_records(study: Study) -> list[dict[str, Any]]:
     """The data quality of the department's sources as `kpi_analysis.json` has it."""
     names = {kpi.source for kpi in study.kpis}
@@ -353,14 +358,15 @@ def quality_records(study: Study) -> list[dict[str, Any]]:
             "silent": [dict(s) for s in q.silent],
             "first": q.first.isoformat() if q.first else None,
             "last": q.last.isoformat() if q.last else None,
-            "sentence": _quality_text(q),
+            "sentence": _quality_text(q, department_names(study)),
         }
         for q in study.quality
         if q.source in names
     ]
 
 
-def _quality_text(q: Any) -> str:
+def _quality_text(q: Any, names: Mapping[str, str]) -> str:
+    """A source's quality in words; `names` has a department's name by its code."""
     parts = [
         say(
             "kpi.quality.line",
@@ -380,8 +386,8 @@ def _quality_text(q: Any) -> str:
         if count:
             parts.append(say(f"kpi.quality.{name}", count=count))
     if q.silent:
-        names = words.list_of(str(s.get("department", "")) for s in q.silent)
-        parts.append(say("kpi.quality.silent", departments=names))
+        codes = [str(s.get("department", "")) for s in q.silent]
+        parts.append(say("kpi.quality.silent", departments=words.list_of(names.get(code, code) for code in codes)))
     if q.gaps.get("missing"):
         parts.append(say("kpi.quality.gaps", count=int(q.gaps["missing"])))
     return " ".join(parts)
@@ -405,7 +411,9 @@ def quality(study: Study, analysis: KpiAnalysis) -> Block:
         }
         for q in mine
     ]
-    remarks = [_quality_text(q) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")]
+    remarks = [
+        _quality_text(q, department_names(study)) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")
+    ]
     remarks += [
         say("kpi.quality.changed", title=f.kpi.title, date=words.date(c.date), note=c.note)
         for f in analysis.findings

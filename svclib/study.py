@@ -159,6 +159,21 @@ class Study:
     out: Path | None = None
     language: str = "en"
 
+    def __repr__(self) -> str:
+        """In two lines what was opened and what can be done with it."""
+        from svclib.report import words
+
+        with words.use_language(self.language):
+            return words.say(
+                "study.text",
+                department=self.department.name,
+                code=self.department.code,
+                period=words.period_name(self.period),
+                date=words.date(self.as_of),
+                kpis=words.say("study.kpis", count=len(self.kpis)),
+                actions=words.say("study.actions", count=len(self.actions)),
+            )
+
     @property
     def catalogue(self) -> Catalogue:
         return self.prepared.catalogue

@@ -143,8 +143,6 @@ class Draft:
 
     def chart(self, kpi: str | None = None, department: str | None = None) -> Block:
         """The control chart of a KPI (the last one declared) with its sentence."""
-        from svclib.report.words import kpi as kpi_words
-
         report = self.report(department)
         declared = self.catalogue.kpi(kpi or self.kpis[-1]["code"])
         measured = [finding.kpi.code for finding in report.analysis.findings]
@@ -155,7 +153,7 @@ class Draft:
         finding = report.analysis.finding(declared.code)
         remarks = [] if department else [say("begin.kpi.departments", department=report.study.department.name)]
         remarks += [] if declared.targets else [say("begin.kpi.no_target")]
-        parts: list[Block] = [sentence(kpi_words.sentence(finding)), report.chart(declared.code), *self._warning()]
+        parts: list[Block] = [sentence(report.told(finding)), report.chart(declared.code), *self._warning()]
         return section(declared.title, *parts, *([bullets(remarks)] if remarks else []))
 
     def write_params(self, folder: str | Path | None = None, *, overwrite: bool = False) -> Block:
@@ -198,6 +196,9 @@ class Draft:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.explain()._repr_mimebundle_(include, exclude)
+
+    def __repr__(self) -> str:
+        return self.explain().plain
 
     @cached_property
     def _tolerant(self) -> Catalogue:

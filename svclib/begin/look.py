@@ -78,6 +78,9 @@ class Look:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.explain()._repr_mimebundle_(include, exclude)
 
+    def __repr__(self) -> str:
+        return self.explain().plain
+
     def _proposed(self) -> dict[str, str]:
         return {**self.guess.columns, **self.guess.extra, **self.guess.dimensions}
 

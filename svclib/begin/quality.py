@@ -76,6 +76,9 @@ class Quality:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.explain()._repr_mimebundle_(include, exclude)
 
+    def __repr__(self) -> str:
+        return self.explain().plain
+
     def _answer(self) -> str:
         facts = self.facts
         if not facts.bad_rows:

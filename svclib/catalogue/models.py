@@ -207,7 +207,12 @@ class Kpi(Entry):
     maturity: Duration = dt.timedelta(0)
     empty_period: Literal["missing", "zero"] = "missing"
     direction: Literal["increase", "decrease", "neutral"] | Band
-    unit: Annotated[str, Field(max_length=20, description='"%", "h", "d", "min", "" or any word')] = ""
+    unit: Annotated[
+        str,
+        Field(
+            max_length=40, description='"%", "h", "d", "min", "", any word, or both its forms: "breakdown|breakdowns"'
+        ),
+    ] = ""
     decimals: Annotated[int | None, Field(ge=0, le=6)] = None
     minimum_n: Annotated[int, Field(ge=1)] = 10
     possible: Annotated[

@@ -181,6 +181,7 @@ def _outcome(
         pooled=_pooled(plan, p, effect),
         values=values if p.panel.treated.withheld is None else np.where(p.panel.treated.withheld, np.nan, values),
         expected=_expected(values, effect, window),
+        names={department.code: department.name for department in plan.departments},
     )
 
 

@@ -63,6 +63,8 @@ class ActionOutcome:
         Effect as a share of the change that the target asked for.
     values, expected
         (periods,) the KPI, and what would be expected without the action; NaN where unknown.
+    names
+        Department code to its name.
     """
 
     action: Action
@@ -82,6 +84,7 @@ class ActionOutcome:
     pooled: PooledEffect | None
     values: np.ndarray = field(repr=False)
     expected: np.ndarray = field(repr=False)
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def frame(self) -> pd.DataFrame:
         """The series behind the figure: period, side of the window, value, expected without the action."""

@@ -53,6 +53,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "state": judged.state,
         "cause": judged.cause or None,
         "variation": judged.variation,
+        "side": judged.side,
         "assurance": judged.assurance,
         "p_meets_target_next": plain(judged.p_meets_target_next),
         "p": plain(finding.p),

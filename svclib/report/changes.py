@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svclib.report.results import STATE_ORDER, UNKNOWN_STATES, KpiResult, Month
+from svclib.report.results import STATE_ORDER, KpiResult, Month
+from svclib.report.words.headline import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ def _kind(before: KpiResult | None, after: KpiResult | None) -> str:
         return "same"
     if after.state in ("concern", "improvement", "neutral"):
         return {"concern": "worse", "improvement": "better", "neutral": "other"}[after.state]
-    if after.state in UNKNOWN_STATES:
-        return "same" if before.state in UNKNOWN_STATES else "unknown"
-    return "known" if before.state in UNKNOWN_STATES else "settled"
+    if after.state in UNKNOWN:
+        return "same" if before.state in UNKNOWN else "unknown"
+    return "known" if before.state in UNKNOWN else "settled"
 
 
 def _weight(change: Change) -> tuple[int, float, int, str, str]:

@@ -3,65 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from svclib.measure.spc import BEYOND_CHANCE
 from svclib.report import words
+from svclib.report.brief import (
+    Badge,
+    action_brief,
+    action_title,
+    gap_brief,
+    kpi_brief,
+    kpi_href,
+    outlook_text,
+    state_badge,
+    verdict_badge,
+    verdict_of,
+)
 from svclib.report.figures.spark import sparkline
 from svclib.report.figures.svg import data_uri
 from svclib.report.glossary import glossary_name
 from svclib.report.page import write_page
 from svclib.report.render import all_links
-from svclib.report.results import NOTEBOOKS, STATE_ORDER, UNKNOWN_STATES, DepartmentMonth, KpiResult, Month
-from svclib.report.show import STATE_SIGNS, slug
+from svclib.report.results import NOTEBOOKS, STATE_ORDER, DepartmentMonth, KpiResult, Month
+from svclib.report.show import slug
+from svclib.report.words.headline import UNKNOWN, count_words
 
 _SPARK_POINTS = 24
-#: Verdict codes of an action to the state whose shape they share.
-VERDICT_STATES: Mapping[str, str] = {
-    "met_attributable": "improvement",
-    "met_not_attributable": "common_cause",
-    "met_despite": "concern",
-    "improved_target_missed": "neutral",
-    "not_met": "concern",
-    "worsened": "concern",
-    "inconclusive": "common_cause",
-    "too_early": "provisional",
-    "not_evaluable": "missing",
-}
 _DONE = frozenset({"done", "cancelled"})
-
-
-@dataclass(frozen=True)
-class Badge:
-    """A state as it stands in a template: its class, its sign, its word."""
-
-    state: str
-    text: str
-
-    @property
-    def kind(self) -> str:
-        return self.state.replace("_", "-")
-
-    @property
-    def sign(self) -> str:
-        return STATE_SIGNS[self.state]
-
-
-def state_badge(state: str) -> Badge:
-    """The badge of a KPI's state; a state that this version does not know shows its code."""
-    if state not in STATE_SIGNS:
-        return Badge("missing", state.replace("_", " "))
-    return Badge(state, words.say(f"state.{state}"))
-
-
-def verdict_badge(verdict: str) -> Badge:
-    """The badge of an action's verdict."""
-    code = verdict.lower().replace(" ", "_")
-    text = words.say(f"verdict.{code}") if words.known(f"verdict.{code}") else verdict.replace("_", " ")
-    return Badge(VERDICT_STATES.get(code, "missing"), text)
 
 
 @dataclass(frozen=True)
@@ -101,7 +70,7 @@ class ActionLine:
     overdue: bool
     progress: str
     verdict: Badge
-    sentence: str
+    brief: str
     order: tuple[Any, ...] = field(repr=False, default=())
 
     @property
@@ -119,10 +88,11 @@ def department_page(
     earlier, later
         The neighbouring periods, for the links.
     """
-    with words.use_language(month.language):
+    language = department.language or month.language
+    with words.use_language(language):
         return write_page(
             "department.html.j2",
-            language=month.language,
+            language=language,
             title=department.name,
             organisation=month.organisation,
             department=department.name,
@@ -130,14 +100,14 @@ def department_page(
             as_of=month.as_of,
             answer=answer(department, month.label),
             attention=attention(department, month.label),
-            improved=improved(department),
-            unknown=unknown(department),
-            quiet=[kpi.title for kpi in department.kpis if kpi.state == "common_cause" and not _misses(kpi)],
+            improved=improved(department, month.label),
+            unknown=unknown(department, month.label),
+            quiet=[kpi.title for kpi in department.kpis if kpi.standing == "common_cause"],
             tiles=[tile(department, kpi) for kpi in ranked(department.kpis)],
             causes=causes(department),
             actions=actions(department, month.label),
             quality=[quality_line(entry) for entry in department.data_quality],
-            links=_links(month, department, earlier, later),
+            links=_links(month, department, earlier, later, language),
             reports=_report_links(department),
             contents=[],
             provenance=[],
@@ -145,14 +115,14 @@ def department_page(
 
 
 def _links(
-    month: Month, department: DepartmentMonth, earlier: Month | None, later: Month | None
+    month: Month, department: DepartmentMonth, earlier: Month | None, later: Month | None, language: str
 ) -> dict[str, str | None]:
     links: dict[str, str | None] = {"portal": "../../index.html", "period": "../index.html"}
     for name, other in (("previous", earlier), ("next", later)):
         there = other.department(department.code) if other else None
         if other and there:
             links[name] = f"../../{other.label}/{there.folder}/index.html"
-    links["glossary"] = f"../../{glossary_name(month.language)}"
+    links["glossary"] = f"../../{glossary_name(language)}"
     return all_links(links)
 
 
@@ -194,86 +164,32 @@ def failure_reason(entry: Mapping[str, Any]) -> str:
 
 
 def ranked(kpis: Sequence[KpiResult]) -> list[KpiResult]:
-    """KPIs with what matters first: by state, then by the strength of the evidence, then as declared."""
+    """KPIs with what matters first: by standing, then by the strength of the evidence, then as declared."""
     order = {state: place for place, state in enumerate(STATE_ORDER)}
-    return sorted(kpis, key=lambda k: (order.get(k.state, len(order)), 1.0 if k.p is None else k.p))
-
-
-def kpi_href(department: DepartmentMonth, code: str) -> str | None:
-    """Where a KPI's evidence stands."""
-    return f"kpi_analysis.html#{slug(code)}" if department.reports["kpi_analysis"].has_page else None
-
-
-def _misses(kpi: KpiResult) -> bool:
-    """Whether a process that is stable will keep missing its target; one that changes can tell nothing of that."""
-    return kpi.assurance == "fail" and kpi.state == "common_cause"
-
-
-def brief(text: str, sentences: int = 3) -> str:
-    """The first sentences of a text; the report has the whole.
-
-    >>> brief("Rose to 4.2 h in October. That misses 3.0 h. Look into it.", 2)
-    'Rose to 4.2 h in October. That misses 3.0 h.'
-    """
-    return " ".join(re.split(r"(?<=[.!?])\s+(?=[^\W\d_a-z])", text.strip())[:sentences])
-
-
-def _told(kpi: KpiResult) -> str:
-    """What a signal says in brief; where all its evidence together may be chance, that comes with it."""
-    weak = kpi.p is not None and kpi.p > BEYOND_CHANCE and kpi.state in ("concern", "improvement")
-    told = brief(kpi.sentence)
-    return f"{told} {words.say('department.weak', p=words.p_value(kpi.p))}" if weak else told
+    return sorted(kpis, key=lambda k: (order.get(k.standing, len(order)), 1.0 if k.p is None else k.p))
 
 
 def attention(department: DepartmentMonth, period: str) -> list[Item]:
     """What needs attention: signals the wrong way, targets that the process cannot meet, actions overdue."""
-    found = []
-    for kpi in ranked(department.kpis):
-        if kpi.state == "concern" or _misses(kpi):
-            mark = (
-                state_badge("concern")
-                if kpi.state == "concern"
-                else Badge(kpi.state, words.say("assurance_short.fail"))
-            )
-            found.append(Item(kpi.title, _told(kpi), kpi_href(department, kpi.code), mark))
+    found = _kpi_items(department, period, {"concern", "cannot_meet"})
     for line in actions(department, period):
-        href = f"outcome_evaluation.html#{line.anchor}"
-        if line.overdue:
-            text = words.say("department.overdue_action", due=line.due, owner=line.owner)
-            found.append(Item(line.title, text, href, Badge("concern", words.say("department.overdue"))))
-        if line.verdict.state == "concern":
-            found.append(Item(line.title, brief(line.sentence), href, line.verdict))
+        concern = line.verdict.state == "concern"
+        if line.overdue or concern:
+            late = words.say("department.overdue_since", due=line.due, owner=line.owner) if line.overdue else ""
+            mark = line.verdict if concern else Badge("concern", words.say("department.overdue"))
+            text = f"{late} {line.brief if concern else ''}".strip()
+            found.append(Item(line.title, text, f"outcome_evaluation.html#{line.anchor}", mark))
     return found
 
 
-def improved(department: DepartmentMonth) -> list[Item]:
+def improved(department: DepartmentMonth, period: str) -> list[Item]:
     """What got better: signals the wanted way, actions that worked."""
-    found = [
-        Item(kpi.title, _told(kpi), kpi_href(department, kpi.code), state_badge("improvement"))
-        for kpi in ranked(department.kpis)
-        if kpi.state == "improvement"
-    ]
-    for action in department.actions:
-        if verdict_badge(_verdict(action)).state == "improvement":
-            found.append(_action_item(action))
-    return found
+    return _kpi_items(department, period, {"improvement"}) + _action_items(department, "improvement")
 
 
-def unknown(department: DepartmentMonth) -> list[Item]:
+def unknown(department: DepartmentMonth, period: str) -> list[Item]:
     """What nobody can say yet, and since when one could."""
-    found = [
-        Item(
-            kpi.title,
-            brief(kpi.sentence) or words.say(f"state_meaning.{kpi.state}"),
-            kpi_href(department, kpi.code),
-            state_badge(kpi.state),
-        )
-        for kpi in ranked(department.kpis)
-        if kpi.state in UNKNOWN_STATES
-    ]
-    for action in department.actions:
-        if verdict_badge(_verdict(action)).state == "provisional":
-            found.append(_action_item(action))
+    found = _kpi_items(department, period, UNKNOWN) + _action_items(department, "provisional")
     for report in department.missing:
         name = words.say(f"notebook.{report.notebook}")
         text = (
@@ -284,19 +200,18 @@ def unknown(department: DepartmentMonth) -> list[Item]:
     return found
 
 
+def _kpi_items(department: DepartmentMonth, period: str, standings: Collection[str]) -> list[Item]:
+    return [
+        Item(kpi.title, kpi_brief(department, kpi, period), kpi_href(department, kpi.code), state_badge(kpi.standing))
+        for kpi in ranked(department.kpis)
+        if kpi.standing in standings
+    ]
+
+
 def answer(department: DepartmentMonth, period: str) -> str:
-    """The month in a sentence or three: measures, overdue actions, reports that are missing."""
+    """The month in a sentence or three: KPIs, overdue actions, reports that are missing."""
     kpis = department.kpis
-    counts = {
-        "attention": sum(k.state == "concern" or _misses(k) for k in kpis),
-        "improved": sum(k.state == "improvement" for k in kpis),
-        "unknown": sum(k.state in UNKNOWN_STATES for k in kpis),
-    }
-    parts = [words.say(f"answer.{name}", count=count) for name, count in counts.items() if count]
-    if parts:
-        sentences = [words.say("answer.sentence", count=len(kpis), parts=words.list_of(parts))]
-    else:
-        sentences = [words.say("answer.quiet", count=len(kpis)) if kpis else words.say("department.no_kpis")]
+    sentences = [count_words(kpi.standing for kpi in kpis) if kpis else words.say("department.no_kpis")]
     overdue = sum(line.overdue for line in actions(department, period))
     sentences += [words.say("answer.overdue", count=overdue)] if overdue else []
     sentences += [words.say("answer.missing", count=len(department.missing))] if department.missing else []
@@ -326,20 +241,11 @@ def tile(department: DepartmentMonth, kpi: KpiResult) -> Tile:
         kpi_href(department, kpi.code),
         write(kpi.value),
         words.say("department.target", target=write(kpi.target)) if kpi.target is not None else words.say("department.no_target"),
-        state_badge(kpi.state),
-        _outlook(kpi),
+        state_badge(kpi.standing),
+        outlook_text(kpi),
         data_uri(spark),
         alt,
     )  # fmt: skip
-
-
-def _outlook(kpi: KpiResult) -> str:
-    """What to expect of the target: only a stable process can tell."""
-    if kpi.target is None or kpi.state in UNKNOWN_STATES:
-        return ""
-    if kpi.signals:
-        return words.say("department.changing")
-    return words.say(f"assurance.{kpi.assurance}") if words.known(f"assurance.{kpi.assurance}") else ""
 
 
 def causes(department: DepartmentMonth) -> list[Item]:
@@ -352,7 +258,7 @@ def causes(department: DepartmentMonth) -> list[Item]:
         text = words.say("department.grade", grade=str(grade)) if grade else words.say("department.no_grade")
         mark = Badge("neutral", text) if explained else _unexplained(gap)
         title = str(gap.get("title") or department.title_of(code))
-        found.append(Item(title, str(gap.get("sentence") or ""), f"root_cause_analysis.html#{slug(code)}", mark))
+        found.append(Item(title, gap_brief(gap), f"root_cause_analysis.html#{slug(code)}", mark))
     return found
 
 
@@ -362,17 +268,15 @@ def _unexplained(gap: Mapping[str, Any]) -> Badge:
     return Badge(state, words.say(f"state.{state}"))
 
 
-def _verdict(action: Mapping[str, Any]) -> str:
-    return str(action.get("verdict") or "not_evaluable")
-
-
-def _title(action: Mapping[str, Any]) -> str:
-    return str(action.get("title") or action.get("objective") or action.get("id")).rstrip(". ")
-
-
-def _action_item(action: Mapping[str, Any]) -> Item:
-    href = f"outcome_evaluation.html#{slug(str(action['id']))}"
-    return Item(_title(action), brief(str(action.get("sentence") or "")), href, verdict_badge(_verdict(action)))
+def _action_items(department: DepartmentMonth, state: str) -> list[Item]:
+    """The actions whose verdict has this state's shape."""
+    found = []
+    for action in department.actions:
+        mark = verdict_badge(verdict_of(action))
+        if mark.state == state:
+            href = f"outcome_evaluation.html#{slug(str(action['id']))}"
+            found.append(Item(action_title(action), action_brief(action), href, mark))
+    return found
 
 
 def actions(department: DepartmentMonth, period: str) -> list[ActionLine]:
@@ -393,14 +297,14 @@ def actions(department: DepartmentMonth, period: str) -> list[ActionLine]:
         lines.append(
             ActionLine(
                 str(action["id"]),
-                _title(action),
+                action_title(action),
                 str(action.get("kpi_title") or department.title_of(str(action.get("kpi") or ""))),
                 str(action.get("owner") or action.get("responsible") or words.say("department.no_owner")),
                 words.date(due, "medium") if due else words.say("department.no_due"),
                 overdue,
                 _progress(progress, status),
-                verdict_badge(_verdict(action)),
-                str(action.get("sentence") or ""),
+                verdict_badge(verdict_of(action)),
+                action_brief(action),
                 (not overdue, done, str(due or "9999"), str(action["id"])),
             )
         )

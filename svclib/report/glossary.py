@@ -7,7 +7,7 @@ from pathlib import Path
 
 from svclib.report import words
 from svclib.report.page import write_page
-from svclib.report.show import STATE_SIGNS, slug
+from svclib.report.show import STANDING_SIGNS, slug
 from svclib.report.words.messages import resolve
 
 
@@ -42,7 +42,7 @@ def states(language: str | None = None) -> list[Term]:
     """The states of a KPI, each with its shape."""
     return [
         Term(words.say(f"state.{code}", language), words.say(f"state_meaning.{code}", language), sign)
-        for code, sign in STATE_SIGNS.items()
+        for code, sign in STANDING_SIGNS.items()
     ]
 
 

@@ -42,20 +42,21 @@ def write_mails(out: Path, period: str, *, base_url: str | None = None, to: dict
 def department_mail(
     month: Month, department: DepartmentMonth, *, base_url: str | None = None, to: str | None = None
 ) -> EmailMessage:
-    """The mail of a department's period, in the period's language; the same results give the same bytes."""
-    with words.use_language(month.language):
+    """The mail of a department's period, in the language of its reports; the same results give the same bytes."""
+    language = department.language or month.language
+    with words.use_language(language):
         title = words.say("mail.subject", department=department.name, period=words.period_name(month.label))
         place = f"{month.label}/{department.folder}/index.html"
         link = f"{base_url.rstrip('/')}/{place}" if base_url else None
         cards = [
             (words.say("department.attention"), attention(department, month.label)),
-            (words.say("department.improved"), improved(department)),
-            (words.say("department.unknown"), unknown(department)),
+            (words.say("department.improved"), improved(department, month.label)),
+            (words.say("department.unknown"), unknown(department, month.label)),
         ]
         summary = answer(department, month.label)
         html = write_page(
             "mail.html.j2",
-            language=month.language,
+            language=language,
             title=title,
             summary=summary,
             cards=cards,

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svclib.report import words
-from svclib.report.department import actions, brief, verdict_badge
+from svclib.report.brief import verdict_badge
+from svclib.report.department import actions
 from svclib.report.page import write_page
 from svclib.report.portal import strongest, troubles
 from svclib.report.render import all_links
@@ -74,7 +75,9 @@ def _missing(month: Month) -> Iterator[Item]:
 
 def _signals(month: Month) -> Iterator[Item]:
     for signal in strongest(month):
-        yield Item("signal", signal.department, signal.title, brief(signal.sentence), signal.href)
+        among = signal.department or words.list_of(part.name for part in signal.parts)
+        href = f"index.html{signal.href}" if signal.parts else signal.href
+        yield Item("signal", among, signal.title, signal.sentence, href)
 
 
 def _actions(month: Month) -> Iterator[Item]:
@@ -83,12 +86,12 @@ def _actions(month: Month) -> Iterator[Item]:
         lines = actions(department, month.label)
         for line in lines:
             if line.overdue:
-                text = words.say("department.overdue_action", due=line.due, owner=line.owner)
+                text = words.say("department.overdue_since", due=line.due, owner=line.owner)
                 yield Item("overdue", department.name, line.title, text, f"{page}#{line.anchor}")
         verdicts = {str(a["id"]): str(a.get("verdict") or "").lower().replace(" ", "_") for a in department.actions}
         for line in lines:
             if verdicts[line.id] in _OPEN:
-                text = f"{verdict_badge(verdicts[line.id]).text}. {brief(line.sentence)}".strip()
+                text = f"{verdict_badge(verdicts[line.id]).text}. {line.brief}".strip()
                 yield Item("verdict", department.name, line.title, text, f"{page}#{line.anchor}")
 
 

@@ -5,22 +5,23 @@ It reads `manifest.json` and the reports' results, and writes the same bytes for
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from svclib.measure.periods import Period
 from svclib.measure.spc.multiplicity import count_signals
 from svclib.report import words
+from svclib.report.brief import Badge, kpi_brief, kpi_href, state_badge
 from svclib.report.changes import Change, changes
-from svclib.report.department import Badge, answer, brief, department_page, failure_reason, kpi_href, state_badge
+from svclib.report.department import answer, department_page, failure_reason
 from svclib.report.glossary import glossary_name, write_glossary
 from svclib.report.page import write_page
 from svclib.report.render import all_links
 from svclib.report.results import (
     STATE_ORDER,
-    UNKNOWN_STATES,
     DepartmentMonth,
     KpiResult,
     Month,
@@ -28,8 +29,14 @@ from svclib.report.results import (
     period_labels,
     read_month,
 )
+from svclib.report.words.headline import UNKNOWN, count_words, moved, together
 
-_STRONGEST = 12
+_STRONGEST = 8
+_ON_THE_PORTAL = 5
+#: A KPI that moves the same way in as many departments has one reason, and is told once.
+_TOGETHER = 3
+#: Standings that make a department worth a row of its own.
+_NEWS = frozenset({"fault", "concern", "cannot_meet", "improvement", "neutral"})
 
 
 def write_period_pages(out: Path, period: str) -> list[Path]:
@@ -73,7 +80,8 @@ def _write_month(out: Path, period: str) -> list[Path]:
 def write_portal(out: Path) -> Path:
     """Write `index.html` over all periods and the glossary of each of their languages."""
     months = [read_month(out, label) for label in period_labels(out)]
-    for language in sorted({month.language for month in months}):
+    spoken = {d.language for month in months for d in month.departments} | {month.language for month in months}
+    for language in sorted(filter(None, spoken)):
         write_glossary(out, language)
     return _write(out / "index.html", portal_page(months))
 
@@ -97,7 +105,7 @@ class Signals:
     @property
     def sentence(self) -> str:
         return words.say(
-            "period_page.signals",
+            "period_page.chance",
             count=self.charts,
             expected=words.number(self.expected, 0 if self.expected >= 1 else 1),
             found=self.found,
@@ -122,7 +130,7 @@ def signals_of(month: Month) -> Signals:
         sum(result.get(name) or 0 for result in results)
         for name in ("signals_expected_by_chance", "signals_found", "signals_after_fdr")
     )
-    return Signals(sum(k.state not in UNKNOWN_STATES for k in kpis), float(expected), int(found), int(stay))
+    return Signals(sum(k.state not in UNKNOWN for k in kpis), float(expected), int(found), int(stay))
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,8 @@ class Cell:
     href: str | None
     value: str
     badge: Badge
-    delta: str
+    unit: str
+    whole: str
 
 
 @dataclass(frozen=True)
@@ -147,17 +156,29 @@ class Row:
     states: str
     find: str
     troubles: Sequence[str]
+    usual: int
+    news: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """One department of a signal that several have."""
+
+    name: str
+    href: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Strong:
-    """A signal of the ranked list."""
+    """A signal of the ranked list; where it is that of several departments, `parts` has them and `department` is empty."""
 
     department: str
     title: str
     href: str
     badge: Badge
     sentence: str
+    parts: Sequence[Part] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -186,14 +207,16 @@ def period_page(month: Month, *, earlier: Month | None = None, later: Month | No
             organisation=month.organisation,
             period=month.label,
             as_of=month.as_of,
+            lede=lede(month),
             signals=signals_of(month),
             tally=[(state_badge(state), counts[state]) for state in STATE_ORDER if counts.get(state)],
             troubles=list(troubles(month)),
             absent=[department.name for department in month.absent],
             interrupted=bool(month.manifest.get("interrupted")),
-            strongest=list(strongest(month))[:_STRONGEST],
+            strongest=list(strongest(month)),
+            shown=_STRONGEST,
             titles=list(titles.values()),
-            rows=[_row(month, department, titles) for department in by_evidence(month)],
+            rows=[_row(department, titles) for department in by_evidence(month)],
             states=[(state, words.say(f"state.{state}")) for state in STATE_ORDER if counts.get(state)],
             changes=_told(changes(earlier, month), month) if earlier else [],
             earlier=earlier.label if earlier else None,
@@ -203,13 +226,15 @@ def period_page(month: Month, *, earlier: Month | None = None, later: Month | No
         )
 
 
-def tally(month: Month) -> dict[str, int]:
-    """How many KPIs are in each state."""
-    counts: dict[str, int] = {}
-    for department in month.departments:
-        for kpi in department.kpis:
-            counts[kpi.state] = counts.get(kpi.state, 0) + 1
-    return counts
+def tally(month: Month) -> Counter[str]:
+    """How many KPIs stand how."""
+    return Counter(kpi.standing for department in month.departments for kpi in department.kpis)
+
+
+def lede(month: Month) -> str:
+    """The period in a sentence: how many KPIs of all departments stand how."""
+    standings = [kpi.standing for department in month.departments for kpi in department.kpis]
+    return count_words(standings, departments=len(month.departments)) if standings else ""
 
 
 def by_evidence(month: Month) -> list[DepartmentMonth]:
@@ -225,13 +250,30 @@ def by_evidence(month: Month) -> list[DepartmentMonth]:
 
 
 def strongest(month: Month) -> Iterator[Strong]:
-    """All signals of the period, strongest evidence first, concerns before improvements where it is equal."""
+    """All signals of the period, strongest evidence first, concerns before improvements where it is equal.
+
+    A KPI that signals the same way in three departments or more is told once, at the place of the strongest of them.
+    """
     found = [(kpi, d) for d in month.departments for kpi in d.kpis if kpi.signals]
     order = {state: place for place, state in enumerate(STATE_ORDER)}
     found.sort(key=lambda pair: (1.0 if pair[0].p is None else pair[0].p, order[pair[0].state], pair[1].name))
+    alike: dict[tuple[str, str], list[tuple[KpiResult, DepartmentMonth]]] = {}
     for kpi, department in found:
-        href = f"{department.folder}/{kpi_href(department, kpi.code) or 'index.html'}"
-        yield Strong(department.name, kpi.title, href, state_badge(kpi.state), brief(kpi.sentence))
+        alike.setdefault((kpi.code, kpi.state), []).append((kpi, department))
+    for kpi, department in found:
+        group = alike[kpi.code, kpi.state]
+        mark = state_badge(kpi.state)
+        if len(group) < _TOGETHER:
+            said = kpi_brief(department, kpi, month.label)
+            yield Strong(department.name, kpi.title, _href(department, kpi), mark, said)
+        elif group[0][0] is kpi:
+            parts = [Part(d.name, _href(d, k), moved(k.entry, month.label)) for k, d in group]
+            said = together([k.entry for k, _ in group])
+            yield Strong("", kpi.title, "#departments", mark, said, parts)
+
+
+def _href(department: DepartmentMonth, kpi: KpiResult) -> str:
+    return f"{department.folder}/{kpi_href(department, kpi.code) or 'index.html'}"
 
 
 def troubles(month: Month) -> Iterator[Trouble]:
@@ -248,9 +290,9 @@ def troubles(month: Month) -> Iterator[Trouble]:
             yield Trouble(department.name, words.say(f"notebook.{report.notebook}"), page, short, reason)
 
 
-def _row(month: Month, department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
+def _row(department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
     cells = [_cell(department, department.kpi(code)) for code in titles]
-    states = sorted({kpi.state for kpi in department.kpis})
+    states = sorted({kpi.standing for kpi in department.kpis})
     return Row(
         department.code,
         department.name,
@@ -262,22 +304,28 @@ def _row(month: Month, department: DepartmentMonth, titles: Mapping[str, str]) -
             f"{words.say(f'notebook.{report.notebook}')}: {words.say(f'report_status_short.{report.status}')}"
             for report in department.missing
         ],
+        sum(kpi.standing == "common_cause" for kpi in department.kpis),
+        bool(department.missing) or not _NEWS.isdisjoint(states),
     )
 
 
 def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
     if kpi is None:
         return None
-    delta = ""
+    whole = words.value(kpi.value, kpi.unit, kpi.decimals)
     if kpi.value is not None and kpi.previous is not None:
         delta = words.change(kpi.value - kpi.previous, kpi.unit, kpi.decimals)
+        whole = words.say("period_page.with_change", value=whole, change=delta)
     link = kpi_href(department, kpi.code)
+    # in the grid the column says what is counted, and the unit only takes room
+    short = words.value(kpi.value, "%" if kpi.unit == "%" else "", kpi.decimals) if kpi.value is not None else ""
     return Cell(
         kpi.title,
         f"{department.folder}/{link}" if link else None,
-        words.value(kpi.value, kpi.unit, kpi.decimals),
-        state_badge(kpi.state),
-        delta,
+        short,
+        state_badge(kpi.standing),
+        words.unit_name(kpi.unit) if short and kpi.unit != "%" else "",
+        whole,
     )
 
 
@@ -290,7 +338,6 @@ class Told:
     href: str
     before: Badge
     after: Badge
-    sentence: str
 
 
 def _told(found: Sequence[Change], month: Month) -> list[Told]:
@@ -305,9 +352,8 @@ def _told(found: Sequence[Change], month: Month) -> list[Told]:
                 department.name,
                 department.title_of(change.kpi),
                 f"{department.folder}/{link}",
-                state_badge(change.before.state),
-                state_badge(change.after.state),
-                change.after.sentence,
+                state_badge(change.before.standing),
+                state_badge(change.after.standing),
             )
         )
     return told
@@ -334,6 +380,7 @@ class PeriodLine:
     made: int
     troubles: int
     concerns: int
+    cannot_meet: int
     improvements: int
     unknown: int
     after_fdr: int
@@ -374,9 +421,10 @@ def _period_line(month: Month) -> PeriodLine:
         len(month.departments),
         sum(report.ok for report in reports),
         sum(len(department.missing) for department in month.departments),
-        counts.get("concern", 0),
-        counts.get("improvement", 0),
-        sum(counts.get(state, 0) for state in UNKNOWN_STATES),
+        counts["concern"],
+        counts["cannot_meet"],
+        counts["improvement"],
+        sum(counts[state] for state in UNKNOWN),
         signals_of(month).after_fdr,
     )
 
@@ -394,6 +442,7 @@ class Latest:
 
     name: str
     href: str
+    lede: str
     signals: Signals
     strongest: Sequence[Strong]
     troubles: int
@@ -401,10 +450,8 @@ class Latest:
 
 
 def _latest(month: Month) -> Latest:
-    signals = [
-        Strong(s.department, s.title, f"{month.label}/{s.href}", s.badge, s.sentence)
-        for s in list(strongest(month))[:5]
-    ]
+    first = list(strongest(month))[:_ON_THE_PORTAL]
+    signals = [replace(s, href=f"{month.label}/{'index.html' if s.parts else ''}{s.href}", parts=()) for s in first]
     departments = [
         (d.name, f"{month.label}/{d.folder}/index.html", answer(d, month.label))
         for d in sorted(month.departments, key=lambda d: (d.name, d.code))
@@ -412,6 +459,7 @@ def _latest(month: Month) -> Latest:
     return Latest(
         words.period_name(month.label),
         f"{month.label}/index.html",
+        lede(month),
         signals_of(month),
         signals,
         sum(len(d.missing) for d in month.departments),

@@ -249,8 +249,25 @@ def _article(notebook: NotebookNode) -> str:
     ]
     chosen = type(notebook)({**notebook, "cells": cells})
     text, _ = exporter().from_notebook_node(chosen)
-    # HTML needs no end tags of cells and rows, and tables behind figures have thousands of them
-    return re.sub(r"</(?:td|th)>(?=<t[dh][ >]|</tr>)|</tr>(?=<tr[ >]|</tbody>|</thead>)", "", str(text).strip())
+    return _shorter(str(text).strip())
+
+
+def _shorter(html: str) -> str:
+    """The same document without end tags and quotes that HTML does without; tables behind figures have thousands.
+
+    >>> _shorter('<tr><th scope="row">Oct</th><td class="a b">3</td></tr></tbody>')
+    '<tr><th scope=row>Oct<td class="a b">3</tbody>'
+    """
+    html = re.sub(r"</(?:td|th)>(?=<t[dh][ >]|</tr>)|</tr>(?=<tr[ >]|</tbody>|</thead>)", "", html)
+    html = re.sub(r"</dt>(?=<dd>)|</dd>(?=</div>)|</li>(?=<li>|</ul>|</ol>)", "", html)
+    html = re.sub(
+        r"</p>(?=<(?:p|ul|ol|dl|div|table|figure|details|section|h[2-6])[ >]|</(?:div|section|details)>)", "", html
+    )
+    # within tags only: everywhere else a quoted word is text
+    return re.sub(r"<[a-z][^<>]*>", lambda tag: _QUOTED.sub(r"\1\2", tag[0]), html)
+
+
+_QUOTED = re.compile(r'( (?:class|scope|role|tabindex|width|height|aria-hidden)=)"([\w-]+)"(?=[ >])')
 
 
 def _introduces_nothing(cells: Sequence[Mapping[str, Any]]) -> list[bool]:

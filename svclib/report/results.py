@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from svclib.measure.periods import Period
+from svclib.report.words.headline import standing
 
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
 #: States that say something happened, most pressing first, then those that say we do not know, then the quiet one.
 STATE_ORDER = (
-    "fault", "concern", "improvement", "neutral", "missing", "too_few", "withheld", "provisional", "common_cause",
+    "fault", "concern", "cannot_meet", "improvement", "neutral", "missing", "too_few", "withheld", "provisional", "common_cause",
 )  # fmt: skip
-UNKNOWN_STATES = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
 Status = Literal["ok", "failed", "late", "unreadable", "not_run"]
 
 
@@ -47,8 +47,14 @@ class KpiResult:
         return str(self.raw["state"])
 
     @property
-    def assurance(self) -> str:
-        return str(self.raw.get("assurance") or "none")
+    def standing(self) -> str:
+        """What it is counted as: its state, or ``cannot_meet``."""
+        return standing(self.state, str(self.raw.get("assurance") or "none"))
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What `svclib.report.words.headline.headline` reads, without a value that must not be shown."""
+        return {**self.raw, "title": self.title, "value": self.value, "target": self.target}
 
     @property
     def value(self) -> float | None:
@@ -73,10 +79,6 @@ class KpiResult:
     def frozen(self) -> bool:
         """Whether its chart has gone on beyond the periods that set its limits."""
         return bool((self.raw.get("chart") or {}).get("frozen"))
-
-    @property
-    def sentence(self) -> str:
-        return str(self.raw.get("sentence") or "")
 
     @property
     def points(self) -> Sequence[Mapping[str, Any]]:
@@ -119,6 +121,11 @@ class DepartmentMonth:
     name: str
     folder: str
     reports: Mapping[str, Report]
+
+    @property
+    def language(self) -> str | None:
+        """The language that its reports were made in; None where none tells."""
+        return next((str(r.entry["language"]) for r in self.reports.values() if r.entry.get("language")), None)
 
     @cached_property
     def kpis(self) -> list[KpiResult]:

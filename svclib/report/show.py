@@ -104,7 +104,8 @@ def show(
     svg = svg_of(figure)
     width, height = (round(inches * 72 * _SCREEN_SCALE) for inches in figure.get_size_inches())
     parts = [
-        f'<figure class="svc-figure"><div class="svc-plot{" svc-wide" if width > 500 else ""}" role="group" '
+        f'<figure class="svc-figure"><div class="svc-plot{" svc-wide" if width > 500 else ""}'
+        f'{" svc-tall" if height > 0.7 * width else ""}" role="group" '
         f'tabindex="0" aria-label="{escape(caption)}"><img class="svc-chart" src="{data_uri(svg)}" '
         f'alt="{escape(alt)}" width="{width}" height="{height}"></div><figcaption>{escape(f"{caption} {legend}".strip())}</figcaption>'
     ]
@@ -156,8 +157,10 @@ def numbers_behind(
         formats=formats,
         headers=headers,
         most_rows=_ROWS_BEHIND_A_FIGURE,
+        label=words.say("show.table"),
     )
-    below = [words.say("show.every_row", list=words.list_of(same.values()))] if same else []
+    said = [text for text in same.values() if text]
+    below = [words.say("show.every_row", list=words.list_of(said))] if said else []
     inner = stack(numbers, *(paragraph(text) for text in [*below, more] if text))
     summary = escape(words.say("show.numbers"))
     return Block(f'<details class="svc-data"><summary>{summary}</summary>{inner.html}</details>', inner.plain)
@@ -188,7 +191,7 @@ def beside(*blocks: Block) -> Block:
 
 
 def fold(summary: str, *blocks: Block) -> Block:
-    """Blocks that open on demand (and are open in print): method notes, full tables."""
+    """Blocks that open on demand, on paper only where their reader has opened them: method notes, full tables."""
     inner = "".join(b.html for b in blocks)
     return Block(
         f'<details class="svc-fold"><summary>{escape(summary)}</summary>{inner}</details>',
@@ -199,7 +202,7 @@ def fold(summary: str, *blocks: Block) -> Block:
 def sentence(text: str, *, state: str | None = None) -> Block:
     """A finding in words; `state` puts its badge in front."""
     mark = f"{badge(state).html} " if state else ""
-    plain = f"{STATE_SIGNS[state]} {text}" if state else text
+    plain = f"{STANDING_SIGNS[state]} {text}" if state else text
     return Block(f'<p class="svc-sentence">{mark}{escape(text)}</p>', plain)
 
 
@@ -237,13 +240,13 @@ def facts(pairs: Sequence[tuple[str, str | Block]]) -> Block:
 
 
 def badge(state: str, text: str | None = None) -> Block:
-    """A state as shape and word; `state` is a key of `svclib.report.figures.style.STATES`.
+    """A state as shape and word; `state` is a key of `STANDING_SIGNS`.
 
     >>> badge("concern")
     ■ Concern
     """
     label = text if text is not None else words.say(f"state.{state}")
-    sign = STATE_SIGNS[state]
+    sign = STANDING_SIGNS[state]
     return Block(
         f'<span class="svc-badge svc-{escape(state.replace("_", "-"))}"><span aria-hidden="true">{sign}</span> '
         f"{escape(label)}</span>",
@@ -268,3 +271,5 @@ STATE_SIGNS: Mapping[str, str] = {
     "fault": "\u00d7",
     "missing": "\u2013",
 }
+#: And that of what a KPI is counted as (`svclib.report.words.headline.standing`).
+STANDING_SIGNS: Mapping[str, str] = {**STATE_SIGNS, "cannot_meet": "\u25d0"}

@@ -25,6 +25,7 @@ def table(
     headers: Mapping[str, str] | None = None,
     row_headers: int = 1,
     most_rows: int | None = None,
+    label: str = "",
 ) -> Block:
     """A table with a caption, column heads and row heads, numbers to the right.
 
@@ -43,6 +44,8 @@ def table(
         How many columns from the left name the row.
     most_rows
         Show this many rows and say so below.
+    label
+        What one hears where the table scrolls, the caption where left out.
 
     Examples
     --------
@@ -66,7 +69,7 @@ def table(
     if len(shown) < len(frame):
         more = words.say("show.first_rows", shown=len(shown), total=len(frame))
     html = (
-        f'<div class="svc-scroll" role="group" tabindex="0" aria-label="{escape(caption)}"><table class="svc-table">'
+        f'<div class="svc-scroll" role="group" tabindex="0" aria-label="{escape(label or caption)}"><table class="svc-table">'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         + (f'<p class="svc-more">{escape(more)}</p>' if more else "")
     )
@@ -78,6 +81,8 @@ def constant_columns(
 ) -> dict[str, str]:
     """Columns, but the first, that say the same in each of several rows, as words; nothing is lost by dropping them.
 
+    One that says nothing in any row has no words.
+
     >>> constant_columns(pd.DataFrame({"period": ["2026-01", "2026-02"], "target": [0.5, 0.5], "n": [3, 4]}))
     {'target': 'Target 0.50'}
     """
@@ -88,7 +93,7 @@ def constant_columns(
         first, *others = frame[column].tolist()
         said = _cell(first, write).plain
         if all(_same(value, first) or _cell(value, write).plain == said for value in others):
-            found[column] = f"{headers.get(column, _heading(str(column)))} {said}"
+            found[column] = f"{headers.get(column, _heading(str(column)))} {said}" if said else ""
     return found
 
 
@@ -113,14 +118,16 @@ def _side(right: bool) -> str:
     return ' class="svc-n"' if right else ""
 
 
-def _text_side(right: bool) -> str:
-    # most cells of most tables are numbers: the sheet sets those right, and text is what carries a class
-    return "" if right else ' class="svc-t"'
+def _text_side(right: bool, html: str) -> str:
+    # most cells of most tables are numbers or empty: the sheet sets those right, and text is what carries a class
+    return "" if right or not html else ' class="svc-t"'
 
 
 def _row(row: Sequence[Block], right: Sequence[bool], row_headers: int) -> str:
     return "".join(
-        f'<th scope="row"{_side(r)}>{cell.html}</th>' if i < row_headers else f"<td{_text_side(r)}>{cell.html}</td>"
+        f'<th scope="row"{_side(r)}>{cell.html}</th>'
+        if i < row_headers
+        else f"<td{_text_side(r, cell.html)}>{cell.html}</td>"
         for i, (cell, r) in enumerate(zip(row, right, strict=True))
     )
 

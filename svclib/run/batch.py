@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -160,11 +160,23 @@ def run_batch(
         if plan_only:
             print(describe_plan(tasks, good))
             return BatchResult(0, len(good), 0, 0, folder.path / label / "index.html")
-        run = _Run(inputs, folder, manifest, Progress(log), portal, executor, jobs, modules, started)
+        spoken = shared_language(inputs, [d.code for d in chosen], manifest)
+        run = _Run(inputs, folder, manifest, Progress(log), portal, executor, jobs, modules, started, spoken)
         result = run.make(tasks, good)
         if shown:
             print(_shown(result.index if result.index.exists() else folder.path))
         return result
+
+
+def shared_language(inputs: Inputs, chosen: Collection[str], manifest: Manifest) -> str:
+    """The language of the pages that all departments share.
+
+    A run of every department speaks one language. A run of some leaves these pages in the language they have, or
+    writes them in the organisation's: one department's language is not everybody's.
+    """
+    if set(chosen) >= {department.code for department in inputs.catalogue.departments}:
+        return inputs.language
+    return str(manifest.header.get("language") or inputs.catalogue.organisation.language)
 
 
 def run_limits(run: Any) -> Limits:
@@ -234,6 +246,7 @@ class _Run:
     jobs: int | None
     modules: Sequence[str]
     started: float
+    language: str
     made: int = 0
     failed: int = 0
     kernels: str = "none"
@@ -340,7 +353,7 @@ class _Run:
         if plan is not None:
             from svclib.run.register import write_period_register
 
-            write_period_register(self.folder.path, self.manifest, plan, self.inputs.language)
+            write_period_register(self.folder.path, self.manifest, plan, self.language)
 
     def _write_portal(self) -> None:
         if self.portal is not None:
@@ -358,7 +371,7 @@ class _Run:
             "organisation": catalogue.organisation.name,
             "departments": [{"code": d.code, "name": d.name} for d in catalogue.departments],
             "as_of": as_of.isoformat() if isinstance(as_of, dt.datetime) else str(as_of),
-            "language": self.inputs.language,
+            "language": self.language,
             "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.started, 3),
             "interrupted": bool(interrupted),

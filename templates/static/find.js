@@ -16,6 +16,9 @@
       row.hidden = !fits;
       shown += fits;
     }
+    const asked = words.join("") || (state && state.value);
+    for (const fold of document.querySelectorAll("details"))
+      if (asked && fold.querySelector("[data-find]:not([hidden])")) fold.open = true;
     for (const group of document.querySelectorAll("[data-group]"))
       group.hidden = !group.querySelector("[data-find]:not([hidden])");
     count.textContent = count.dataset.text.replace("{shown}", shown).replace("{total}", rows.length);

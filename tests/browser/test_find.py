@@ -24,7 +24,7 @@ def test_searching_a_department(open_page, reports):
 
 def test_filtering_by_state(open_page, reports):
     page = open_page(reports / "2026-10" / "index.html")
-    page.get_by_label("With a measure in this state").select_option("concern")
+    page.get_by_label("With a KPI in this state").select_option("concern")
     states = page.evaluate(
         "[...document.querySelectorAll('tr[data-find]')].filter(r => r.checkVisibility()).map(r => r.dataset.states)"
     )

@@ -137,7 +137,7 @@ def test_a_roll_out_is_pooled_and_its_departments_are_told_apart(reports):
 
 
 def test_the_part_of_the_cases_stands_beside_the_kpi(reports):
-    assert "Kept promises (channel: phone)" in reports["segment"].overview().plain
+    assert "Kept promises (channel phone)" in reports["segment"].overview().plain
 
 
 def test_an_empty_plan_says_so_and_how_to_begin():

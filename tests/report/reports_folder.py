@@ -156,7 +156,13 @@ def _kpi(period: str, place: int, number: int, code: str) -> dict:
         "interval": [value - noise, value + noise],
         "target": target,
         "state": state,
-        "variation": "special" if state in ("concern", "improvement") else "common",
+        "variation": state if state in ("concern", "improvement") else "common_cause",
+        "side": ("high" if up else "low") if state in ("concern", "improvement") else "",
+        "moved": {"since": labels[-6], "before": level, "after": float(np.mean(values[-6:]))}
+        if state in ("concern", "improvement")
+        else None,
+        "met": None if target is None else bool((value >= target) == (direction == "increase")),
+        "final_on": "2026-11-15" if state == "provisional" else None,
         "assurance": "none" if target is None else ("hit_or_miss", "fail", "pass")[(place + number) % 3],
         "p": {"concern": 0.0002 * (place + 1), "improvement": 0.003}.get(
             state, 0.4 if state == "common_cause" else None
@@ -172,9 +178,10 @@ def _gap() -> dict:
     return {
         "kpi": "first_contact_resolution",
         "explain": True,
-        "onset": "2026-05",
+        "answer": "local",
+        "onset": {"period": "2026-05", "method": "change_point"},
         "grade": "B",
-        "segments": [{"where": {"channel": "phone"}, "excess": 84.0, "share": 0.62, "p_adjusted": 0.002}],
+        "segments": [{"where": {"contact_channel": "phone"}, "excess": 84.0, "share": 0.62, "p_adjusted": 0.002}],
         "sentence": "Since May 2026 calls about invoices are solved less often; they carry 62% of the gap.",
     }
 
@@ -190,7 +197,8 @@ def _actions(period: str) -> list[dict]:
             "status": "in progress",
             "progress": {"share": 0.6, "overdue": True},
             "verdict": "too_early",
-            "too_early_until": "2027-01",
+            "too_early_until": "2027-01-15",
+            "next_step": "wait",
             "sentence": "Too early to tell: an effect of 3 points could be seen from January 2027.",
         },
         {
@@ -201,8 +209,9 @@ def _actions(period: str) -> list[dict]:
             "due": "2026-12-31",
             "status": "done",
             "progress": {"share": 1.0, "overdue": False},
-            "goal": {"met": 0.97, "verdict": "met"},
-            "effect": {"estimate": 0.041, "interval": [0.02, 0.06], "p": 0.001},
+            "goal": {"met": 0.97, "verdict": "met", "level": 0.83, "target": 0.8},
+            "effect": {"estimate": 0.041, "interval": [0.02, 0.06], "p": 0.001, "unit": "%"},
+            "next_step": "sustain",
             "verdict": "met_attributable",
             "grade": "A",
             "sentence": "Satisfaction rose by 4.1 points against its peers, more than chance would bring.",

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from svclib.explain.since import since_when
 from svclib.report.show import Block, slug
 from svclib.report.words import kpi as kpi_words
+from svclib.report.words.headline import headline
 from svclib.sample import write_sample
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "kpi_analysis.ipynb"
@@ -61,12 +63,17 @@ def test_the_files_say_what_the_report_says(executed):
     report = space["report"]
     explained = next(b for b in shown if b is not None and "The other KPIs" in b.plain)
     for record, finding in zip(result["kpis"], report.analysis.findings, strict=True):
-        assert record["sentence"] == kpi_words.sentence(finding)
+        assert record["sentence"] == kpi_words.sentence(finding, since_when(finding))
         assert record["sentence"] in explained.plain
         assert f'id="{slug(record["code"])}"' in explained.html
         points = pd.read_csv(out / "data" / f"kpi-{slug(record['code'])}.csv")
         assert points["period"].tolist() == [p["period"] for p in record["points"]]
         assert points["value"].tolist()[-1] == pytest.approx(record["value"])
+        moved = since_when(finding)
+        assert record["moved"] == (moved.to_json() if moved else None)
+        assert record["state"] not in ("concern", "improvement") or record["sentence"].startswith(
+            headline(record, "2026-10")
+        )
     assert (out / "data" / "kpis.csv").exists()
     assert result["signals_found"] == report.analysis.signals.found
 
@@ -94,6 +101,18 @@ def test_planted_facts_are_found_and_young_months_are_not_judged(executed):
     assert states["incidents"] == "common_cause"
 
 
+def test_printing_gives_short_readable_text(executed):
+    """Outside a notebook nobody wants to read a dataclass."""
+    space, _, _ = executed
+    study, report = str(space["study"]), str(space["report"])
+    assert study.splitlines()[0].startswith("Customer support (D01), October 2026, data as of ")
+    assert "svclib.analyse_kpis(study)" in study
+    assert report.startswith("Of 14 KPIs, ")
+    assert "Escalations" in report
+    assert all(len(line) < 200 for line in [*study.splitlines(), *report.splitlines()])
+    assert not any(sign in study + report for sign in ("Study(", "KpiReport(", "<", "object at"))
+
+
 def test_the_picture_in_the_readme_is_what_the_package_draws(executed):
     """To renew it: write the chart's `svg` and a line feed into the file."""
     space, _, _ = executed
@@ -108,7 +127,7 @@ def test_only_what_stands_out_is_drawn(executed):
     for finding in space["report"].analysis.findings:
         part = explained.html.split(f'id="{slug(finding.kpi.code)}"')[1].split("<section")[0]
         assert ("<img" in part) == finding.notable
-        assert kpi_words.sentence(finding).split(":")[0] in part
+        assert kpi_words.sentence(finding, since_when(finding)).split(";")[0].split(":")[0] in part
         assert "svc-data" in part
     assert "<svg" not in explained.html
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from svclib.catalogue.models import Band, Event, Kpi
+from svclib.explain.since import since_when
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
@@ -56,17 +57,27 @@ def a_finding(values, *, direction="increase", target=None, rules="strict", n=10
     return analyse_kpis(table, [kpi], "D01", periods[-1], as_of=as_of, events=events).findings[0]
 
 
+def sentence(finding):
+    return kpi_words.sentence(finding, since_when(finding))
+
+
 CASES = {
     "stable_met": (lambda: a_finding(QUIET, target=5.0), "will keep meeting the target"),
     "stable_missed": (lambda: a_finding(QUIET, target=20.0), "will keep missing the target until it is changed"),
-    "hit_and_miss": (lambda: a_finding(QUIET, target=10.0), "which of the two is chance"),
+    "hit_and_miss": (lambda: a_finding(QUIET, target=10.0), "misses it in others, by chance"),
     "no_target": (lambda: a_finding(QUIET), "December 2025 shows only the usual variation."),
-    "improvement": (lambda: a_finding([*QUIET, 20.0], target=10.0), "Something has changed for the better"),
+    "improvement": (
+        lambda: a_finding([*QUIET, 20.0], target=10.0),
+        "Waiting rose from 10.1 to 20.0\u202fh in January 2026, meeting the target of 10.0\u202fh; next: find",
+    ),
     "concern": (
         lambda: a_finding([*QUIET, 20.0], target=15.0, direction="decrease"),
-        "Something has changed for the worse",
+        "Waiting rose from 10.1 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: look",
     ),
-    "neutral": (lambda: a_finding([*QUIET, 20.0], direction="neutral"), "Something has changed: "),
+    "neutral": (
+        lambda: a_finding([*QUIET, 20.0], direction="neutral"),
+        "Waiting rose from 10.1 to 20.0\u202fh in January 2026; next: find out",
+    ),
     "band": (lambda: a_finding(QUIET, direction=Band(between=[5.0, 15.0])), "within the wanted range"),
     "provisional": (lambda: a_finding([*QUIET, 2.0], status="provisional", mature=False), "Too early to tell"),
     "few_cases": (lambda: a_finding([*QUIET, 2.0], status="too_few"), "too few to say anything"),
@@ -83,19 +94,19 @@ CASES = {
 def test_each_state_has_its_words(name):
     make, wanted = CASES[name]
     finding = make()
-    text = kpi_words.sentence(finding)
+    text = sentence(finding)
     assert wanted in text
     assert text.startswith("Waiting") or "Waiting" in text
     assert "{" not in text
     assert "nan" not in text.lower()
-    assert kpi_words.sentence(make()) == text
+    assert sentence(make()) == text
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_state_has_its_words_in_italian(name):
     finding = CASES[name][0]()
     with use_language("it"):
-        text = " ".join([kpi_words.sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
+        text = " ".join([sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
     assert not re.search(r"\b(the|is|was|target|limits)\b", text)
 
 
@@ -106,7 +117,7 @@ def test_both_languages_say_the_same_things():
 
 def test_a_withheld_value_is_in_no_sentence_and_no_figure():
     finding = a_finding([*QUIET, 7.31], status="withheld", n=3.0, decimals=2)
-    said = " ".join([kpi_words.sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
+    said = " ".join([sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
     assert "7.31" not in said
     assert "7.31" not in svg_of(control_chart_figure(finding))
 
@@ -114,14 +125,14 @@ def test_a_withheld_value_is_in_no_sentence_and_no_figure():
 def test_the_probability_is_not_told_while_the_process_changes():
     finding = CASES["improvement"][0]()
     assert finding.verdict.p_meets_target_next is None
-    assert "probability" not in kpi_words.sentence(finding)
+    assert "probability" not in sentence(finding)
 
 
 def test_a_hostile_title_stays_text():
     finding = a_finding(QUIET, title="<img src=x onerror=alert(1)> $x_1$", target=5.0)
     svg = svg_of(control_chart_figure(finding))
     assert "<img" not in svg
-    assert "<img" in kpi_words.sentence(finding)  # escaped by the page, once
+    assert "<img" in sentence(finding)  # escaped by the page, once
     assert "<img" in html.unescape(svg_of(multiples_figure([finding, finding])))
 
 
@@ -211,10 +222,42 @@ def test_every_declared_chart_can_be_drawn_and_said(chart, rules):
         finding = a_finding(values, chart=chart, rules=rules, target=10.0)
         assert finding.chart.kind == chart
         assert len(svg_of(control_chart_figure(finding))) > 1000
-        assert kpi_words.sentence(finding)
+        assert sentence(finding)
 
 
 @pytest.mark.parametrize("unit", ["%", "h", "", "per 1,000"])
 def test_every_unit_is_written(unit):
     with use_language("it"):
-        assert kpi_words.sentence(a_finding(QUIET, unit=unit, target=5.0))
+        assert sentence(a_finding(QUIET, unit=unit, target=5.0))
+
+
+@pytest.mark.parametrize(("step", "way"), [(6.0, "rose"), (-6.0, "fell")])
+def test_a_signal_is_dated_and_has_its_levels(step, way):
+    """The level before and since are those of the periods, and the first one of the new level is named."""
+    values = [*QUIET, *(np.array(QUIET[:5]) + step)]
+    finding = a_finding(values, direction="neutral")
+    moved = since_when(finding)
+    assert moved.since == "2026-01"
+    assert moved.before == pytest.approx(np.mean(QUIET), abs=0.3)
+    assert moved.after == pytest.approx(np.mean(QUIET[:5]) + step)
+    assert f"Waiting {way} from" in sentence(finding)
+    assert "since January 2026" in sentence(finding)
+
+
+def test_no_move_is_claimed_without_a_signal():
+    assert since_when(a_finding(QUIET)) is None
+    assert since_when(a_finding([*QUIET, 20.0], status="provisional", mature=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "many"), [("en", "incident", "incidents"), ("it", "incidente", "incidenti")]
+)
+def test_a_counted_noun_has_the_form_of_its_number(language, one, many):
+    from svclib.report import words
+
+    assert words.value(1, "incidents", 0, language=language).endswith(f"\u202f{one}")
+    assert words.value(2, "incidents", 0, language=language).endswith(f"\u202f{many}")
+    assert words.value(1.0, "incidents", 1, language=language).endswith(f"\u202f{many}")
+    assert words.change(-1, "incidents", 0, language=language).endswith(f"\u202f{one}")
+    assert words.value(1, "breakdown|breakdowns", 0, language=language).endswith("\u202fbreakdown")
+    assert words.value(3, "breakdown|breakdowns", 0, language=language).endswith("\u202fbreakdowns")

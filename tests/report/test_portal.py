@@ -1,5 +1,6 @@
 """The portal says what the results say, openly, and the same bytes each time."""
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -10,8 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from svclib.report import words
-from svclib.report.department import answer, attention, department_page, improved, unknown
-from svclib.report.portal import period_page, portal_page, signals_of, write_period_pages, write_portal
+from svclib.report.brief import kpi_brief, outlook_text
+from svclib.report.department import answer, attention, department_page, improved, tile, unknown
+from svclib.report.portal import (
+    lede,
+    period_page,
+    portal_page,
+    signals_of,
+    strongest,
+    tally,
+    write_period_pages,
+    write_portal,
+)
 from svclib.report.results import neighbours, period_labels, read_month
 from tests.report.reports_folder import KPIS, NASTY, write_reports
 
@@ -47,14 +58,18 @@ def test_periods_come_in_order_and_other_folders_are_left_alone(tmp_path):
     assert neighbours(tmp_path, "2026-10") == ("2025-12", None)
 
 
-def test_every_department_and_measure_is_on_the_periods_page(out, month):
-    text = text_of((out / "2026-10" / "index.html").read_text())
+def test_every_department_and_kpi_is_on_the_periods_page(out, month):
+    page = (out / "2026-10" / "index.html").read_text()
+    text = text_of(page)
+    whole = " ".join(html.unescape(title) for title in re.findall(r'<td [^>]*title="([^"]*)"', page))
     for department in month.departments:
         assert department.name in text
         for kpi in department.kpis:
             assert kpi.title in text
             if kpi.value is not None:
-                assert " ".join(words.value(kpi.value, kpi.unit, kpi.decimals).split()) in text
+                said = words.value(kpi.value, kpi.unit, kpi.decimals)
+                assert f"{kpi.title}: {said}" in whole
+                assert words.say(f"state.{kpi.standing}") in text
 
 
 def test_failed_and_late_reports_are_said_openly(out):
@@ -69,7 +84,7 @@ def test_a_result_that_cannot_be_read_is_said_openly(tmp_path):
     (tmp_path / "2026-10" / "D01" / "kpi_analysis.json").write_text('{"kpis": [')
     write_period_pages(tmp_path, "2026-10")
     assert "Its result cannot be read." in text_of((tmp_path / "2026-10" / "index.html").read_text())
-    assert "There are no measures to report" in text_of((tmp_path / "2026-10" / "D01" / "index.html").read_text())
+    assert "There are no KPIs to report" in text_of((tmp_path / "2026-10" / "D01" / "index.html").read_text())
 
 
 def test_a_run_that_never_ended_gives_a_page_that_says_so(tmp_path):
@@ -145,23 +160,41 @@ def test_what_changed_since_the_period_before(out):
 def test_the_answer_counts_what_the_cards_show(month):
     for department in month.departments:
         said = answer(department, "2026-10")
-        concerns = [item for item in attention(department, "2026-10") if item.badge.text != "overdue"]
-        if concerns:
-            assert re.search(rf"\b{len(concerns)} needs? attention", said)
+        cards = (attention(department, "2026-10"), improved(department, "2026-10"))
+        shown = [item.badge.text for card in cards for item in card]
+        for state, told in (
+            ("concern", "shows? a concern"),
+            ("cannot_meet", "cannot meet (its target|their targets)"),
+            ("improvement", "shows? an improvement"),
+        ):
+            count = shown.count(words.say(f"state.{state}"))
+            assert bool(count) == bool(re.search(rf"\b{count} {told}", said))
         states = [kpi.state for kpi in department.kpis]
-        assert len(improved(department)) >= states.count("improvement")
-        assert len(unknown(department)) >= states.count("provisional") + states.count("too_few")
+        assert len(unknown(department, "2026-10")) >= states.count("provisional") + states.count("too_few")
+
+
+def test_every_page_counts_the_same_states_in_the_same_words(out, month):
+    counts = tally(month)
+    assert sum(counts.values()) == sum(len(department.kpis) for department in month.departments)
+    for page in ("index.html", "2026-10/index.html"):
+        text = text_of((out / page).read_text())
+        assert lede(month) in text
+        assert f"{counts['concern']} show a concern" in text
+    tallied = re.search(r'<ul class="tally">(.*?)</ul>', (out / "2026-10" / "index.html").read_text(), re.S)[1]
+    for state, count in counts.items():
+        assert f"<b>{count}</b>" in tallied
+        assert words.say(f"state.{state}") in tallied
 
 
 def test_overdue_actions_need_attention(month):
     items = attention(month.department("D01"), "2026-10")
     assert [(item.name, item.text) for item in items if item.badge.text == "overdue"] == [
-        ("Call-back within the hour", "It was due on 31 Aug 2026. Responsible: Service manager.")
+        ("Call-back within the hour", "Overdue since 31 Aug 2026; responsible: Service manager.")
     ]
 
 
 def test_too_early_verdicts_are_not_known_yet(month):
-    assert "Call-back within the hour" in [item.name for item in unknown(month.department("D01"))]
+    assert "Call-back within the hour" in [item.name for item in unknown(month.department("D01"), "2026-10")]
 
 
 def test_neighbouring_periods_lead_to_each_other(out):
@@ -272,12 +305,76 @@ def test_what_is_only_young_is_no_change():
 
 
 def test_weak_evidence_comes_with_its_signal():
-    from types import SimpleNamespace
-
-    from svclib.report.department import _told
+    from svclib.report.words.headline import headline
 
     def told(**more):
-        return _told(SimpleNamespace(**{"state": "concern", "sentence": "It rose.", "p": 0.024} | more))
+        entry = {"title": "Waiting", "unit": "h", "decimals": 1, "state": "concern", "value": 4.0, "p": 0.024}
+        moved = {"since": "2026-10", "before": 3.0, "after": 4.0}
+        return headline({**entry, "moved": moved, **more}, "2026-10", advice="ask the team")
 
-    assert told() == "It rose. Weak evidence (p = 0.024): it may be chance; wait for another month before acting."
-    assert told(p=0.001) == told(state="common_cause") == told(p=None) == "It rose."
+    what = "Waiting rose from 3.0 to 4.0\u202fh in October 2026; next: "
+    assert told() == f"{what}wait for another period before acting, since it may be chance (p = 0.024)."
+    assert told(p=0.001) == told(p=None) == f"{what}ask the team."
+
+
+def test_the_first_sentence_says_what_since_when_and_what_next(month):
+    """A signal whose gap is located sends the reader there; nothing of rules or intervals stands in front of that."""
+    department = month.department("D01")
+    for kpi in department.kpis:
+        if kpi.signals:
+            said = kpi_brief(department, kpi, "2026-10")
+            assert re.match(rf"{re.escape(kpi.title)} (rose|fell) from .* to .* since May 2026.*; next: .*\.$", said)
+            assert not re.search("interval|limit|chance alone|false", said)
+    located = {**department.reports["root_cause_analysis"].content["gaps"][0], "kpi": "csat"}
+    causes = replace(department.reports["root_cause_analysis"], content={"gaps": [located]})
+    other = replace(department, reports={**department.reports, "root_cause_analysis": causes})
+    kpi = next(kpi for kpi in month.department("D02").kpis if kpi.state == "concern")
+    raw = {**kpi.raw, "code": "csat", "p": 0.0001}
+    assert "; next: look at contact channel phone (evidence B)." in kpi_brief(other, replace(kpi, raw=raw), "2026-10")
+
+
+def test_a_kpi_that_moves_in_many_departments_is_told_once(month):
+    def alike(department):
+        kpis = department.reports["kpi_analysis"]
+        moved = {"since": "2026-08", "before": 5.0, "after": 4.0}
+        said = {"state": "improvement", "variation": "improvement", "moved": moved, "p": 0.0001}
+        changed = [k.raw | said if k.code == "response_time" else k.raw for k in department.kpis]
+        return replace(
+            department,
+            reports={**department.reports, "kpi_analysis": replace(kpis, content={**kpis.content, "kpis": changed})},
+        )
+
+    told = [s for s in strongest(replace(month, declared=[alike(d) for d in month.declared])) if s.parts]
+    assert [s.title for s in told] == ["Average response time"]
+    assert [part.name for part in told[0].parts] == [d.name for d in sorted(month.departments, key=lambda d: d.name)]
+    assert told[0].department == ""
+    assert told[0].sentence.startswith(f"Average response time fell in {len(month.departments)} departments, first in")
+
+
+def test_tiles_and_report_say_the_same_of_the_target(month):
+    """While a KPI is changing nobody can tell: neither the tile nor the report's table may say that it always meets it."""
+    for department in month.departments:
+        for kpi in department.kpis:
+            said = tile(department, kpi).why
+            assert said == outlook_text(kpi)
+            if kpi.signals and kpi.target is not None and kpi.raw["assurance"] != "none":
+                assert said == words.say("assurance.changing")
+
+
+def test_a_department_speaks_its_reports_language_and_the_shared_pages_theirs(tmp_path):
+    write_reports(tmp_path, pages=False, failed=False)
+    path = tmp_path / "2026-10" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for entry in manifest["reports"]:
+        entry["language"] = "it" if entry["department"] == "D01" else "en"
+    path.write_text(json.dumps(manifest))
+    write_period_pages(tmp_path, "2026-10")
+    write_portal(tmp_path)
+    pages = {p: (tmp_path / p).read_text() for p in ("index.html", "2026-10/index.html", "2026-10/D02/index.html")}
+    assert all('<html lang="en">' in page for page in pages.values())
+    own = (tmp_path / "2026-10" / "D01" / "index.html").read_text()
+    assert '<html lang="it">' in own
+    assert words.say("department.attention", "it") in own
+    assert 'href="../../glossary-it.html"' in own
+    assert (tmp_path / "glossary-it.html").is_file()
+    assert (tmp_path / "glossary-en.html").is_file()

@@ -7,7 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from svclib.paths import NOTEBOOKS
 from svclib.report import show, words
 from svclib.report.figures.style import new_chart
-from svclib.report.render import render_failure, render_notebook
+from svclib.report.render import _shorter, render_failure, render_notebook
 from svclib.report.tables import table
 
 LINKS = {"portal": "../../index.html", "period": "../index.html", "department": "index.html", "next": None}
@@ -35,9 +35,9 @@ def render(*cells, **options):
 
 def test_the_value_of_a_last_line_is_in_the_page():
     page = render(code("study.kpis()", result(show.sentence("All is well."))))
-    assert '<p class="svc-sentence">All is well.</p>' in page
+    assert "<p class=svc-sentence>All is well.<" in page
     assert "Made by cell 1 of the notebook:</p>" not in page
-    assert "Made by cell 1 of the notebook: <code>study.kpis()</code></p>" in page
+    assert "Made by cell 1 of the notebook: <code>study.kpis()</code><" in page
 
 
 def test_code_and_tagged_cells_stay_in_the_notebook():
@@ -62,8 +62,8 @@ def test_prose_is_said_in_the_readers_language():
     prose = new_markdown_cell(words.say("prose.kpi_analysis.comments", "en"))
     page = render(new_markdown_cell("# Title"), prose, new_markdown_cell("Only in English."), language="it")
     assert '<html lang="it">' in page
-    assert f"<p>{words.say('prose.kpi_analysis.comments', 'it')}</p>" in page
-    assert '<div lang="en"><p>Only in English.</p>' in page
+    assert f"<p>{words.say('prose.kpi_analysis.comments', 'it')}<" in page
+    assert '<div lang="en"><p>Only in English.' in page
 
 
 def test_prose_before_an_empty_result_is_left_out():
@@ -111,9 +111,7 @@ def test_figures_keep_picture_words_and_numbers():
     axes.plot([1, 2])
     chart = show.show(figure, name="calls", alt="Calls rise.", caption="Calls", data=pd.DataFrame({"value": [1.5]}))
     page = render(code("f()", result(chart)))
-    assert chart.html.replace("</th></tr>", "") in page.replace(
-        "</th></tr>", ""
-    )  # cleaning takes nothing away from our own blocks
+    assert _shorter(chart.html) in page  # cleaning takes nothing away from our own blocks
 
 
 def test_cleaning_keeps_every_block_as_it_is():

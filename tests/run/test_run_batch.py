@@ -211,3 +211,20 @@ def test_a_link_that_leads_out_is_refused(toys, tmp_path):
     with pytest.raises(InputRefused, match="leads out of the reports folder"):
         toys.run()
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_one_departments_language_is_not_everybodys(toys):
+    """The pages that all share keep the organisation's language when only some departments are made in another."""
+    toys.write("first")
+
+    def spoken():
+        return {code: entry["language"] for (code, _), entry in toys.entries().items()}
+
+    toys.run(departments=["D02"], language="it")
+    assert (toys.manifest()["language"], spoken()) == ("en", {"D02": "it"})
+    toys.run(language="it")
+    assert (toys.manifest()["language"], set(spoken().values())) == ("it", {"it"})
+    toys.run(departments=["D02"], language="en")
+    assert (toys.manifest()["language"], spoken()["D02"]) == ("it", "en")
+    toys.run()
+    assert (toys.manifest()["language"], set(spoken().values())) == ("en", {"en"})

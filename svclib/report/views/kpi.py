@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from svclib.errors import InputRefused, Problem
+from svclib.explain.since import Moved, since_when
 from svclib.measure import analysis as compute
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.peers import Funnel
@@ -38,6 +39,7 @@ from svclib.report.tables import table, write_csv
 from svclib.report.views import kpi_context
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
+from svclib.report.words.headline import count_words, outlook, standing
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -99,16 +101,34 @@ class KpiReport:
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        return self.analysis.to_json(kpi_words.sentence)
+        record = self.analysis.to_json(self.told)
+        for entry, finding in zip(record["kpis"], self.analysis.findings, strict=True):
+            moved = self._moved[finding.kpi.code]
+            entry["moved"] = moved.to_json() if moved else None
+            entry["final_on"] = (
+                kpi_words.final_on(finding).isoformat() if finding.verdict.state == "provisional" else None
+            )
+        return record
+
+    @cached_property
+    def _moved(self) -> dict[str, Moved | None]:
+        """From where to where each signalling KPI went, and since when."""
+        return {f.kpi.code: since_when(f) for f in self.analysis.findings}
+
+    def told(self, finding: KpiFinding) -> str:
+        """A finding of this report in its sentences."""
+        return kpi_words.sentence(finding, self._moved[finding.kpi.code])
 
     # What the notebook shows, cell by cell
 
     def overview(self) -> Block:
         """The month at a glance: one row a KPI, then all of them in small."""
+        return section(say("kpi.title.overview"), self._answer(), self._whole(), *self._multiples())
+
+    def _whole(self) -> Block:
         rows = [self._overview_row(f) for f in self.analysis.findings]
         caption = say("kpi.table.overview", department=self.study.department.name, period=self._period)
-        whole = table(pd.DataFrame(rows), caption=caption)
-        return section(say("kpi.title.overview"), self._answer(), whole, *self._multiples())
+        return table(pd.DataFrame(rows), caption=caption)
 
     def explain(self) -> Block:
         """Each KPI with more to say than its usual variation on its chart, concerns first; then the others in words."""
@@ -268,6 +288,10 @@ class KpiReport:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.overview()._repr_mimebundle_(include, exclude)
 
+    def __repr__(self) -> str:
+        """The month at a glance as text: what ``print`` shows outside a notebook."""
+        return stack(self._answer(), self._whole()).plain
+
     # Pieces
 
     @property
@@ -275,17 +299,7 @@ class KpiReport:
         return words.period_name(self.analysis.period)
 
     def _answer(self) -> Block:
-        states = [f.verdict.state for f in self.analysis.findings]
-        counts = {
-            "concern": states.count("concern"),
-            "improvement": states.count("improvement"),
-            "unknown": sum(s in ("provisional", "too_few", "withheld", "fault") for s in states),
-            "fail": sum(f.verdict.assurance == "fail" for f in self.analysis.findings),
-        }
-        parts = [say(f"kpi.answer.{name}", count=count) for name, count in counts.items() if count]
-        if not parts:
-            return sentence(say("kpi.answer.quiet", count=len(states)))
-        return sentence(say("kpi.answer.sentence", count=len(states), parts=words.list_of(parts)))
+        return sentence(count_words(map(_standing, self.analysis.findings)))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict
@@ -293,10 +307,10 @@ class KpiReport:
         chance = judged.p_meets_target_next
         return {
             say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title),
+            say("kpi.table.variation"): badge(_standing(finding)),
             say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
-            say("kpi.table.variation"): badge(judged.state),
-            say("kpi.table.assurance"): say(f"kpi.assurance.{judged.assurance}"),
+            say("kpi.table.assurance"): say(f"kpi.assurance.{outlook(kpi_words.entry_of(finding, None))}"),
             say("kpi.table.next"): "–" if chance is None else kpi_words.chance_of(chance),
             say("kpi.table.n"): self._cases(finding) if finding.shown else hidden,
         }
@@ -314,23 +328,23 @@ class KpiReport:
             words.period_name(str(p))
             for p in findings[0].points["period"].iloc[[-min(24, len(findings[0].points)), -1]]
         )
-        states = "; ".join(f"{f.kpi.title}: {say(f'state.{f.verdict.state}')}" for f in findings)
+        states = "; ".join(f"{f.kpi.title}: {say(f'state.{_standing(f)}')}" for f in findings)
         alt = say("kpi.figure.multiples_alt", count=str(len(findings)), states=states)
         caption = say("kpi.figure.multiples", first=first, last=last)
         return [show(multiples_figure(findings), name="all-kpis", alt=alt, caption=caption)]
 
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
-        parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
-        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=finding.verdict.state)
+        parts: list[Block] = [sentence(self.told(finding)), self.chart(kpi.code)]
+        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=_standing(finding))
 
     def _quiet(self, finding: KpiFinding) -> Block:
         """A KPI without a chart of its own: the small one above shows it, and its numbers are here."""
         kpi = finding.kpi
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
-        parts = [sentence(kpi_words.sentence(finding)), *self._more(finding, numbers)]
-        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=finding.verdict.state)
+        parts = [sentence(self.told(finding)), *self._more(finding, numbers)]
+        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=_standing(finding))
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
         """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
@@ -394,11 +408,11 @@ class KpiReport:
             **said,
         )
 
-    def _variation(self, finding: KpiFinding) -> Block | str:
+    def _variation(self, finding: KpiFinding) -> str:
+        """What the latest period that counts shows; the badge of the period itself stands above."""
         variation = finding.verdict.variation
-        if variation == "none":
-            return badge("too_few")
-        return badge("neutral" if variation.startswith("neutral") else variation)
+        known = {"none": "too_few", "neutral_high": "neutral", "neutral_low": "neutral"}
+        return say(f"state.{known.get(variation, variation)}")
 
     def _band(self, finding: KpiFinding) -> str:
         """Where the department lies in the funnel: ``inside``, ``beyond_95``, ``beyond_998`` or ``unstable``."""
@@ -430,7 +444,7 @@ class KpiReport:
     @cached_property
     def _names(self) -> dict[str, str]:
         """Department code to name."""
-        return {d.code: d.name for d in self.study.catalogue.departments}
+        return kpi_context.department_names(self.study)
 
     def _funnel_chart(self, finding: KpiFinding) -> Chart:
         return self._once(f"peers-{self._slugs[finding.kpi.code]}", lambda name: self._draw_funnel(finding, name))
@@ -461,9 +475,13 @@ class KpiReport:
         )
 
 
+def _standing(finding: KpiFinding) -> str:
+    return standing(finding.verdict.state, finding.verdict.assurance)
+
+
 def _unusual(state: str) -> str:
     """A point's state in a table: only what is out of the usual needs a word."""
-    return "–" if state in ("", "common_cause") else say(f"state.{state}")
+    return "" if state in ("", "common_cause") else say(f"state.{state}")
 
 
 __all__ = ["KpiReport", "analyse_kpis"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from svclib.catalogue.check import default_cohort
 from svclib.catalogue.models import Kpi, Source
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.disclosure import suppressed
@@ -23,6 +24,7 @@ from svclib.report.show import Block, Chart, bullets, note, section, sentence, s
 from svclib.report.tables import table
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
+from svclib.report.words.where import label
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -188,8 +190,31 @@ def _response(study: Study, source: Source, analysis: KpiAnalysis) -> list[Block
         return [note("unknown", say("state_meaning.withheld"))]
     if found.dimension:
         parts.append(note("caution", _bias_text(found)))
-    bounds = [_bounds_text(f, found) for f in analysis.findings if f.kpi.source == source.name and _is_share(f)]
-    return [*parts, bullets(bounds)] if bounds else parts
+    answered = pd.to_datetime(rows["responded_at"])
+    came = int(((answered >= start) & (answered < end)).sum())
+    scored = [f for f in analysis.findings if f.kpi.source == source.name and f.shown]
+    remarks = _counted_otherwise(study, source, scored, found.answered, came)
+    remarks += [_bounds_text(f, found) for f in scored if _is_share(f)]
+    return [*parts, bullets(remarks)] if remarks else parts
+
+
+def _counted_otherwise(study: Study, source: Source, findings: list[KpiFinding], answered: int, came: int) -> list[str]:
+    """Why KPIs rest on another number of answers than the response rate, which follows those invited in the period."""
+    titles: dict[int, list[str]] = {}
+    for f in findings:
+        count = f.row["n"]
+        if pd.notna(count) and round(count) != answered and default_cohort(f.kpi, source) == "responded_at":
+            titles.setdefault(round(count), []).append(f.kpi.title)
+    return [
+        say(
+            f"kpi.comments.{'counted' if count == came else 'counted_less'}",
+            titles=words.list_of(named),
+            answers=words.number(count, 0),
+            came=words.number(came, 0),
+            period=words.period_name(study.period),
+        )
+        for count, named in titles.items()
+    ]
 
 
 def _rate_text(study: Study, found: ResponseRate) -> str:
@@ -203,7 +228,7 @@ def _rate_text(study: Study, found: ResponseRate) -> str:
 
 
 def _bias_text(found: ResponseRate) -> str:
-    said = {"low": found.low, "high": found.high, "dimension": found.dimension.replace("_", " ")}
+    said = {"low": found.low, "high": found.high, "dimension": label(found.dimension)}
     rates = {"low_rate": words.percent(found.low_rate, 0), "high_rate": words.percent(found.high_rate, 0)}
     return say("kpi.comments.bias", p=words.p_value(found.p), **said, **rates)
 
@@ -312,6 +337,11 @@ def _late(study: Study, seen: str) -> str:
     return say("kpi.revised.late", late=words.number(late, 0), gone=words.number(gone, 0), date=seen)
 
 
+def department_names(study: Study) -> dict[str, str]:
+    """Department code to name."""
+    return {department.code: department.name for department in study.catalogue.departments}
+
+
 def quality_records(study: Study) -> list[dict[str, Any]]:
     """The data quality of the department's sources as `kpi_analysis.json` has it."""
     names = {kpi.source for kpi in study.kpis}
@@ -328,14 +358,15 @@ def quality_records(study: Study) -> list[dict[str, Any]]:
             "silent": [dict(s) for s in q.silent],
             "first": q.first.isoformat() if q.first else None,
             "last": q.last.isoformat() if q.last else None,
-            "sentence": _quality_text(q),
+            "sentence": _quality_text(q, department_names(study)),
         }
         for q in study.quality
         if q.source in names
     ]
 
 
-def _quality_text(q: Any) -> str:
+def _quality_text(q: Any, names: Mapping[str, str]) -> str:
+    """A source's quality in words; `names` has a department's name by its code."""
     parts = [
         say(
             "kpi.quality.line",
@@ -355,8 +386,8 @@ def _quality_text(q: Any) -> str:
         if count:
             parts.append(say(f"kpi.quality.{name}", count=count))
     if q.silent:
-        names = words.list_of(str(s.get("department", "")) for s in q.silent)
-        parts.append(say("kpi.quality.silent", departments=names))
+        codes = [str(s.get("department", "")) for s in q.silent]
+        parts.append(say("kpi.quality.silent", departments=words.list_of(names.get(code, code) for code in codes)))
     if q.gaps.get("missing"):
         parts.append(say("kpi.quality.gaps", count=int(q.gaps["missing"])))
     return " ".join(parts)
@@ -380,7 +411,9 @@ def quality(study: Study, analysis: KpiAnalysis) -> Block:
         }
         for q in mine
     ]
-    remarks = [_quality_text(q) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")]
+    remarks = [
+        _quality_text(q, department_names(study)) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")
+    ]
     remarks += [
         say("kpi.quality.changed", title=f.kpi.title, date=words.date(c.date), note=c.note)
         for f in analysis.findings

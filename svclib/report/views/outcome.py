@@ -95,10 +95,12 @@ class OutcomeReport:
         """The plan at a glance: one row an action, and the effects side by side."""
         if not self.outcomes:
             return self._empty()
-        caption = say("outcome.table.overview", department=self.study.department.name, period=self._period)
-        whole = table(pd.DataFrame([self._overview_row(o) for o in self.outcomes]), caption=caption)
         charts = [self._effects_chart] if self._effects_chart else []
-        return section(say("outcome.title.overview"), sentence(self._answer()), whole, *charts)
+        return section(say("outcome.title.overview"), sentence(self._answer()), self._whole(), *charts)
+
+    def _whole(self) -> Block:
+        caption = say("outcome.table.overview", department=self.study.department.name, period=self._period)
+        return table(pd.DataFrame([self._overview_row(o) for o in self.outcomes]), caption=caption)
 
     def explain(self) -> Block:
         """Every action: its paragraph, its figure, its checks."""
@@ -166,6 +168,10 @@ class OutcomeReport:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.overview()._repr_mimebundle_(include, exclude)
 
+    def __repr__(self) -> str:
+        """The plan at a glance as text: what ``print`` shows outside a notebook."""
+        return stack(sentence(self._answer()), self._whole()).plain if self.outcomes else self._empty().plain
+
     # Pieces
 
     @property
@@ -195,12 +201,12 @@ class OutcomeReport:
         title = f"{outcome.action.id} {outcome.action.objective}"
         return {
             say("outcome.table.action"): _link(f"#{slug(outcome.action.id)}", title),
+            say("outcome.table.verdict"): self._badge(outcome),
             say("outcome.table.kpi"): outcome_words.title_of(outcome),
             say("outcome.table.progress"): outcome_words.progress_words(outcome),
             say("outcome.table.target"): "–" if goal.target is None else outcome_words.value_of(kpi, goal.target),
             say("outcome.table.goal"): outcome_words.goal_words(goal) if judged else "–",
             say("outcome.table.effect"): _effect_text(outcome) if judged else "–",
-            say("outcome.table.verdict"): self._badge(outcome),
             say("outcome.table.grade"): outcome.verdict.grade,
         }
 
@@ -227,7 +233,7 @@ class OutcomeReport:
             {
                 say("outcome.table.check"): say(f"outcome.check.{check.name}"),
                 say("outcome.table.result"): outcome_words.check_result(check),
-                say("outcome.table.detail"): outcome_words.check_detail(check, outcome.kpi),
+                say("outcome.table.detail"): outcome_words.check_detail(check, outcome),
             }
             for check in outcome.assessment.checks
         ]
@@ -239,7 +245,7 @@ class OutcomeReport:
             {
                 say("outcome.table.criterion"): say(f"outcome.smart.{check.criterion}"),
                 say("outcome.table.result"): say(f"outcome.smart_result.{results[check.passed]}"),
-                say("outcome.table.reason"): outcome_words.smart_reason(check, outcome.kpi),
+                say("outcome.table.reason"): outcome_words.smart_reason(check, outcome),
             }
             for check in outcome.smart
         ]
@@ -335,8 +341,8 @@ class OutcomeReport:
             {
                 say("outcome.table.owner"): s.step.owner or o.action.responsible or "–",
                 say("outcome.table.step"): f"{o.action.id} {s.step.title}",
-                say("outcome.table.end"): words.date(s.step.end) if s.step.end else "–",
                 say("outcome.table.state"): say(f"outcome.step.{s.state}"),
+                say("outcome.table.end"): words.date(s.step.end) if s.step.end else "–",
                 say("outcome.table.delay"): s.delay,
             }
             for o in self.outcomes

@@ -39,6 +39,7 @@ from svclib.report.views.root_cause_steps import action_block, how_blocks, segme
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
+from svclib.report.words.where import label
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -109,9 +110,11 @@ class RootCauseReport:
             return section(
                 say("root_cause.title.overview"), sentence(say("root_cause.overview.none", period=self._period))
             )
+        return section(say("root_cause.title.overview"), self._headline(), self._whole())
+
+    def _whole(self) -> Block:
         caption = say("root_cause.overview.caption", department=self.study.department.name, period=self._period)
-        rows = pd.DataFrame([self._overview_row(gap) for gap in gaps])
-        return section(say("root_cause.title.overview"), self._headline(), table(rows, caption=caption))
+        return table(pd.DataFrame([self._overview_row(gap) for gap in self.analysis.gaps]), caption=caption)
 
     def explain(self) -> Block:
         """Every gap with something to explain in eight steps; the others in a sentence."""
@@ -153,6 +156,10 @@ class RootCauseReport:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.overview()._repr_mimebundle_(include, exclude)
 
+    def __repr__(self) -> str:
+        """The gaps and their answers as text: what ``print`` shows outside a notebook."""
+        return self.overview().plain
+
     # Pieces
 
     @property
@@ -181,9 +188,9 @@ class RootCauseReport:
         link = Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title)
         return {
             say("kpi.table.kpi"): link,
+            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{_answer(gap)}")),
             say("kpi.table.value"): say("kpi.value.hidden") if hidden else said.value_of(kpi, question.value),
             say("kpi.table.target"): "–" if question.target is None else said.value_of(kpi, question.target),
-            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{_answer(gap)}")),
             say("root_cause.overview.since"): words.period_short(question.onset.period) if question.onset else "–",
             say("root_cause.overview.where"): said.where_of(best.where) if best else "–",
             say("root_cause.overview.grade"): gap.evidence.grade if question.explain else "–",
@@ -284,7 +291,7 @@ class RootCauseReport:
         )
         blocks: list[Block] = [sentence(text)]
         blocks += [
-            note("warning", say("root_cause.mix.simpson", dimension=split.dimension))
+            note("warning", say("root_cause.mix.simpson", dimension=label(split.dimension)))
             for split in gap.splits
             if split.simpson
         ]
@@ -303,7 +310,7 @@ class RootCauseReport:
         parts = " ".join(
             say(
                 "root_cause.mix.alt_part",
-                dimension=split.dimension,
+                dimension=label(split.dimension),
                 rate=said.split_change(gap, split, split.rate),
                 mix=said.split_change(gap, split, split.mix),
             )
@@ -316,7 +323,7 @@ class RootCauseReport:
             columns=[c for c in shown if c not in ("level0", "level1") or gap.splits[0].kind != "count"],
             alt=say("root_cause.mix.alt", title=kpi.title, parts=parts),
             caption=say("root_cause.mix.caption", title=kpi.title),
-            formats={"value": said.value_name, "level0": partial(said.split_level, gap), "level1": partial(said.split_level, gap)}
+            formats={"dimension": label, "value": said.value_name, "level0": partial(said.split_level, gap), "level1": partial(said.split_level, gap)}
             | dict.fromkeys(("rate", "mix", "volume", "total"), change),
         )  # fmt: skip
 
@@ -336,7 +343,9 @@ class RootCauseReport:
         local, dims = gap.localisation, figures.telling_dimensions(gap)
         assert local is not None
         key = "heat" if len(dims) > 1 else "heat_one"
-        names = {"title": gap.question.kpi.title, "rows": dims[0]} | ({"columns": dims[1]} if len(dims) > 1 else {})
+        names = {"title": gap.question.kpi.title, "rows": label(dims[0])} | (
+            {"columns": label(dims[1])} if len(dims) > 1 else {}
+        )
         worst = cells.sort_values("z", ascending=False).iloc[0]
         values = [said.value_name(str(v)) for v, d in zip((worst["row"], worst["column"]), dims, strict=False)]
         found = say("root_cause.segments.heat_none")
@@ -367,18 +376,21 @@ class RootCauseReport:
             dimension = gap.localisation.segments[0].where[-1][0]
         shown = shown_paretos(gap)
         best = shown[dimension].iloc[0]
-        alt = say("root_cause.pareto.alt_none", dimension=dimension)
+        alt = say("root_cause.pareto.alt_none", dimension=label(dimension))
         if best["excess"] > 0 and pd.notna(best["cumulative"]):
             share = words.percent(best["cumulative"], 0)
             alt = say(
-                "root_cause.pareto.alt", dimension=dimension, best=said.value_name(str(best["value"])), share=share
+                "root_cause.pareto.alt",
+                dimension=label(dimension),
+                best=said.value_name(str(best["value"])),
+                share=share,
             )
         everything = pd.concat([t.assign(dimension=name) for name, t in shown.items()], ignore_index=True)
         return self._once(
             "pareto", gap, figure=lambda: figures.pareto_figure(gap, dimension), alt=alt,
             data=everything[["dimension", *(c for c in everything if c != "dimension")]],
-            caption=say("root_cause.pareto.caption", title=gap.question.kpi.title, dimension=dimension),
-            formats={"value": said.value_name},
+            caption=say("root_cause.pareto.caption", title=gap.question.kpi.title, dimension=label(dimension)),
+            formats={"dimension": label, "value": said.value_name},
         )  # fmt: skip
 
     def _bones(self, gap: Gap) -> list[Block]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import Any
 
 import pandas as pd
 
 from svclib.catalogue.models import Kpi
+from svclib.explain.since import Moved
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.report import words
 from svclib.report.words import say
+from svclib.report.words.headline import UNKNOWN, headline
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
@@ -55,23 +58,49 @@ def signal_list(codes: tuple[str, ...] | list[str]) -> str:
     return words.list_of(say(f"kpi.signal.{code}") for code in codes)
 
 
-def sentence(finding: KpiFinding) -> str:
-    """The finding in a few plain sentences: the value, what the chart says, what to make of it.
+def sentence(finding: KpiFinding, moved: Moved | None) -> str:
+    """The finding in a few plain sentences: what moved and what to do next, or the value and what to make of it.
 
     It follows stability x target: a stable process that misses its target needs another process, an unstable one
     needs its special cause found. What cannot be said yet is said to be unknown.
+
+    Parameters
+    ----------
+    moved
+        What `svclib.explain.since.since_when` found: from where to where a signalling KPI went, and since when.
     """
     state = finding.verdict.state
-    if state in ("fault", "withheld", "too_few", "provisional"):
+    if state in UNKNOWN:
         return _unknown(finding)
     against = _against(finding)
-    parts = [_value(finding), *against[:1]]
     if state == "common_cause":
-        parts += [_stable(finding), *_next(finding)]
-    else:
-        parts += _unstable(finding)
-    # pages that have room for the beginning only must say what changed
-    return " ".join([*parts, *against[1:], *cautions(finding)[:1]])
+        parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
+        return " ".join([*parts, *cautions(finding)[:1]])
+    first = headline(entry_of(finding, moved), str(finding.row["period"]))
+    return " ".join([first, *_again(finding), *against[1:], *_unstable(finding)])
+
+
+def entry_of(finding: KpiFinding, moved: Moved | None) -> dict[str, Any]:
+    """What `headline` reads of a finding, as its entry in `kpi_analysis.json` has it."""
+    kpi, judged = finding.kpi, finding.verdict
+    known = {"title": kpi.title, "unit": kpi.unit, "decimals": kpi.decimals, "band": band_of(kpi)}
+    return known | {
+        "state": judged.state,
+        "variation": judged.variation,
+        "side": judged.side,
+        "assurance": judged.assurance,
+        "value": finding.row["value"],
+        "target": judged.target,
+        "met": judged.met,
+        "p": None if math.isnan(finding.p) else finding.p,
+        "moved": moved.to_json() if moved else None,
+    }
+
+
+def final_on(finding: KpiFinding) -> dt.date:
+    """The day from which the period's value counts for good."""
+    final = pd.Timestamp(finding.row["end"]) + finding.kpi.maturity
+    return final.date() + (dt.timedelta(days=1) if final.time() != dt.time() else dt.timedelta())
 
 
 def chance_of(p: float) -> str:
@@ -93,17 +122,22 @@ def _cases(count: float) -> str:
     return say("kpi.value.cases", count=round(count), shown=words.number(round(count), 0))
 
 
-def _value(finding: KpiFinding) -> str:
+def _value(finding: KpiFinding, key: str = "plain") -> str:
     kpi, row = finding.kpi, finding.row
     said = {"title": kpi.title, "value": value_of(kpi, row["value"]), "period": _period(finding)}
-    if pd.isna(row["lower"]) or pd.isna(row["upper"]) or kpi.kind in ("count", "availability"):
-        return say("kpi.value.no_interval", **said)
-    if value_of(kpi, row["lower"]) == value_of(kpi, row["upper"]):
-        return say("kpi.value.no_interval", **said)
+    unsure = not (pd.isna(row["lower"]) or pd.isna(row["upper"]) or kpi.kind in ("count", "availability"))
+    if not unsure or value_of(kpi, row["lower"]) == value_of(kpi, row["upper"]):
+        return say("kpi.value.no_interval", **said) if key == "plain" else ""
     interval = words.interval(row["lower"], row["upper"], kpi.unit, kpi.decimals)
     if kpi.kind == "rate":  # what it is counted per may be hours or visits: no number of cases
-        return say("kpi.value.per_exposure", **said, interval=interval)
-    return say("kpi.value.plain", **said, interval=interval, cases=_cases(row["n"]))
+        return say(f"kpi.value.{'' if key == 'plain' else 'again_'}per_exposure", **said, interval=interval)
+    return say(f"kpi.value.{key}", **said, interval=interval, cases=_cases(row["n"]))
+
+
+def _again(finding: KpiFinding) -> list[str]:
+    """How sure the period's own value is, behind the levels before and since."""
+    text = _value(finding, "again")
+    return [text] if text else []
 
 
 def _against(finding: KpiFinding) -> list[str]:
@@ -158,12 +192,9 @@ def _next(finding: KpiFinding) -> list[str]:
 
 def _unstable(finding: KpiFinding) -> list[str]:
     judged = finding.verdict
-    signals = signal_list(judged.signals)
-    parts = [say(f"kpi.unstable.{judged.state}", period=_period(finding), signals=signals)]
-    parts.append(say(f"kpi.unstable.ask_{judged.state}"))
-    if judged.assurance != "none":
-        parts.append(say(f"kpi.unstable.target_{judged.assurance}"))
-    return parts
+    parts = [say(f"kpi.unstable.target_{judged.assurance}")] if judged.assurance != "none" else []
+    rule = say("kpi.unstable.rule", period=_period(finding), signals=signal_list(judged.signals))
+    return [*parts, *cautions(finding)[:1], rule]
 
 
 def _unknown(finding: KpiFinding) -> str:
@@ -192,14 +223,12 @@ def _unknown(finding: KpiFinding) -> str:
 
 def _provisional(finding: KpiFinding) -> str:
     kpi, row = finding.kpi, finding.row
-    final = pd.Timestamp(row["end"]) + kpi.maturity
-    day = final.date() + (dt.timedelta(days=1) if final.time() != dt.time() else dt.timedelta())
     return say(
         "kpi.unknown.provisional",
         title=kpi.title,
         period=_period(finding),
         value=value_of(kpi, row["value"]),
-        date=words.date(day),
+        date=words.date(final_on(finding)),
     )
 
 

@@ -6,6 +6,7 @@ import string
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
+from decimal import Decimal
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -163,7 +164,7 @@ def say(key: str, language: str | None = None, **values: Any) -> str:
         The current language (`use_language`) where left out.
     **values
         One for each placeholder: text that is ready to read. A bare number is written in the language's way.
-        A message with plural forms chooses by `count`, a whole number.
+        A message with plural forms chooses by `count`, a whole number or a `Decimal` as it is printed.
 
     Raises
     ------
@@ -196,6 +197,6 @@ def say(key: str, language: str | None = None, **values: Any) -> str:
 
 
 def _plural_form(key: str, language: str, forms: Mapping[str, str], count: Any) -> str:
-    if not isinstance(count, int):
+    if not isinstance(count, int | Decimal):
         raise MessageMissing(f"message {key!r} has plural forms: give count, a whole number")
-    return forms.get(locale(language).plural_form(abs(count)), forms["other"])
+    return forms.get(locale(language).plural_form(abs(Decimal(count))), forms["other"])

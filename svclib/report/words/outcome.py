@@ -14,6 +14,7 @@ from svclib.evaluate.smart import SmartCheck
 from svclib.evaluate.verdict import ALPHA, FEWEST_BEFORE, improvement
 from svclib.report import words
 from svclib.report.words import say
+from svclib.report.words.where import label, where_of
 
 _TOO_LITTLE = ("too_early", "not_evaluable")
 
@@ -95,7 +96,7 @@ def title_of(outcome: ActionOutcome) -> str:
     segment = outcome.action.segment
     if not segment:
         return outcome.kpi.title
-    return f"{outcome.kpi.title} ({'; '.join(f'{name}: {value}' for name, value in segment.items())})"
+    return f"{outcome.kpi.title} ({where_of(segment.items())})"
 
 
 def _goal(outcome: ActionOutcome) -> str:
@@ -165,6 +166,10 @@ def _cause(outcome: ActionOutcome) -> list[str]:
     return [rival_sentence(outcome)]
 
 
+def _department(outcome: ActionOutcome, code: str) -> str:
+    return outcome.names.get(code, code)
+
+
 def rival_sentence(outcome: ActionOutcome) -> str:
     """The rival explanation in words, with the names of what stands for it."""
     rival = outcome.verdict.rival
@@ -181,9 +186,9 @@ def _names(outcome: ActionOutcome) -> dict[str, str]:
     elif rival == "definition_change":
         listed = [f"{name}, {words.date(day)}" for name, day in outcome.surroundings.changes]
     elif rival == "one_peer":
-        listed = [str(found["leave_one_peer_out"].get("peer", ""))]
+        listed = [_department(outcome, str(found["leave_one_peer_out"].get("peer", "")))]
     elif rival == "mix":
-        listed = [str(found["mix"].get("dimension", ""))]
+        listed = [label(str(found["mix"].get("dimension", "")))]
     return {"names": words.list_of(listed)} if listed else {}
 
 
@@ -248,7 +253,7 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
     if outcome.peers_left_out:
         by_reason: dict[str, list[str]] = {}
         for code, why in outcome.peers_left_out.items():
-            by_reason.setdefault(why, []).append(code)
+            by_reason.setdefault(why, []).append(_department(outcome, code))
         names = [say(f"outcome.more.left_out_{why}", name=words.list_of(c)) for why, c in by_reason.items()]
         parts.append(say("outcome.more.left_out", names=words.list_of(names)))
     if outcome.surroundings.joint:
@@ -271,9 +276,9 @@ def check_result(check: Check) -> str:
     return say("outcome.checked.no_critical" if check.critical else "outcome.checked.no")
 
 
-def check_detail(check: Check, kpi: Kpi) -> str:
+def check_detail(check: Check, outcome: ActionOutcome) -> str:
     """What a check found, in a few words."""
-    detail = check.detail
+    detail, kpi = check.detail, outcome.kpi
     if check.passed is None:
         return say(f"outcome.reason.{detail['reason']}")
     if check.name == "placebo_in_peers":
@@ -285,9 +290,10 @@ def check_detail(check: Check, kpi: Kpi) -> str:
             attainable=words.number(detail["attainable_p"], 2),
         )
     if check.name == "leave_one_peer_out":
-        return say("outcome.checked.peer", peer=detail["peer"], estimate=change_of(kpi, detail["estimate"]))
+        peer = _department(outcome, detail["peer"])
+        return say("outcome.checked.peer", peer=peer, estimate=change_of(kpi, detail["estimate"]))
     if check.name == "mix":
-        return say("outcome.checked.mix", dimension=detail["dimension"], share=words.percent(detail["share"], 0))
+        return say("outcome.checked.mix", dimension=label(detail["dimension"]), share=words.percent(detail["share"], 0))
     if check.name == "pre_trend":
         return say(
             "outcome.checked.pre_trend",
@@ -320,9 +326,9 @@ def _happened(detail: Mapping[str, Any]) -> str:
     return words.list_of(f"{name} ({words.date(dt.date.fromisoformat(day))})" for name, day in dated)
 
 
-def smart_reason(check: SmartCheck, kpi: Kpi) -> str:
+def smart_reason(check: SmartCheck, outcome: ActionOutcome) -> str:
     """Why a SMART criterion is met or not."""
-    detail = check.detail
+    detail, kpi = check.detail, outcome.kpi
     if check.criterion == "measurable" and check.reason in ("baseline", "no_baseline"):
         return say(f"outcome.smart.{check.reason}", count=detail["periods"])
     if check.reason == "no_baseline":
@@ -334,7 +340,8 @@ def smart_reason(check: SmartCheck, kpi: Kpi) -> str:
     if check.reason in ("reached_before", "never_reached"):
         return say(f"outcome.smart.{check.reason}", best=value_of(kpi, detail["own_best"]))
     if check.reason == "reached_by_peer":
-        return say("outcome.smart.reached_by_peer", peer=detail["peer"], best=value_of(kpi, detail["peer_best"]))
+        peer = _department(outcome, detail["peer"])
+        return say("outcome.smart.reached_by_peer", peer=peer, best=value_of(kpi, detail["peer_best"]))
     if check.reason in ("already_reached", "improves"):
         return say(f"outcome.smart.{check.reason}", baseline=value_of(kpi, detail["baseline"]))
     if check.reason in ("off_target", "on_target"):
@@ -362,7 +369,7 @@ def lessons(outcome: ActionOutcome) -> list[str]:
     for check in outcome.smart if outcome.verdict.effect_state != "attributable" else ():
         if check.passed is False and check.reason != "cannot_be_seen":
             name = say(f"outcome.smart.{check.criterion}")
-            parts.append(say("outcome.lesson.smart", id=ident, criterion=name, reason=smart_reason(check, outcome.kpi)))
+            parts.append(say("outcome.lesson.smart", id=ident, criterion=name, reason=smart_reason(check, outcome)))
     return parts
 
 

@@ -6,15 +6,16 @@ from functools import partial
 
 from svclib.catalogue.models import Kpi
 from svclib.explain.analysis import Gap
-from svclib.explain.crosstab import OTHER
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Segment
 from svclib.explain.question import EventNear
-from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
+from svclib.report.words.where import label
+from svclib.report.words.where import value_name as value_name
+from svclib.report.words.where import where_of as where_of
 
 
 def value_of(kpi: Kpi, x: float | None) -> str:
@@ -25,24 +26,6 @@ def value_of(kpi: Kpi, x: float | None) -> str:
 def change_of(kpi: Kpi, x: float | None) -> str:
     """A difference of two values of the KPI."""
     return words.change(x, kpi.unit, kpi.decimals)
-
-
-def value_name(value: str) -> str:
-    """A value of a dimension; a missing one and the folded rest have names of their own."""
-    if value == "":
-        return say("root_cause.where.missing_value")
-    return say("root_cause.where.other_value") if value == OTHER else value
-
-
-def where_of(where: Where) -> str:
-    """A segment in words.
-
-    >>> where_of((("channel", "Chat"), ("team", "")))
-    'channel Chat, team (not stated)'
-    """
-    if not where:
-        return say("root_cause.where.all")
-    return ", ".join(say("root_cause.where.item", dimension=name, value=value_name(value)) for name, value in where)
 
 
 def sentence(gap: Gap, period: Period) -> str:
@@ -64,7 +47,7 @@ def sentence(gap: Gap, period: Period) -> str:
         split = mixed_split(gap)
         change = question.worse * (split.after - split.before)
         said |= {
-            "dimension": split.dimension,
+            "dimension": label(split.dimension),
             "mix": words.percent(question.worse * split.mix / change, 0),
             "delta": split_change(gap, split, split.delta),
         }
@@ -159,7 +142,8 @@ def events_text(gap: Gap) -> str:
 
 def event_name(event: EventNear) -> str:
     """The title of an event; a plan's action is marked as such."""
-    return event.title if event.kind == "event" else say(f"root_cause.onset.{event.kind}", title=event.title)
+    title = event.title.rstrip(". ")  # it stands within a sentence
+    return title if event.kind == "event" else say(f"root_cause.onset.{event.kind}", title=title)
 
 
 def mix_text(gap: Gap, split: Decomposition) -> str:
@@ -167,7 +151,7 @@ def mix_text(gap: Gap, split: Decomposition) -> str:
     said = {name: split_change(gap, split, getattr(split, name)) for name in ("delta", "rate", "mix")}
     if split.kind == "count":
         said["volume"] = split_change(gap, split, split.volume)
-    return say(f"root_cause.mix.{split.kind}", dimension=split.dimension, **said)
+    return say(f"root_cause.mix.{split.kind}", dimension=label(split.dimension), **said)
 
 
 def split_change(gap: Gap, split: Decomposition, x: float) -> str:
@@ -200,7 +184,11 @@ def split_remark(gap: Gap) -> str:
 
 def limit_text(code: str, detail: str) -> str:
     """What could not be done."""
-    said = {"detail": detail} if code in ("folded", "unstable", "new_segment", "short_history") else {}
+    said = (
+        {"detail": label(detail) if code == "folded" else detail}
+        if code in ("folded", "unstable", "new_segment", "short_history")
+        else {}
+    )
     return say(f"root_cause.limits.{code}", **said)
 
 
@@ -228,7 +216,7 @@ def rung_text(rung: Rung) -> str:
 def driver_name(name: str) -> str:
     """A driver: a dimension by its own name, what the program makes of the cases by the language's."""
     key = f"root_cause.process.{name}"
-    return say(key) if words.known(key) else name
+    return say(key) if words.known(key) else label(name)
 
 
 def part_value(part: str, x: float) -> str:

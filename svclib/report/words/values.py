@@ -41,6 +41,15 @@ def _decimals_for(x: float) -> int:
     return 1 if size >= 10 else 2 if size >= 0.1 or size == 0 else min(6, 2 - math.floor(math.log10(size)))
 
 
+def decimals_of(*numbers: float) -> int:
+    """Decimals for numbers that stand side by side: those of the coarsest, whole ones left aside.
+
+    >>> decimals_of(35.31, 10.37), decimals_of(1.44, 3)
+    (1, 2)
+    """
+    return min((_decimals_for(x) for x in numbers if not float(x).is_integer()), default=0)
+
+
 def _written(x: Any, decimals: int, *, percent: bool = False, sign: bool = False, language: str | None = None) -> str:
     if _missing(x):
         return say("value.none", language)
@@ -93,12 +102,12 @@ def value(x: Any, unit: str = "", decimals: int | None = None, *, language: str 
 
     Examples
     --------
-    >>> value(0.75, "%"), value(0.75, "%", 0), value(3.456, "h"), value(12, "calls")
-    ('75.0%', '75%', '3.46\\u202fh', '12\\u202fcalls')
+    >>> value(0.75, "%"), value(0.75, "%", 0), value(3.456, "h"), value(12, "calls"), value(1, "calls")
+    ('75.0%', '75%', '3.46\\u202fh', '12\\u202fcalls', '1\\u202fcall')
     """
     if _missing(x) or unit == "%":
         return percent(x, 1 if decimals is None else decimals, language=language)
-    return _with_unit(number(x, decimals, language=language), unit, language)
+    return _with_unit(number(x, decimals, language=language), unit, _printed(x, decimals), language)
 
 
 def change(x: Any, unit: str = "", decimals: int | None = None, *, language: str | None = None) -> str:
@@ -113,34 +122,56 @@ def change(x: Any, unit: str = "", decimals: int | None = None, *, language: str
         return say("value.none", language)
     if unit == "%":
         return say("value.points", language, x=signed(x * 100, 1 if decimals is None else decimals, language=language))
-    return _with_unit(signed(x, decimals, language=language), unit, language)
+    return _with_unit(signed(x, decimals, language=language), unit, _printed(x, decimals), language)
 
 
-def unit_name(unit: str, language: str | None = None) -> str:
-    """A unit in the reader's language; one that the catalogue does not know stays as it was declared.
+def unit_name(unit: str, language: str | None = None, *, count: Decimal | int = 2) -> str:
+    """A unit in the reader's language and in the form that goes with a number.
 
-    >>> unit_name("h", "it"), unit_name("calls")
-    ('h', 'calls')
+    A unit that the catalogue does not know stays as it was declared; ``one|many`` declares both forms of such a noun.
+
+    Parameters
+    ----------
+    count
+        The number that it stands with, as printed; several where left out.
+
+    Examples
+    --------
+    >>> unit_name("h", "it"), unit_name("calls"), unit_name("calls", count=1), unit_name("breakdown|breakdowns", count=1)
+    ('h', 'calls', 'call', 'breakdown')
     """
-    return say(f"unit.{unit}", language) if known(f"unit.{unit}", language) else unit
+    if known(f"unit.{unit}", language):
+        return say(f"unit.{unit}", language, count=count)
+    one, _, many = unit.partition("|")
+    return (
+        one
+        if locale(resolve(language) if language else current_language()).plural_form(abs(Decimal(count))) == "one"
+        else many or one
+    )
 
 
-def _with_unit(text: str, unit: str, language: str | None) -> str:
-    return f"{text}{_NARROW_SPACE}{unit_name(unit, language)}" if unit else text
+def _printed(x: float, decimals: int | None) -> Decimal:
+    """The number as it is printed: "1" takes another form of its noun than "1.0" does."""
+    places = _decimals_for(x) if decimals is None else decimals
+    return Decimal(f"{x:.{places}f}")
+
+
+def _with_unit(text: str, unit: str, count: Decimal, language: str | None) -> str:
+    return f"{text}{_NARROW_SPACE}{unit_name(unit, language, count=count)}" if unit else text
 
 
 def interval(low: Any, high: Any, unit: str = "", decimals: int | None = None, *, language: str | None = None) -> str:
-    """Two bounds, with as many decimals as the coarser of them.
+    """Two bounds, with as many decimals as the coarser of them; the unit stands once.
 
-    >>> interval(0.71, 0.79, "%"), interval(-3.12, 23.1)
-    ('71.0% to 79.0%', '−3.1 to 23.1')
+    >>> interval(0.71, 0.79, "%"), interval(-3.12, 23.1), interval(2, 3, "h")
+    ('71.0% to 79.0%', '−3.1 to 23.1', '2 to 3\\u202fh')
     """
     if _missing(low) and _missing(high):
         return say("value.none", language)
     if decimals is None and unit != "%":
-        broken = [_decimals_for(x) for x in (low, high) if not _missing(x) and not float(x).is_integer()]
-        decimals = min(broken, default=0)
-    ends = [value(x, unit, decimals, language=language) for x in (low, high)]
+        decimals = decimals_of(*(x for x in (low, high) if not _missing(x)))
+    first = unit if unit == "%" or _missing(high) else ""
+    ends = [value(x, u, decimals, language=language) for x, u in ((low, first), (high, unit))]
     return say("value.interval", language, low=ends[0], high=ends[1])
 
 

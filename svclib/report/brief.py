@@ -1,0 +1,133 @@
+"""What the overview pages say of a KPI or an action in a sentence or two; the reports have the whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from svclib.report import words
+from svclib.report.results import DepartmentMonth, KpiResult
+from svclib.report.show import STANDING_SIGNS, slug
+from svclib.report.words.headline import headline, outlook
+from svclib.report.words.where import where_of
+
+#: Verdict codes of an action to the state whose shape they share.
+VERDICT_STATES: Mapping[str, str] = {
+    "met_attributable": "improvement",
+    "met_not_attributable": "common_cause",
+    "met_despite": "concern",
+    "improved_target_missed": "neutral",
+    "not_met": "concern",
+    "worsened": "concern",
+    "inconclusive": "common_cause",
+    "too_early": "provisional",
+    "not_evaluable": "missing",
+}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A state as it stands in a template: its class, its sign, its word."""
+
+    state: str
+    text: str
+
+    @property
+    def kind(self) -> str:
+        return self.state.replace("_", "-")
+
+    @property
+    def sign(self) -> str:
+        return STANDING_SIGNS[self.state]
+
+
+def state_badge(state: str) -> Badge:
+    """The badge of a KPI's standing; a state that this version does not know shows its code."""
+    if state not in STANDING_SIGNS:
+        return Badge("missing", state.replace("_", " "))
+    return Badge(state, words.say(f"state.{state}"))
+
+
+def verdict_badge(verdict: str) -> Badge:
+    """The badge of an action's verdict."""
+    code = verdict.lower().replace(" ", "_")
+    text = words.say(f"verdict.{code}") if words.known(f"verdict.{code}") else verdict.replace("_", " ")
+    return Badge(VERDICT_STATES.get(code, "missing"), text)
+
+
+def kpi_href(department: DepartmentMonth, code: str) -> str | None:
+    """Where a KPI's evidence stands."""
+    return f"kpi_analysis.html#{slug(code)}" if department.reports["kpi_analysis"].has_page else None
+
+
+def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
+    """A KPI's first sentence, with the next step that the root-cause analysis gives."""
+    gap = next((gap for gap in department.gaps if gap.get("kpi") == kpi.code), None)
+    return headline(kpi.entry, period, advice=_advice(gap) if gap else "")
+
+
+def _advice(gap: Mapping[str, Any]) -> str:
+    """What to do next about a gap that is explained; empty where the chart alone has to say it."""
+    answer = str(gap.get("answer"))
+    if not gap.get("explain") or not words.known(f"headline.next_{answer}"):
+        return ""
+    segments = gap.get("segments") or []
+    said = {}
+    if answer in ("local", "local_and_general"):
+        if not segments:
+            return ""
+        said = {"where": where_of(segments[0]["where"].items()), "grade": str(gap.get("grade") or "–")}
+    return words.say(f"headline.next_{answer}", **said)
+
+
+def outlook_text(kpi: KpiResult) -> str:
+    """What to expect of the target; empty where there is none, or nothing that could tell."""
+    code = outlook(kpi.entry)
+    return "" if kpi.target is None or code == "none" else words.say(f"assurance.{code}")
+
+
+def gap_brief(gap: Mapping[str, Any]) -> str:
+    """A gap's answer, where and since when, in short."""
+    answer, segments, onset = str(gap.get("answer")), gap.get("segments") or [], gap.get("onset")
+    if not words.known(f"root_cause.answer.{answer}"):
+        return str(gap.get("sentence") or "")
+    if answer == "no_special_cause":  # its badge says so
+        return ""
+    parts = [words.say(f"root_cause.answer.{answer}")]
+    if answer in ("local", "local_and_general") and segments:
+        parts[0] = f"{parts[0]}: {where_of(segments[0]['where'].items())}"
+    if gap.get("explain") and onset:
+        parts.append(words.say("headline.since", period=words.period_name(str(onset["period"]))))
+    return f"{', '.join(parts)}."
+
+
+def verdict_of(action: Mapping[str, Any]) -> str:
+    """The code of an action's verdict."""
+    return str(action.get("verdict") or "not_evaluable")
+
+
+def action_title(action: Mapping[str, Any]) -> str:
+    """An action by its objective."""
+    return str(action.get("title") or action.get("objective") or action.get("id")).rstrip(". ")
+
+
+def action_brief(action: Mapping[str, Any]) -> str:
+    """Where the level stands against the target, or from when one will know; then the next step."""
+    goal, effect = action.get("goal") or {}, action.get("effect") or {}
+    parts = []
+    if goal.get("level") is not None and effect:
+        unit, title = str(effect.get("unit") or ""), str(action.get("kpi_title") or action.get("kpi") or "")
+        said = {"title": title, "level": words.value(goal["level"], unit)}
+        if goal.get("target") is None:
+            parts.append(words.say("department.action_level", **said))
+        else:
+            parts.append(words.say("department.action_against", target=words.value(goal["target"], unit), **said))
+    elif action.get("too_early_until"):
+        until = dt.date.fromisoformat(str(action["too_early_until"])[:10])
+        parts.append(words.say("department.action_until", date=words.date(until)))
+    step = f"outcome.next.{action.get('next_step')}"
+    if words.known(step):
+        parts.append(words.say(step))
+    return " ".join(parts) or str(action.get("sentence") or "")

@@ -1,0 +1,211 @@
+"""The first sentence of a KPI: what moved, from where to where, since when, against which target, and what to do next.
+
+It is made from an entry of ``kpis`` in `kpi_analysis.json`, so that the report and every page that leads to it say the
+same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from svclib.measure.periods import Period
+from svclib.measure.spc import BEYOND_CHANCE
+from svclib.report.words import values
+from svclib.report.words.messages import say
+
+SIGNALS = frozenset({"concern", "improvement", "neutral"})
+UNKNOWN = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
+COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
+_MORE_DECIMALS = 3
+
+
+def standing(state: str, assurance: str) -> str:
+    """The one thing that a KPI is counted as, on every page.
+
+    It is the state, but for a KPI that shows only its usual variation and lies beyond its target with it: that is
+    ``cannot_meet``.
+
+    >>> standing("common_cause", "fail"), standing("concern", "fail")
+    ('cannot_meet', 'concern')
+    """
+    return "cannot_meet" if state == "common_cause" and assurance == "fail" else state
+
+
+def outlook(kpi: Mapping[str, Any]) -> str:
+    """What is to be expected of the target: ``pass``, ``fail``, ``hit_or_miss``, ``changing`` or ``none``.
+
+    Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not.
+
+    >>> outlook({"variation": "concern", "assurance": "pass"}), outlook({"variation": "common_cause", "assurance": "pass"})
+    ('changing', 'pass')
+    """
+    assurance = str(kpi.get("assurance") or "none")
+    quiet = str(kpi.get("variation") or kpi.get("state") or "none") in ("common_cause", "none") or assurance == "none"
+    return assurance if quiet else "changing"
+
+
+def count_words(standings: Iterable[str], departments: int | None = None) -> str:
+    """How many KPIs stand how: the same count in the same words on every page.
+
+    Parameters
+    ----------
+    standings
+        What `standing` says of each KPI.
+    departments
+        How many they belong to, on a page that tells of several.
+
+    Examples
+    --------
+    >>> count_words(["concern", "concern", "cannot_meet", "provisional", "common_cause"])
+    'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet.'
+    """
+    counted = Counter("unknown" if name in UNKNOWN else name for name in standings)
+    parts = [say(f"answer.{name}", count=counted[name]) for name in COUNTED if counted[name]]
+    total = sum(counted.values())
+    if not parts:
+        return say("answer.quiet", count=total)
+    listed = values.list_of(parts)
+    if departments is None:
+        return say("answer.sentence", count=total, parts=listed)
+    among = say("answer.departments", count=departments)
+    return say("answer.sentence_all", count=total, departments=among, parts=listed)
+
+
+def weak(kpi: Mapping[str, Any]) -> bool:
+    """Whether a signal may be chance, all its evidence taken together."""
+    p = kpi.get("p")
+    return kpi.get("state") in SIGNALS and isinstance(p, int | float) and p > BEYOND_CHANCE
+
+
+def headline(kpi: Mapping[str, Any], period: str, *, advice: str = "") -> str:
+    """The first sentence of a KPI.
+
+    Parameters
+    ----------
+    kpi
+        An entry of ``kpis`` in `kpi_analysis.json`: ``title, unit, decimals, state, value, target, met, band, assurance,
+        p, moved, side``.
+    period
+        Label of the period.
+    advice
+        What to do next, where more is known than the chart tells (what the root-cause analysis found); it fits behind
+        "next:".
+
+    Examples
+    --------
+    >>> headline({"title": "Escalations", "unit": "%", "decimals": None, "state": "concern", "value": 0.145, "met": False,
+    ...           "target": 0.12, "p": 0.0004, "moved": {"since": "2026-10", "before": 0.103, "after": 0.145}}, "2026-10")
+    'Escalations rose from 10.3% to 14.5% in October 2026, missing the target of 12.0%; next: look for what changed, \
+before acting on the process as a whole.'
+    """
+    state = str(kpi["state"])
+    if state in SIGNALS:
+        following = advice or say(f"headline.next_{state}")
+        if weak(kpi):
+            following = say("headline.next_weak", p=values.p_value(kpi["p"]))
+        return say("headline.signal", what=_what(kpi, period), next=following)
+    if state in UNKNOWN:
+        return _unknown(kpi, period)
+    said = {"title": str(kpi["title"]), "value": _value(kpi, kpi.get("value")), "period": values.period_name(period)}
+    if standing(state, str(kpi.get("assurance"))) == "cannot_meet":
+        return say("headline.cannot_meet", target=_target(kpi), **said)
+    return say("headline.usual", against=_against(kpi), **said)
+
+
+def together(kpis: Sequence[Mapping[str, Any]]) -> str:
+    """The first sentence of a KPI that signals the same way in several departments.
+
+    Examples
+    --------
+    >>> one = {"title": "Hand-offs", "state": "improvement", "moved": {"since": "2025-12", "before": 0.7, "after": 0.5}}
+    >>> together([one, {**one, "moved": {**one["moved"], "since": "2025-10"}}])
+    'Hand-offs fell in 2 departments, first in October 2025; next: find out what brought it, and keep it.'
+    """
+    said = {"title": str(kpis[0]["title"]), "count": str(len(kpis)), "next": say(f"headline.next_{kpis[0]['state']}")}
+    moves = [kpi["moved"] for kpi in kpis if kpi.get("moved")]
+    ways = {move["after"] > move["before"] for move in moves}
+    if len(ways) != 1:
+        return say("headline.together_other", **said)
+    first = min((str(move["since"]) for move in moves), key=lambda label: Period.parse(label).start)
+    return say(f"headline.together_{'rose' if ways.pop() else 'fell'}", first=values.period_name(first), **said)
+
+
+def moved(kpi: Mapping[str, Any], period: str) -> str:
+    """From where to where a signalling KPI went and since when, without its name; empty where no level bears it out.
+
+    >>> moved({"unit": "h", "decimals": 1, "moved": {"since": "2026-04", "before": 5.9, "after": 9.9}}, "2026-10")
+    '5.9 → 9.9\\u202fh since April 2026'
+    """
+    move = kpi.get("moved")
+    if not move:
+        return ""
+    before, after = _levels(kpi, move)
+    return say("headline.moved", before=before, after=after, since=_since(move, period))
+
+
+def _since(move: Mapping[str, Any], period: str) -> str:
+    key = "in" if move["since"] == period else "since"
+    return say(f"headline.{key}", period=values.period_name(str(move["since"])))
+
+
+def _what(kpi: Mapping[str, Any], period: str) -> str:
+    move, title = kpi.get("moved"), str(kpi["title"])
+    latest = {"value": _value(kpi, kpi.get("value")), "period": values.period_name(period)}
+    against = _against(kpi)
+    if not move:
+        return say(f"headline.{'low' if kpi.get('side') == 'low' else 'high'}", title=title, **latest) + against
+    before, after = _levels(kpi, move)
+    what = say(
+        f"headline.{'rose' if move['after'] > move['before'] else 'fell'}",
+        title=title,
+        before=before,
+        after=after,
+        since=_since(move, period),
+    )
+    # the target is judged by the period's own value, not by the level since the move
+    return (
+        f"{what}{against}" if latest["value"] == after else say("headline.latest", what=what, against=against, **latest)
+    )
+
+
+def _levels(kpi: Mapping[str, Any], move: Mapping[str, Any]) -> tuple[str, str]:
+    """Both levels with as many decimals as it takes to tell them apart, the unit behind the second."""
+    unit, decimals = str(kpi.get("unit") or ""), kpi.get("decimals")
+    first = unit if unit == "%" else ""
+    places = values.decimals_of(move["before"], move["after"]) if decimals is None and unit != "%" else decimals
+    places = 1 if places is None else places
+    for more in range(_MORE_DECIMALS):
+        before, after = (values.value(move[name], first, places + more) for name in ("before", "after"))
+        if before != after:
+            break
+    return before, values.value(move["after"], unit, places + more)
+
+
+def _against(kpi: Mapping[str, Any]) -> str:
+    """What the value is to its target, as the tail of a sentence; empty where it has none."""
+    met = kpi.get("met")
+    if met is None or kpi.get("state") in UNKNOWN:
+        return ""
+    kind = "band" if kpi.get("band") else "target"
+    return say(f"headline.{kind}_{'met' if met else 'missed'}", target=_target(kpi))
+
+
+def _target(kpi: Mapping[str, Any]) -> str:
+    band = kpi.get("band")
+    unit, decimals = str(kpi.get("unit") or ""), kpi.get("decimals")
+    return values.interval(band[0], band[1], unit, decimals) if band else _value(kpi, kpi.get("target"))
+
+
+def _value(kpi: Mapping[str, Any], x: float | None) -> str:
+    return values.value(x, str(kpi.get("unit") or ""), kpi.get("decimals"))
+
+
+def _unknown(kpi: Mapping[str, Any], period: str) -> str:
+    said = {"title": str(kpi["title"]), "period": values.period_name(period)}
+    if kpi["state"] == "provisional" and kpi.get("final_on"):
+        return say(
+            "headline.provisional", value=_value(kpi, kpi.get("value")), date=values.date(str(kpi["final_on"])), **said
+        )
+    return say("headline.unknown", meaning=say(f"state_meaning.{kpi['state']}"), **said)

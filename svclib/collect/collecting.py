@@ -18,15 +18,17 @@ from zoneinfo import ZoneInfo
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Source
 from svclib.collect import sql
+from svclib.collect.build import Declared
 from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
-from svclib.collect.coverage import cover_source, quality_parts
+from svclib.collect.coverage import cover_source, last_stamp, quality_parts
 from svclib.collect.databases import without_credentials
 from svclib.collect.dates import Zones
 from svclib.collect.digests import DigestCache, FileDigest, digest_file, digest_json, files_json
+from svclib.collect.loading import load_raw
 from svclib.collect.quarantine import bad_rows, write_quarantine
-from svclib.collect.read import file_name, find_files, load_raw, source_format
+from svclib.collect.read import file_name, find_files, source_format
 from svclib.collect.snapshot import FORMAT, MANIFEST, Snapshot, _fetch, list_snapshots, open_snapshot
-from svclib.collect.stage import Declared, Staged, final_columns, last_stamp, stage_source
+from svclib.collect.stage import Staged, final_columns, stage_source
 from svclib.errors import InputRefused, Problem
 
 if TYPE_CHECKING:
@@ -198,14 +200,14 @@ def _collect_sources(
 
     reports: list[dict[str, Any]] = []
     problems: list[Problem] = []
-    for folder in ("quarantine", "coverage"):
-        (work / folder).mkdir()
+    for name in ("quarantine", "coverage"):
+        (work / name).mkdir()
     for source in catalogue.sources:
         if progress:
             progress(source.name)
         try:
-            with _database(work, memory) as connection:
-                reports.append(_collect_source(connection, catalogue, source, work, as_of, today))
+            with _database(work, memory) as (connection, folder):
+                reports.append(_collect_source(connection, catalogue, source, work, folder, as_of, today))
         except InputRefused as refused:
             problems += refused.problems
         except duckdb.OutOfMemoryException as error:
@@ -224,7 +226,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _database(work: Path, memory: str) -> Iterator[DuckDBPyConnection]:
+def _database(work: Path, memory: str) -> Iterator[tuple[DuckDBPyConnection, Path]]:
     """A DuckDB of its own for one source: in memory up to the limit, then in a folder that is gone afterwards."""
     import duckdb
 
@@ -233,7 +235,7 @@ def _database(work: Path, memory: str) -> Iterator[DuckDBPyConnection]:
         duckdb.connect(config={"memory_limit": memory, "temp_directory": folder}) as connection,
     ):
         connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+        yield connection, Path(folder)
 
 
 def _collect_source(
@@ -241,17 +243,14 @@ def _collect_source(
     catalogue: Catalogue,
     source: Source,
     work: Path,
+    folder: Path,
     as_of: dt.date | None,
     today: dt.date,
 ) -> dict[str, Any]:
     where = catalogue.locate("sources", source.name)
     base = catalogue.folder.parent
     files = find_files(source, base, where)
-    raw = load_raw(connection, source, files, base, where)
-    if raw.rows + len(raw.rejects) == 0:
-        raise InputRefused(
-            Problem(where, f"source {source.name!r} is empty", "export it again; nothing can be measured on it")
-        )
+    raw = load_raw(connection, source, files, base, where, folder)
     home = catalogue.organisation.time_zone
     declared = Declared(
         source=source,
@@ -262,6 +261,10 @@ def _collect_source(
         where_column=catalogue.locate("sources", source.name, "where"),
     )
     staged = stage_source(connection, declared, raw, as_of=as_of, today=today)
+    if staged.raw.rows + len(staged.raw.rejects) == 0:
+        raise InputRefused(
+            Problem(where, f"source {source.name!r} is empty", "export it again; nothing can be measured on it")
+        )
     _check_share(connection, declared, staged)
     return _freeze(connection, declared, staged, work)
 
@@ -316,7 +319,7 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
     table, quarantine = f"{source.name}.parquet", f"quarantine/{source.name}.csv"
     coverage = f"coverage/{source.name}.parquet"
     # Rows of a database come in no order of their own; then all columns together give one.
-    ties = "_id, rowid" if source.explode else "_id"
+    ties = "_id, rowid" if source.explode else "rowid"
     if source_format(source) == "database":
         ties = ", ".join(map(sql.name, staged.names))
     connection.execute(
@@ -348,7 +351,7 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "date_formats": {c.name: c.format for c in staged.columns if c.format},
         "types": {c.name: c.kind for c in staged.columns if c.name in staged.names},
         "coverage": cover_source(connection, staged, source, declared.departments, work / coverage),
-        "knows_until": str(last_stamp(connection, staged, source) or ""),
+        "knows_until": str(last_stamp(connection) or ""),
         "parts_of": [[part.file, part.count] for part in staged.raw.parts],
     }
     assert written == bad, "every bad row stands in quarantine"
@@ -473,7 +476,7 @@ def _publish(work: Path, target: Path) -> Snapshot:
         if not target.exists():
             raise
     _sync(target.parent)
-    return open_snapshot(target, verify=True)
+    return open_snapshot(target)
 
 
 def _sync(path: Path) -> None:

@@ -98,11 +98,15 @@ class Zones:
 
 @dataclass(frozen=True)
 class Stamp:
-    """SQL of a column that holds dates: the stamp in local time, and whether a value is a date without a time."""
+    """SQL of a column that holds dates: the stamp in local time, and whether a value is a date without a time.
+
+    `doubt`, where the format was told from some of the rows: whether a value may show that it is another one.
+    """
 
     value: str
     date_only: str
     format: str
+    doubt: str = "false"
 
 
 def _iso(value: str, zones: Zones) -> Stamp:
@@ -125,7 +129,7 @@ def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zone
     Nearly every export is so, and it is read in a third of the time that `stamp_of_text` needs. What has the form and
     is no date, such as the 30th of February, is NULL as ever.
     """
-    days, times = f"{text} LIKE '____-__-__'", f"{text} LIKE '____-__-_____:__' OR {text} LIKE '____-__-_____:__:__'"
+    days, times = f"{text} LIKE '____-__-__'", f"({text} LIKE '____-__-_____:__' OR {text} LIKE '____-__-_____:__:__')"
     total, day, time = connection.execute(
         f"SELECT count({text}), count(*) FILTER ({days}), count(*) FILTER ({times}) FROM {table}"
     ).fetchone() or (0, 0, 0)
@@ -133,11 +137,22 @@ def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zone
         return None
     parsed = f"try_cast({text} AS TIMESTAMP)"
     if time == 0:
-        return Stamp(parsed, "true", "iso")
-    if day == 0:
-        return Stamp(zones.naive(parsed), "false", "iso")
-    date_only = f"(strlen({text}) = 10)"
-    return Stamp(f"CASE WHEN {date_only} THEN {parsed} ELSE {zones.naive(parsed)} END", date_only, "iso")
+        cases, date_only, form = f"WHEN {days} THEN {parsed}", "true", days
+    elif day == 0:
+        cases, date_only, form = f"WHEN {times} THEN {zones.naive(parsed)}", "false", times
+    else:
+        cases = f"WHEN {days} THEN {parsed} WHEN {times} THEN {zones.naive(parsed)}"
+        date_only, form = f"(strlen({text}) = 10)", f"({days} OR {times})"
+    return Stamp(f"CASE {cases} END", date_only, "iso", f"CASE WHEN {form} THEN false ELSE {dated(text)} END")
+
+
+def dated(text: str) -> str:
+    """SQL: whether a text could be a date in some format; none is written without a digit.
+
+    >>> dated("x")
+    "regexp_matches(x, '[0-9]')"
+    """
+    return f"regexp_matches({text}, '[0-9]')"
 
 
 def _family(value: str, family: Family, zones: Zones) -> Stamp:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _FIRST = 50_000  # rows on which the plan is made
+_INTEGERS = {"SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
 FATES = ("bad", "duplicate", "duplicate_key", "folded", "kept", "later", "left_out")
 
 
@@ -148,28 +149,32 @@ def _read(
     blank = "WHEN _written IS NULL OR trim(_written) = '' THEN"
     doubt = " OR ".join(f"({column.doubt})" for column in columns if column.doubt != "false") or "false"
     checks = [*(rule.broken for rule in rules), "_doubt"]
-    integer = "BIGINT" if len(checks) <= 62 else "HUGEINT"
+    integer = next(name for name, bits in _INTEGERS.items() if len(checks) < bits)
     bits = " | ".join(f"CASE WHEN {check} THEN {1 << bit}::{integer} ELSE 0 END" for bit, check in enumerate(checks))
-    typed = [f"({c.value})::{c.stored} AS {sql.name(c.name)}" for c in named]
-    typed += [f"coalesce({c.failed}, false) AS {sql.name(f'f:{c.name}')}" for c in named if c.failed != "false"]
     days = [column for column in named if column.whole_days == sql.name(f"d:{column.name}")]
-    typed += [f"coalesce({c.date_only}, false) AS {c.whole_days}" for c in days]
-    texts = [f"t:{name}" for name in raw.types] if raw.unread else []
-    typed += [f"{sql.name(name)} AS {sql.name(text)}" for name, text in zip(raw.types, texts, strict=False)]
-    kept = [sql.name(c.name) for c in named] + [str(c.whole_days) for c in days]
-    if source.explode:
-        typed, kept = ["_id", *typed], ["_id", *kept]
-    originals = f", CASE WHEN _broken <> 0 THEN [{', '.join(map(sql.name, texts))}] END AS _texts" if texts else ""
+    values = [f"({c.value})::{c.stored} AS {sql.name(f'v:{c.name}')}" for c in named]
+    read = ["_id"] if source.explode else []
+    read += [f"{sql.name(f'v:{c.name}')} AS {sql.name(c.name)}" for c in named]
+    read += [f"{c.failed} AS {sql.name(f'f:{c.name}')}" for c in named if c.failed != "false"]
+    read += [f"coalesce({c.date_only}, false) AS {c.whole_days}" for c in days]
+    texts = [sql.name(f"t:{name}") for name in raw.types] if raw.unread else []
+    read += [f"{sql.name(name)} AS {text}" for name, text in zip(raw.types, texts, strict=False)]
+    kept = ["_id"] if source.explode else []
+    kept += [sql.name(c.name) for c in named] + [str(c.whole_days) for c in days]
+    originals = f", CASE WHEN _broken <> 0 THEN [{', '.join(texts)}] END AS _texts" if texts else ""
 
     def query(rows: str) -> str:
-        exploded = _explode(source, raw, rows)
+        # One layer upon the other, so that nothing is worked out twice.
+        layer = f"SELECT *, {', '.join(values)}, {written} AS _written FROM {_explode(source, raw, rows)}"
+        layer = f"SELECT {', '.join(read)}, ({doubt}) AS _doubt, {code} AS _code, _written FROM ({layer})"
+        layer = (
+            f"SELECT *, CASE WHEN _code IS NOT NULL THEN _code {blank} {missing} END AS department, "
+            f"(CASE WHEN _code IS NOT NULL THEN NULL {blank} {lack} ELSE 'unknown' END)::_lack AS _department FROM ({layer})"
+        )
+        layer = f"SELECT *, ({source.where or 'true'}) AS _where, {bits} AS _broken FROM ({layer})"
         return (
             f"SELECT department::_code AS department, {', '.join(kept)}, _department, _where, _broken, "
-            f"({fate}) AS _fate{originals} FROM (SELECT *, ({source.where or 'true'}) AS _where, {bits} AS _broken "
-            f"FROM (SELECT *, CASE WHEN _code IS NOT NULL THEN _code {blank} {missing} END AS department, "
-            f"(CASE WHEN _code IS NOT NULL THEN NULL {blank} {lack} ELSE 'unknown' END)::_lack AS _department "
-            f"FROM (SELECT *, {code} AS _code FROM (SELECT {', '.join(typed)}, ({doubt}) AS _doubt, "
-            f"{written} AS _written FROM {exploded}))))"
+            f"({fate}) AS _fate{originals} FROM ({layer})"
         )
 
     return _run(connection, declared, raw, table, query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ from svclib.catalogue.models import Source
 from svclib.collect import sql
 from svclib.collect.build import Declared
 from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
-from svclib.collect.coverage import cover_source, last_stamp, quality_parts
+from svclib.collect.coverage import cover_source, first_later, last_stamp, quality_parts
 from svclib.collect.databases import without_credentials
 from svclib.collect.dates import Zones
 from svclib.collect.digests import DigestCache, FileDigest, digest_file, digest_json, files_json
@@ -95,6 +96,7 @@ def collect(
         return found
     with _work_folder(root) as work:
         reports = _collect_sources(catalogue, inputs, work, as_of, today, memory, progress)
+        _check_begun(reports, as_of)
         _check_shrunk(catalogue, root, reports, accept_shrunk)
         manifest = _manifest(catalogue, reports, inputs, as_of, today, work)
         (work / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -146,6 +148,14 @@ def _check_as_of(as_of: dt.date | None, today: dt.date) -> None:
     if as_of and as_of > today:
         cure = "name a day that has come, or leave it out"
         raise InputRefused(Problem("--as-of", f"{as_of} lies in the future (today is {today})", cure))
+
+
+def _check_begun(reports: list[dict[str, Any]], as_of: dt.date | None) -> None:
+    """A cut-off before all data leaves nothing that could be reported."""
+    first = min((report["later_from"] for report in reports if report["later_from"]), default=None)
+    if as_of and first and not any(report["kept"] for report in reports):
+        cure = f"name a day from {first} on, the first that any source knows, or leave it out"
+        raise InputRefused(Problem("--as-of", f"{as_of} lies before the data", cure))
 
 
 def read_inputs(catalogue: Catalogue, root: Path) -> dict[str, list[FileDigest] | None]:
@@ -322,9 +332,12 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
     ties = "_id, rowid" if source.explode else "rowid"
     if source_format(source) == "database":
         ties = ", ".join(map(sql.name, staged.names))
+    # Sorted as a number and written as a text: Parquet keeps no lowest and highest value of an ENUM, and these are what
+    # lets a department's rows be read alone.
     connection.execute(
-        f"COPY (SELECT {final_columns(staged, source)} FROM {staged.table} WHERE _fate = 'kept' "
-        f"ORDER BY department, {staged.table}.{sql.name(date_column(source))}, {ties}) TO {sql.text(str(work / table))} "
+        f"COPY (SELECT * REPLACE (department::VARCHAR AS department) FROM (SELECT {final_columns(staged, source)} "
+        f"FROM {staged.table} WHERE _fate = 'kept' ORDER BY {staged.table}.department, "
+        f"{staged.table}.{sql.name(date_column(source))}, {ties})) TO {sql.text(str(work / table))} "
         f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
     )
     written = write_quarantine(work / quarantine, connection, staged, source)
@@ -346,6 +359,7 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "left_out": staged.left_out,
         "folded": staged.fates.get("folded", 0),
         "later": staged.fates.get("later", 0),
+        "later_from": str(first_later(connection, staged, source) or "") or None,
         "clipped": staged.clipped,
         "exact_copies": staged.exact_copies,
         "date_formats": {c.name: c.format for c in staged.columns if c.format},
@@ -357,15 +371,8 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
     assert written == bad, "every bad row stands in quarantine"
     parts = quality_parts({**report, **report["coverage"]}, source)
     report["parts"] = {name: round(part, 6) for name, part in parts.items()}
-    report["score"] = round(_product(parts.values()), 6)
+    report["score"] = round(math.prod(parts.values()), 6)
     return report
-
-
-def _product(values: Any) -> float:
-    product = 1.0
-    for value in values:
-        product *= value
-    return product
 
 
 def _check_written(path: Path, declared: Declared, staged: Staged) -> None:

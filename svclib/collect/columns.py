@@ -34,9 +34,10 @@ _STORED = {"text": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean"
 class Column:
     """How one column is read.
 
-    `value` and `failed` are SQL over the raw table: the typed value, and whether something stands there that is no
-    value of the type. `date_only` is SQL, for stamps only. `format` is the date format that was declared or decided.
-    `doubt` is SQL as well: whether a row may show that a plan made from other rows is wrong.
+    `value` is SQL over the raw table: the typed value. `failed` is SQL over the raw table with ``v:name``, the value:
+    whether something stands there that is no value of the type. So is `doubt`: whether a row may show that a plan made
+    from other rows is wrong. `date_only` is SQL, for stamps only. `format` is the date format that was declared or
+    decided.
     """
 
     name: str
@@ -95,41 +96,45 @@ def plan_columns(
 def _plan(
     connection: DuckDBPyConnection, source: Source, rows: str, name: str, type: str, zones: Zones, where: str
 ) -> Column:
-    text = _text(name, type, source.options)
-    kind, doubt = _kind(connection, source, rows, name, type, text)
+    text, value = _text(name, type, source.options), sql.name(f"v:{name}")
+    failed = f"{sql.name(name)} IS NOT NULL AND {value} IS NULL"
+    kind, inferred = _kind(connection, source, rows, name, type, text)
     if kind == "text":
+        doubt = f"{text} IS NOT NULL" if inferred and _empty(connection, rows, text) else "false"
         dimension = name in source.dimension_columns
         return Column(name, "text", f"coalesce({text}, '')" if dimension else text, doubt=doubt)
     if kind == "timestamp":
         stamp = _stamp(connection, source, rows, name, type, text, zones, where)
-        failed = f"{text} IS NOT NULL AND ({stamp.value}) IS NULL" if type == "VARCHAR" else "false"
-        doubt = " OR ".join(f"({each})" for each in (doubt, stamp.doubt) if each != "false") or "false"
+        failed = failed if type == "VARCHAR" else "false"
+        doubt = f"({failed}) OR ({stamp.doubt})" if inferred else stamp.doubt
         return Column(name, "timestamp", stamp.value, failed, stamp.date_only, stamp.format, doubt)
-    value = {"number": _number, "integer": _integer, "boolean": _boolean}[kind](name, type, text, source.options)
-    return Column(name, kind, value, f"{text} IS NOT NULL AND ({value}) IS NULL", doubt=doubt)
+    read = {"number": _number, "integer": _integer, "boolean": _boolean}[kind](name, type, text, source.options)
+    doubt = f"{text} IS NOT NULL AND NOT ({_tests(text, source.options)[kind]})" if inferred else "false"
+    if inferred and kind == "integer":  # digits that come back as they were need no regular expression
+        doubt = f"CASE WHEN {value}::VARCHAR = {text} THEN false ELSE {doubt} END"
+    return Column(name, kind, read, failed, doubt=doubt)
+
+
+def _empty(connection: DuckDBPyConnection, rows: str, text: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM {rows} WHERE {text} IS NOT NULL LIMIT 1").fetchone() is None
 
 
 def _kind(
     connection: DuckDBPyConnection, source: Source, rows: str, name: str, type: str, text: str
-) -> tuple[str, str]:
-    """The kind of a column, and the doubt that it leaves."""
+) -> tuple[str, bool]:
+    """The kind of a column, and whether only its values tell it."""
     if name in source.dimension_columns or name == "department":
-        return "text", "false"
+        return "text", False
     declared = source.types.get(name)
     if declared:
-        return "timestamp" if declared == "date" else declared, "false"
+        return "timestamp" if declared == "date" else declared, False
     known = name in known_columns(source)
     if name in source.dates or (known and name in TIMESTAMPS):
-        return "timestamp", "false"
+        return "timestamp", False
     if known:
-        return "number" if name in NUMBERS else "boolean" if name in BOOLEANS else "text", "false"
-    if kind := _kind_of_type(type):
-        return kind, "false"
-    kind = infer_kind(connection, rows, text, source.options)
-    if kind != "text":
-        return kind, f"{text} IS NOT NULL AND NOT ({_tests(text, source.options)[kind]})"
-    empty = connection.execute(f"SELECT 1 FROM {rows} WHERE {text} IS NOT NULL LIMIT 1").fetchone() is None
-    return kind, f"{text} IS NOT NULL" if empty else "false"
+        return "number" if name in NUMBERS else "boolean" if name in BOOLEANS else "text", False
+    kind = _kind_of_type(type)
+    return (kind, False) if kind else (infer_kind(connection, rows, text, source.options), True)
 
 
 def _kind_of_type(type: str) -> str | None:
@@ -148,15 +153,10 @@ def _tests(text: str, options: ReadOptions) -> dict[str, str]:
     """For each kind, the narrowest first: whether a text is a value of it."""
     return {
         "boolean": f"lower(trim({text})) IN ('true', 'false', 'yes', 'no')",
-        # Digits that come back as they were need no regular expression, and nearly all do.
-        "integer": f"CASE WHEN {_short_digits(text)} THEN true ELSE regexp_full_match(trim({text}), {sql.text(_INTEGER)}) END",
+        "integer": f"regexp_full_match(trim({text}), {sql.text(_INTEGER)})",
         "number": f"regexp_full_match({_plain_number(text, options)}, {sql.text(_NUMBER)})",
         "timestamp": f"({stamp_of_text(text, 'iso', Zones('UTC', 'UTC')).value}) IS NOT NULL",
     }
-
-
-def _short_digits(text: str) -> str:
-    return f"strlen({text}) < 18 AND try_cast({text} AS BIGINT)::VARCHAR = {text}"
 
 
 def infer_kind(connection: DuckDBPyConnection, table: str, text: str, options: ReadOptions) -> str:
@@ -209,8 +209,10 @@ def _integer(name: str, type: str, text: str, options: ReadOptions) -> str:
     value = f"trim({text})"
     if options.thousands:
         value = f"replace({value}, {sql.text(options.thousands)}, '')"
+    # Nearly all values are digits that come back as they were, and need no regular expression.
+    plain = f"strlen({text}) < 18 AND try_cast({text} AS BIGINT)::VARCHAR = {text}"
     return (
-        f"CASE WHEN {_short_digits(value)} THEN try_cast({value} AS BIGINT) "
+        f"CASE WHEN {plain} THEN try_cast({text} AS BIGINT) "
         f"WHEN regexp_full_match({value}, '[+-]?\\d{{1,18}}') THEN {value}::BIGINT END"
     )
 
@@ -247,8 +249,9 @@ def _stamp_of_texts(
     connection: DuckDBPyConnection, source: Source, rows: str, name: str, text: str, zones: Zones, where: str
 ) -> Stamp:
     declared = source.dates.get(name)
+    unread = f"CASE WHEN {sql.name(f'v:{name}')} IS NULL THEN"
     if declared in (None, "iso") and (plain := plain_iso(connection, rows, text, zones)):
-        return plain
+        return replace(plain, doubt=f"{unread} {plain.doubt} ELSE false END")
     decided = declared or decide_format(
         connection, rows, text, where=where, declare=name, told=source.columns.get(name, name),
         periods=source.shape == "counts" and name == "period",
@@ -258,8 +261,7 @@ def _stamp_of_texts(
     if declared:
         return stamp
     # How clearly the order of day and month is decided, only all rows can tell.
-    doubt = f"CASE WHEN ({stamp.value}) IS NULL THEN {dated(text)} ELSE false END" if decided == "iso" else "true"
-    return replace(stamp, doubt=doubt)
+    return replace(stamp, doubt=f"{unread} {dated(text)} ELSE false END" if decided == "iso" else "true")
 
 
 def _all_midnight(connection: DuckDBPyConnection, table: str, text: str, stamp: Stamp, midnight: str) -> bool:

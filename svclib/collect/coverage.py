@@ -105,6 +105,13 @@ def last_stamp(connection: DuckDBPyConnection) -> dt.date | None:
     return row[0] if row else None
 
 
+def first_later(connection: DuckDBPyConnection, staged: Staged, source: Source) -> dt.date | None:
+    """The first day of the rows that a cut-off leaves out."""
+    date = sql.name(date_column(source))
+    row = connection.execute(f"SELECT min({date})::DATE FROM {staged.table} WHERE _fate = 'later'").fetchone()
+    return row[0] if row else None
+
+
 def _silent(
     connection: DuckDBPyConnection, staged: Staged, source: Source, departments: Iterable[Department]
 ) -> list[dict[str, Any]]:

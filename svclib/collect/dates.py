@@ -100,7 +100,8 @@ class Zones:
 class Stamp:
     """SQL of a column that holds dates: the stamp in local time, and whether a value is a date without a time.
 
-    `doubt`, where the format was told from some of the rows: whether a value may show that it is another one.
+    `doubt`, where the format was told from some of the rows: whether a value that could not be read may show that it
+    is another one.
     """
 
     value: str
@@ -129,7 +130,7 @@ def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zone
     Nearly every export is so, and it is read in a third of the time that `stamp_of_text` needs. What has the form and
     is no date, such as the 30th of February, is NULL as ever.
     """
-    days, times = f"{text} LIKE '____-__-__'", f"({text} LIKE '____-__-_____:__' OR {text} LIKE '____-__-_____:__:__')"
+    days, times = f"{text} LIKE '____-__-__'", f"({text} LIKE '____-__-_____:__:__' OR {text} LIKE '____-__-_____:__')"
     total, day, time = connection.execute(
         f"SELECT count({text}), count(*) FILTER ({days}), count(*) FILTER ({times}) FROM {table}"
     ).fetchone() or (0, 0, 0)

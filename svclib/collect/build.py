@@ -16,6 +16,7 @@ from svclib.collect.columns import Column, plan_columns
 from svclib.collect.contracts import Rule, source_rules
 from svclib.collect.dates import Zones
 from svclib.collect.departments import department_text, name_departments
+from svclib.collect.few import admit_others, few_valued
 from svclib.collect.read import RawTable, read_rows
 from svclib.errors import InputRefused, Problem
 
@@ -83,9 +84,11 @@ def build_table(
             columns |= _plan_whole(connection, declared, raw, unsure)
         planned = [columns[name] for name in raw.types]
         rules = source_rules(declared.source, planned, declared.kpis, latest)
-        read = _read(connection, declared, planned, rules, raw, table, fate(planned))
+        few = few_valued(connection, declared.source, planned, "_first")
+        read = _read(connection, declared, planned, rules, raw, table, fate(planned), few)
         unsure = [column.name for column in planned if column.doubt != "false"]
         if not unsure or not _doubted(connection, table, len(rules)):
+            admit_others(connection, table, read, planned, few)
             connection.execute("DROP TABLE _first")
             return Built(table, "_id" if declared.source.explode else "rowid", planned, rules, read)
         connection.execute(f"DROP TABLE {table}")
@@ -138,7 +141,7 @@ def _doubted(connection: DuckDBPyConnection, table: str, bit: int) -> bool:
 
 def _read(
     connection: DuckDBPyConnection, declared: Declared, columns: list[Column], rules: list[Rule], raw: RawTable,
-    table: str, fate: str,
+    table: str, fate: str, few: dict[str, str],
 ) -> RawTable:  # fmt: skip
     source = declared.source
     named = [column for column in columns if column.name != "department"]
@@ -161,7 +164,10 @@ def _read(
     read += [f"{sql.name(name)} AS {text}" for name, text in zip(raw.types, texts, strict=False)]
     kept = ["_id"] if source.explode else []
     kept += [sql.name(c.name) for c in named] + [str(c.whole_days) for c in days]
-    originals = f", CASE WHEN _broken <> 0 THEN [{', '.join(texts)}] END AS _texts" if texts else ""
+    numbers = [f"try_cast({sql.name(name)} AS {type}) AS {sql.name(name)}" for name, type in few.items()]
+    counted = f"* REPLACE ({', '.join(numbers)})" if few else "*"
+    asked = " OR ".join(["_broken <> 0", *(f"{sql.name(name)} IS NULL" for name in few)])
+    originals = f", CASE WHEN {asked} THEN [{', '.join(texts)}] END AS _texts" if texts else ""
 
     def query(rows: str) -> str:
         # One layer upon the other, so that nothing is worked out twice.
@@ -174,7 +180,7 @@ def _read(
         layer = f"SELECT *, ({source.where or 'true'}) AS _where, {bits} AS _broken FROM ({layer})"
         return (
             f"SELECT department::_code AS department, {', '.join(kept)}, _department, _where, _broken, "
-            f"({fate}) AS _fate{originals} FROM ({layer})"
+            f"({fate}) AS _fate{originals} FROM (SELECT {counted} FROM ({layer}))"
         )
 
     return _run(connection, declared, raw, table, query)

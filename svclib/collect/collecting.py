@@ -55,7 +55,7 @@ def collect(
     today: dt.date | None = None,
     accept_shrunk: Collection[str] = (),
     force: bool = False,
-    memory: str = "1500MB",
+    memory: str = "1700MB",
     progress: Callable[[str], None] | None = None,
 ) -> Snapshot:
     """Read, check and freeze every source of a catalogue.

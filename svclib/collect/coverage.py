@@ -65,7 +65,7 @@ def _filled(staged: Staged) -> dict[str, str]:
     """SQL that counts the values of each column but the department's, which every kept row has."""
     kinds = {column.name: column.kind for column in staged.columns}
     return {
-        name: f"count(nullif({sql.name(name)}, ''))" if kinds[name] == "text" else f"count({sql.name(name)})"
+        name: f"count(*) FILTER ({sql.name(name)} <> '')" if kinds[name] == "text" else f"count({sql.name(name)})"
         for name in staged.names[1:]
     }
 

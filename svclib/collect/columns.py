@@ -110,8 +110,8 @@ def _plan(
         return Column(name, "timestamp", stamp.value, failed, stamp.date_only, stamp.format, doubt)
     read = {"number": _number, "integer": _integer, "boolean": _boolean}[kind](name, type, text, source.options)
     doubt = f"{text} IS NOT NULL AND NOT ({_tests(text, source.options)[kind]})" if inferred else "false"
-    if inferred and kind == "integer":  # digits that come back as they were need no regular expression
-        doubt = f"CASE WHEN {value}::VARCHAR = {text} THEN false ELSE {doubt} END"
+    if inferred and kind == "integer":  # nothing but digits; those that come back as they were are easily known
+        read, doubt = f"try_cast({text} AS BIGINT)", f"CASE WHEN {value}::VARCHAR = {text} THEN false ELSE {doubt} END"
     return Column(name, kind, read, failed, doubt=doubt)
 
 
@@ -209,12 +209,7 @@ def _integer(name: str, type: str, text: str, options: ReadOptions) -> str:
     value = f"trim({text})"
     if options.thousands:
         value = f"replace({value}, {sql.text(options.thousands)}, '')"
-    # Nearly all values are digits that come back as they were, and need no regular expression.
-    plain = f"strlen({text}) < 18 AND try_cast({text} AS BIGINT)::VARCHAR = {text}"
-    return (
-        f"CASE WHEN {plain} THEN try_cast({text} AS BIGINT) "
-        f"WHEN regexp_full_match({value}, '[+-]?\\d{{1,18}}') THEN {value}::BIGINT END"
-    )
+    return f"CASE WHEN regexp_full_match({value}, '[+-]?\\d{{1,18}}') THEN {value}::BIGINT END"
 
 
 def _boolean(name: str, type: str, text: str, options: ReadOptions) -> str:
@@ -249,9 +244,8 @@ def _stamp_of_texts(
     connection: DuckDBPyConnection, source: Source, rows: str, name: str, text: str, zones: Zones, where: str
 ) -> Stamp:
     declared = source.dates.get(name)
-    unread = f"CASE WHEN {sql.name(f'v:{name}')} IS NULL THEN"
     if declared in (None, "iso") and (plain := plain_iso(connection, rows, text, zones)):
-        return replace(plain, doubt=f"{unread} {plain.doubt} ELSE false END")
+        return plain
     decided = declared or decide_format(
         connection, rows, text, where=where, declare=name, told=source.columns.get(name, name),
         periods=source.shape == "counts" and name == "period",
@@ -261,7 +255,8 @@ def _stamp_of_texts(
     if declared:
         return stamp
     # How clearly the order of day and month is decided, only all rows can tell.
-    return replace(stamp, doubt=f"{unread} {dated(text)} ELSE false END" if decided == "iso" else "true")
+    unread = f"CASE WHEN {sql.name(f'v:{name}')} IS NULL THEN {dated(text)} ELSE false END"
+    return replace(stamp, doubt=unread if decided == "iso" else "true")
 
 
 def _all_midnight(connection: DuckDBPyConnection, table: str, text: str, stamp: Stamp, midnight: str) -> bool:

@@ -100,8 +100,7 @@ class Zones:
 class Stamp:
     """SQL of a column that holds dates: the stamp in local time, and whether a value is a date without a time.
 
-    `doubt`, where the format was told from some of the rows: whether a value that could not be read may show that it
-    is another one.
+    `doubt`, where the format was told from some of the rows: whether a value may show that it is another one.
     """
 
     value: str
@@ -138,13 +137,17 @@ def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zone
         return None
     parsed = f"try_cast({text} AS TIMESTAMP)"
     if time == 0:
-        cases, date_only, form = f"WHEN {days} THEN {parsed}", "true", days
-    elif day == 0:
-        cases, date_only, form = f"WHEN {times} THEN {zones.naive(parsed)}", "false", times
-    else:
-        cases = f"WHEN {days} THEN {parsed} WHEN {times} THEN {zones.naive(parsed)}"
-        date_only, form = f"(strlen({text}) = 10)", f"({days} OR {times})"
-    return Stamp(f"CASE {cases} END", date_only, "iso", f"CASE WHEN {form} THEN false ELSE {dated(text)} END")
+        return Stamp(parsed, "true", "iso", _unlike(text, days))
+    if day == 0:
+        return Stamp(zones.naive(parsed), "false", "iso", _unlike(text, times))
+    date_only = f"(strlen({text}) = 10)"
+    value = f"CASE WHEN {date_only} THEN {parsed} ELSE {zones.naive(parsed)} END"
+    return Stamp(value, date_only, "iso", _unlike(text, f"({days} OR {times})"))
+
+
+def _unlike(text: str, form: str) -> str:
+    """SQL: whether a text has another form, and could be a date all the same. (The engine reads words such as epoch.)"""
+    return f"CASE WHEN {form} THEN false ELSE {dated(text)} OR try_cast({text} AS TIMESTAMP) IS NOT NULL END"
 
 
 def dated(text: str) -> str:

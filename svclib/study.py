@@ -284,9 +284,6 @@ def prepare(
         taken = collect(catalogue, as_of=read_day(as_of), accept_shrunk=accept_shrunk)
     else:
         taken = open_snapshot(Path(snapshot))
-    if as_of is not None and snapshot is None and not any(quality.kept for quality in taken.quality):
-        cure = "name a later day, or leave it out to see all that is there"
-        raise InputRefused(Problem("--as-of", f"{as_of} lies before the data", cure))
     frequency = frequency or catalogue.run.frequency
     prepared = Prepared(catalogue, taken, _kept(taken, catalogue, frequency), frequency)
     if not _facts_file(prepared.kept).exists():

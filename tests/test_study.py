@@ -104,7 +104,7 @@ def test_a_department_s_name_is_answered_with_its_code(folder):
 
 def test_a_cut_off_before_the_data(folder):
     assert refused(params=folder, as_of="2020-01-01").startswith(
-        "--as-of: 2020-01-01 lies before the data. Cure: name a"
+        "--as-of: 2020-01-01 lies before the data. Cure: name a day from 2026-"
     )
 
 

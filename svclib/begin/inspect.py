@@ -13,7 +13,8 @@ from svclib.collect import sql
 from svclib.collect.columns import infer_kind
 from svclib.collect.dates import KNOWN, PERIODS, Zones, decide_format, stamp_of_text
 from svclib.collect.heads import column_names
-from svclib.collect.read import RawTable, load_raw
+from svclib.collect.loading import load_raw
+from svclib.collect.read import RawTable
 from svclib.errors import InputRefused
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -18,15 +19,17 @@ from zoneinfo import ZoneInfo
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Source
 from svclib.collect import sql
+from svclib.collect.build import Declared
 from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
-from svclib.collect.coverage import cover_source, quality_parts
+from svclib.collect.coverage import cover_source, first_later, last_stamp, quality_parts
 from svclib.collect.databases import without_credentials
 from svclib.collect.dates import Zones
 from svclib.collect.digests import DigestCache, FileDigest, digest_file, digest_json, files_json
+from svclib.collect.loading import load_raw
 from svclib.collect.quarantine import bad_rows, write_quarantine
-from svclib.collect.read import file_name, find_files, load_raw, source_format
+from svclib.collect.read import file_name, find_files, source_format
 from svclib.collect.snapshot import FORMAT, MANIFEST, Snapshot, _fetch, list_snapshots, open_snapshot
-from svclib.collect.stage import Declared, Staged, final_columns, last_stamp, stage_source
+from svclib.collect.stage import Staged, final_columns, stage_source
 from svclib.errors import InputRefused, Problem
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ def collect(
     today: dt.date | None = None,
     accept_shrunk: Collection[str] = (),
     force: bool = False,
-    memory: str = "1500MB",
+    memory: str = "1700MB",
     progress: Callable[[str], None] | None = None,
 ) -> Snapshot:
     """Read, check and freeze every source of a catalogue.
@@ -93,6 +96,7 @@ def collect(
         return found
     with _work_folder(root) as work:
         reports = _collect_sources(catalogue, inputs, work, as_of, today, memory, progress)
+        _check_begun(reports, as_of)
         _check_shrunk(catalogue, root, reports, accept_shrunk)
         manifest = _manifest(catalogue, reports, inputs, as_of, today, work)
         (work / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -144,6 +148,14 @@ def _check_as_of(as_of: dt.date | None, today: dt.date) -> None:
     if as_of and as_of > today:
         cure = "name a day that has come, or leave it out"
         raise InputRefused(Problem("--as-of", f"{as_of} lies in the future (today is {today})", cure))
+
+
+def _check_begun(reports: list[dict[str, Any]], as_of: dt.date | None) -> None:
+    """A cut-off before all data leaves nothing that could be reported."""
+    first = min((report["later_from"] for report in reports if report["later_from"]), default=None)
+    if as_of and first and not any(report["kept"] for report in reports):
+        cure = f"name a day from {first} on, the first that any source knows, or leave it out"
+        raise InputRefused(Problem("--as-of", f"{as_of} lies before the data", cure))
 
 
 def read_inputs(catalogue: Catalogue, root: Path) -> dict[str, list[FileDigest] | None]:
@@ -198,14 +210,14 @@ def _collect_sources(
 
     reports: list[dict[str, Any]] = []
     problems: list[Problem] = []
-    for folder in ("quarantine", "coverage"):
-        (work / folder).mkdir()
+    for name in ("quarantine", "coverage"):
+        (work / name).mkdir()
     for source in catalogue.sources:
         if progress:
             progress(source.name)
         try:
-            with _database(work, memory) as connection:
-                reports.append(_collect_source(connection, catalogue, source, work, as_of, today))
+            with _database(work, memory) as (connection, folder):
+                reports.append(_collect_source(connection, catalogue, source, work, folder, as_of, today))
         except InputRefused as refused:
             problems += refused.problems
         except duckdb.OutOfMemoryException as error:
@@ -224,7 +236,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _database(work: Path, memory: str) -> Iterator[DuckDBPyConnection]:
+def _database(work: Path, memory: str) -> Iterator[tuple[DuckDBPyConnection, Path]]:
     """A DuckDB of its own for one source: in memory up to the limit, then in a folder that is gone afterwards."""
     import duckdb
 
@@ -233,7 +245,7 @@ def _database(work: Path, memory: str) -> Iterator[DuckDBPyConnection]:
         duckdb.connect(config={"memory_limit": memory, "temp_directory": folder}) as connection,
     ):
         connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+        yield connection, Path(folder)
 
 
 def _collect_source(
@@ -241,17 +253,14 @@ def _collect_source(
     catalogue: Catalogue,
     source: Source,
     work: Path,
+    folder: Path,
     as_of: dt.date | None,
     today: dt.date,
 ) -> dict[str, Any]:
     where = catalogue.locate("sources", source.name)
     base = catalogue.folder.parent
     files = find_files(source, base, where)
-    raw = load_raw(connection, source, files, base, where)
-    if raw.rows + len(raw.rejects) == 0:
-        raise InputRefused(
-            Problem(where, f"source {source.name!r} is empty", "export it again; nothing can be measured on it")
-        )
+    raw = load_raw(connection, source, files, base, where, folder)
     home = catalogue.organisation.time_zone
     declared = Declared(
         source=source,
@@ -262,6 +271,10 @@ def _collect_source(
         where_column=catalogue.locate("sources", source.name, "where"),
     )
     staged = stage_source(connection, declared, raw, as_of=as_of, today=today)
+    if staged.raw.rows + len(staged.raw.rejects) == 0:
+        raise InputRefused(
+            Problem(where, f"source {source.name!r} is empty", "export it again; nothing can be measured on it")
+        )
     _check_share(connection, declared, staged)
     return _freeze(connection, declared, staged, work)
 
@@ -316,12 +329,15 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
     table, quarantine = f"{source.name}.parquet", f"quarantine/{source.name}.csv"
     coverage = f"coverage/{source.name}.parquet"
     # Rows of a database come in no order of their own; then all columns together give one.
-    ties = "_id, rowid" if source.explode else "_id"
+    ties = "_id, rowid" if source.explode else "rowid"
     if source_format(source) == "database":
         ties = ", ".join(map(sql.name, staged.names))
+    # Sorted as a number and written as a text: Parquet keeps no lowest and highest value of an ENUM, and these are what
+    # lets a department's rows be read alone.
     connection.execute(
-        f"COPY (SELECT {final_columns(staged, source)} FROM {staged.table} WHERE _fate = 'kept' "
-        f"ORDER BY department, {staged.table}.{sql.name(date_column(source))}, {ties}) TO {sql.text(str(work / table))} "
+        f"COPY (SELECT * REPLACE (department::VARCHAR AS department) FROM (SELECT {final_columns(staged, source)} "
+        f"FROM {staged.table} WHERE _fate = 'kept' ORDER BY {staged.table}.department, "
+        f"{staged.table}.{sql.name(date_column(source))}, {ties})) TO {sql.text(str(work / table))} "
         f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
     )
     written = write_quarantine(work / quarantine, connection, staged, source)
@@ -343,26 +359,20 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "left_out": staged.left_out,
         "folded": staged.fates.get("folded", 0),
         "later": staged.fates.get("later", 0),
+        "later_from": str(first_later(connection, staged, source) or "") or None,
         "clipped": staged.clipped,
         "exact_copies": staged.exact_copies,
         "date_formats": {c.name: c.format for c in staged.columns if c.format},
         "types": {c.name: c.kind for c in staged.columns if c.name in staged.names},
         "coverage": cover_source(connection, staged, source, declared.departments, work / coverage),
-        "knows_until": str(last_stamp(connection, staged, source) or ""),
+        "knows_until": str(last_stamp(connection) or ""),
         "parts_of": [[part.file, part.count] for part in staged.raw.parts],
     }
     assert written == bad, "every bad row stands in quarantine"
     parts = quality_parts({**report, **report["coverage"]}, source)
     report["parts"] = {name: round(part, 6) for name, part in parts.items()}
-    report["score"] = round(_product(parts.values()), 6)
+    report["score"] = round(math.prod(parts.values()), 6)
     return report
-
-
-def _product(values: Any) -> float:
-    product = 1.0
-    for value in values:
-        product *= value
-    return product
 
 
 def _check_written(path: Path, declared: Declared, staged: Staged) -> None:
@@ -473,7 +483,7 @@ def _publish(work: Path, target: Path) -> Snapshot:
         if not target.exists():
             raise
     _sync(target.parent)
-    return open_snapshot(target, verify=True)
+    return open_snapshot(target)
 
 
 def _sync(path: Path) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from svclib.catalogue.models import BOOLEANS, NUMBERS, SHAPE_COLUMNS, TIMESTAMPS, ReadOptions, Source
 from svclib.collect import sql
-from svclib.collect.dates import PERIODS, Stamp, Zones, decide_format, plain_iso, stamp_of_text, stamp_of_type
-from svclib.collect.read import RawTable
+from svclib.collect.dates import (
+    PERIODS,
+    Stamp,
+    Zones,
+    dated,
+    decide_format,
+    plain_iso,
+    stamp_of_text,
+    stamp_of_type,
+)  # fmt: skip
+from svclib.errors import InputRefused, Problem
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,8 +34,10 @@ _STORED = {"text": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean"
 class Column:
     """How one column is read.
 
-    `value` and `failed` are SQL over the raw table: the typed value, and whether something stands there that is no
-    value of the type. `date_only` is SQL, for stamps only. `format` is the date format that was declared or decided.
+    `value` is SQL over the raw table: the typed value. `failed` is SQL over the raw table with ``v:name``, the value:
+    whether something stands there that is no value of the type. So is `doubt`: whether a row may show that a plan made
+    from other rows is wrong. `date_only` is SQL, for stamps only. `format` is the date format that was declared or
+    decided.
     """
 
     name: str
@@ -35,6 +46,12 @@ class Column:
     failed: str = "false"
     date_only: str | None = None
     format: str | None = None
+    doubt: str = "false"
+
+    @property
+    def whole_days(self) -> str | None:
+        """SQL over the staged columns: whether the stamp is a date without a time; None for other kinds."""
+        return self.date_only if self.date_only in (None, "true", "false") else sql.name(f"d:{self.name}")
 
     @property
     def stored(self) -> str:
@@ -49,57 +66,75 @@ def known_columns(source: Source) -> set[str]:
 
 
 def plan_columns(
-    connection: DuckDBPyConnection, source: Source, raw: RawTable, zones: Zones, where: str
-) -> list[Column]:
-    """How every column of a raw table is read.
+    connection: DuckDBPyConnection, source: Source, types: dict[str, str], rows: str, zones: Zones, where: str
+) -> tuple[dict[str, Column], list[Problem]]:
+    """How columns of a raw table are read, as far as it can be told.
 
-    Raises
-    ------
-    InputRefused
-        If the dates of a column are ambiguous or mixed, or a declared date format is none.
+    Parameters
+    ----------
+    types
+        The columns, with DuckDB's types.
+    rows
+        A table of the connection that holds these columns: the raw table, or some of its rows.
+
+    Returns
+    -------
+    tuple
+        The columns that could be planned, by name, and why the others could not: their dates are ambiguous or mixed,
+        or a declared date format is none.
     """
-    from svclib.errors import InputRefused
-
-    columns: list[Column] = []
-    problems = []
-    for name, type in raw.types.items():
+    columns: dict[str, Column] = {}
+    problems: list[Problem] = []
+    for name, type in types.items():
         try:
-            columns.append(_plan(connection, source, raw, name, type, zones, where))
+            columns[name] = _plan(connection, source, rows, name, type, zones, where)
         except InputRefused as refused:
             problems += refused.problems
-    if problems:
-        raise InputRefused(problems)
-    return columns
+    return columns, problems
 
 
 def _plan(
-    connection: DuckDBPyConnection, source: Source, raw: RawTable, name: str, type: str, zones: Zones, where: str
+    connection: DuckDBPyConnection, source: Source, rows: str, name: str, type: str, zones: Zones, where: str
 ) -> Column:
-    text = _text(name, type, source.options)
-    kind = _kind(connection, source, raw, name, type, text)
+    text, value = _text(name, type, source.options), sql.name(f"v:{name}")
+    failed = f"{sql.name(name)} IS NOT NULL AND {value} IS NULL"
+    kind, inferred = _kind(connection, source, rows, name, type, text)
     if kind == "text":
+        doubt = f"{text} IS NOT NULL" if inferred and _empty(connection, rows, text) else "false"
         dimension = name in source.dimension_columns
-        return Column(name, "text", f"coalesce({text}, '')" if dimension else text)
+        return Column(name, "text", f"coalesce({text}, '')" if dimension else text, doubt=doubt)
     if kind == "timestamp":
-        stamp = _stamp(connection, source, raw, name, type, text, zones, where)
-        failed = f"{text} IS NOT NULL AND ({stamp.value}) IS NULL" if type == "VARCHAR" else "false"
-        return Column(name, "timestamp", stamp.value, failed, stamp.date_only, stamp.format)
-    value = {"number": _number, "integer": _integer, "boolean": _boolean}[kind](name, type, text, source.options)
-    return Column(name, kind, value, f"{text} IS NOT NULL AND ({value}) IS NULL")
+        stamp = _stamp(connection, source, rows, name, type, text, zones, where)
+        failed = failed if type == "VARCHAR" else "false"
+        doubt = f"({failed}) OR ({stamp.doubt})" if inferred else stamp.doubt
+        return Column(name, "timestamp", stamp.value, failed, stamp.date_only, stamp.format, doubt)
+    read = {"number": _number, "integer": _integer, "boolean": _boolean}[kind](name, type, text, source.options)
+    doubt = f"{text} IS NOT NULL AND NOT ({_tests(text, source.options)[kind]})" if inferred else "false"
+    if inferred and kind == "integer":  # nothing but digits; those that come back as they were are easily known
+        read, doubt = f"try_cast({text} AS BIGINT)", f"CASE WHEN {value}::VARCHAR = {text} THEN false ELSE {doubt} END"
+    return Column(name, kind, read, failed, doubt=doubt)
 
 
-def _kind(connection: DuckDBPyConnection, source: Source, raw: RawTable, name: str, type: str, text: str) -> str:
+def _empty(connection: DuckDBPyConnection, rows: str, text: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM {rows} WHERE {text} IS NOT NULL LIMIT 1").fetchone() is None
+
+
+def _kind(
+    connection: DuckDBPyConnection, source: Source, rows: str, name: str, type: str, text: str
+) -> tuple[str, bool]:
+    """The kind of a column, and whether only its values tell it."""
     if name in source.dimension_columns or name == "department":
-        return "text"
+        return "text", False
     declared = source.types.get(name)
     if declared:
-        return "timestamp" if declared == "date" else declared
+        return "timestamp" if declared == "date" else declared, False
     known = name in known_columns(source)
     if name in source.dates or (known and name in TIMESTAMPS):
-        return "timestamp"
+        return "timestamp", False
     if known:
-        return "number" if name in NUMBERS else "boolean" if name in BOOLEANS else "text"
-    return _kind_of_type(type) or infer_kind(connection, raw.name, text, source.options)
+        return "number" if name in NUMBERS else "boolean" if name in BOOLEANS else "text", False
+    kind = _kind_of_type(type)
+    return (kind, False) if kind else (infer_kind(connection, rows, text, source.options), True)
 
 
 def _kind_of_type(type: str) -> str | None:
@@ -114,17 +149,22 @@ def _kind_of_type(type: str) -> str | None:
     return "timestamp" if type == "DATE" or type.startswith("TIMESTAMP") else "text"
 
 
-def infer_kind(connection: DuckDBPyConnection, table: str, text: str, options: ReadOptions) -> str:
-    """The narrowest type that every value of a text column has: boolean, integer, number, timestamp (ISO), or text.
-
-    Codes are safe: ``010`` and numbers of more than 18 digits stay text.
-    """
-    tests = {
+def _tests(text: str, options: ReadOptions) -> dict[str, str]:
+    """For each kind, the narrowest first: whether a text is a value of it."""
+    return {
         "boolean": f"lower(trim({text})) IN ('true', 'false', 'yes', 'no')",
         "integer": f"regexp_full_match(trim({text}), {sql.text(_INTEGER)})",
         "number": f"regexp_full_match({_plain_number(text, options)}, {sql.text(_NUMBER)})",
         "timestamp": f"({stamp_of_text(text, 'iso', Zones('UTC', 'UTC')).value}) IS NOT NULL",
     }
+
+
+def infer_kind(connection: DuckDBPyConnection, table: str, text: str, options: ReadOptions) -> str:
+    """The narrowest type that every value of a text column has: boolean, integer, number, timestamp (ISO), or text.
+
+    Codes are safe: ``010`` and numbers of more than 18 digits stay text.
+    """
+    tests = _tests(text, options)
     for sampled in (f"(SELECT * FROM {table} LIMIT {_SAMPLE})", table):
         fails = ", ".join(f"count(*) FILTER ({text} IS NOT NULL AND NOT ({test}))" for test in tests.values())
         row = connection.execute(f"SELECT count({text}), {fails or 0} FROM {sampled}").fetchone() or (0,)
@@ -180,31 +220,43 @@ def _boolean(name: str, type: str, text: str, options: ReadOptions) -> str:
 
 
 def _stamp(
-    connection: DuckDBPyConnection, source: Source, raw: RawTable, name: str, type: str, text: str,
+    connection: DuckDBPyConnection, source: Source, rows: str, name: str, type: str, text: str,
     zones: Zones, where: str,
 ) -> Stamp:  # fmt: skip
     if type == "DATE" or type.startswith("TIMESTAMP"):
         stamp = stamp_of_type(sql.name(name), type, zones)
         midnight = f"{sql.name(name)}::TIMESTAMP::TIME = TIME '00:00:00'"
     else:
-        format = source.dates.get(name)
-        plain = plain_iso(connection, raw.name, text, zones) if format in (None, "iso") else None
-        if format is None and plain is None:
-            format = decide_format(
-                connection, raw.name, text, where=where, declare=name, told=source.columns.get(name, name),
-                periods=source.shape == "counts" and name == "period",
-            )  # fmt: skip
-        stamp = plain or stamp_of_text(text, format or "iso", zones)
-        _try_format(connection, stamp, where, name)
+        stamp = _stamp_of_texts(connection, source, rows, name, text, zones, where)
         midnight = f"regexp_full_match(trim({text}), '.*[T ]00:00(:00([.]0*)?)?')"
-    if stamp.date_only == "true" or not _all_midnight(connection, raw.name, text, stamp, midnight):
+    if stamp.date_only == "true" or not _all_midnight(connection, rows, text, stamp, midnight):
         return stamp
     # Exports of a date column that add 00:00 to every value say nothing about the time of day.
     local = Zones(zones.home, zones.home)
     plain = (
         stamp_of_text(text, stamp.format, local) if type == "VARCHAR" else stamp_of_type(sql.name(name), type, local)
     )
-    return Stamp(plain.value, "true", stamp.format)
+    timed = f"{text} IS NOT NULL AND NOT ({stamp.date_only}) AND NOT ({midnight})"
+    return Stamp(plain.value, "true", stamp.format, f"{timed} OR ({stamp.doubt})")
+
+
+def _stamp_of_texts(
+    connection: DuckDBPyConnection, source: Source, rows: str, name: str, text: str, zones: Zones, where: str
+) -> Stamp:
+    declared = source.dates.get(name)
+    if declared in (None, "iso") and (plain := plain_iso(connection, rows, text, zones)):
+        return plain
+    decided = declared or decide_format(
+        connection, rows, text, where=where, declare=name, told=source.columns.get(name, name),
+        periods=source.shape == "counts" and name == "period",
+    )  # fmt: skip
+    stamp = stamp_of_text(text, decided, zones)
+    _try_format(connection, stamp, where, name)
+    if declared:
+        return stamp
+    # How clearly the order of day and month is decided, only all rows can tell.
+    unread = f"CASE WHEN {sql.name(f'v:{name}')} IS NULL THEN {dated(text)} ELSE false END"
+    return replace(stamp, doubt=unread if decided == "iso" else "true")
 
 
 def _all_midnight(connection: DuckDBPyConnection, table: str, text: str, stamp: Stamp, midnight: str) -> bool:
@@ -216,8 +268,6 @@ def _all_midnight(connection: DuckDBPyConnection, table: str, text: str, stamp: 
 
 def _try_format(connection: DuckDBPyConnection, stamp: Stamp, where: str, name: str) -> None:
     import duckdb
-
-    from svclib.errors import InputRefused, Problem
 
     try:
         connection.execute(f"SELECT {stamp.value} FROM (SELECT NULL::VARCHAR AS {sql.name(name)}) LIMIT 1")

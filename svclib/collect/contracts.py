@@ -137,7 +137,7 @@ def _order(source: Source, present: dict[str, Column]) -> list[Rule]:
     for first, then in ORDERED[source.shape]:
         if first in present and then in present:
             a, b = sql.name(first), sql.name(then)
-            whole_day = f"{sql.name(f'd:{then}')} AND {b} >= date_trunc('day', {a})"
+            whole_day = f"{present[then].whole_days} AND {b} >= date_trunc('day', {a})"
             rules.append(
                 Rule(f"order:{first}>{then}", f"{b} < {a} AND NOT ({whole_day}) AND NOT ({_repeated_hour(a, b)})")
             )

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from svclib.catalogue.models import SHAPE_COLUMNS, Department, Source
+from svclib.catalogue.models import SHAPE_COLUMNS, TIMESTAMPS, Department, Source
 from svclib.collect import sql
+from svclib.collect.columns import known_columns
 from svclib.collect.contracts import ENDS, date_column
-from svclib.collect.stage import Staged
+from svclib.collect.stage import Staged, interval
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,14 +35,16 @@ def cover_source(
         ``completeness`` (share of rows with a value, by column).
     """
     date = sql.name(date_column(source))
+    filled = ", ".join(f"{value} AS {sql.name(name)}" for name, value in _filled(staged).items())
+    # Everything that is told of all rows, in one pass over them; all else is told from these few.
     connection.execute(
-        f"CREATE OR REPLACE TABLE _days AS SELECT department, ({date})::DATE AS day, count(*) AS n "
-        f"FROM {staged.table} WHERE _fate = 'kept' GROUP BY 1, 2"
+        f"CREATE OR REPLACE TABLE _days AS SELECT department AS _department, ({date})::DATE AS _day, count(*) AS _rows, "
+        f"({_latest(staged, source)})::DATE AS _latest, {filled} FROM {staged.table} WHERE _fate = 'kept' GROUP BY 1, 2"
     )
     first, last, departments_seen = connection.execute(
-        "SELECT min(day), max(day), count(DISTINCT department) FROM _days"
+        "SELECT min(_day), max(_day), count(DISTINCT _department) FROM _days"
     ).fetchone() or (None, None, 0)
-    _write_table(connection, staged, date, table)
+    _write_table(connection, staged, table)
     return {
         "departments": departments_seen,
         "first": _iso(first),
@@ -59,10 +62,11 @@ def _iso(day: dt.date | None) -> str | None:
 
 
 def _filled(staged: Staged) -> dict[str, str]:
-    kinds = {column.name: column.kind for column in staged.columns} | {"department": "text"}
+    """SQL that counts the values of each column but the department's, which every kept row has."""
+    kinds = {column.name: column.kind for column in staged.columns}
     return {
-        name: f"count(nullif({sql.name(name)}, ''))" if kinds[name] == "text" else f"count({sql.name(name)})"
-        for name in staged.names
+        name: f"count(*) FILTER ({sql.name(name)} <> '')" if kinds[name] == "text" else f"count({sql.name(name)})"
+        for name in staged.names[1:]
     }
 
 
@@ -79,15 +83,33 @@ def _completeness(connection: DuckDBPyConnection, staged: Staged, table: Path) -
     return {"department": 1.0 if total else 0.0, **{name: shares.get(name, 0.0) for name in names}}
 
 
-def _write_table(connection: DuckDBPyConnection, staged: Staged, date: str, path: Path) -> None:
-    filled = ", ".join(
-        f"{value} AS {sql.name(name)}" for name, value in _filled(staged).items() if name != "department"
-    )
+def _write_table(connection: DuckDBPyConnection, staged: Staged, path: Path) -> None:
+    filled = ", ".join(f"sum({sql.name(name)})::BIGINT AS {sql.name(name)}" for name in staged.names[1:])
     connection.execute(
-        f"COPY (SELECT department, date_trunc('month', {date})::DATE AS month, count(*) AS rows, {filled} "
-        f"FROM {staged.table} WHERE _fate = 'kept' GROUP BY ALL ORDER BY 1, 2) "
-        f"TO {sql.text(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY (SELECT _department AS department, date_trunc('month', _day)::DATE AS month, sum(_rows)::BIGINT AS rows, "
+        f"{filled} FROM _days GROUP BY 1, 2 ORDER BY 1, 2) TO {sql.text(str(path))} (FORMAT parquet, COMPRESSION zstd)"
     )
+
+
+def _latest(staged: Staged, source: Source) -> str:
+    """SQL: the latest day of which a group of rows knows, the end of the last period for figures."""
+    if staged.frequency != "none":
+        return f"max(date_trunc('{staged.frequency}', period) + {interval(staged.frequency)} - INTERVAL 1 DAY)"
+    names = sorted(TIMESTAMPS & known_columns(source) & set(staged.names))
+    return f"greatest({', '.join(f'max({sql.name(name)})' for name in names)})"
+
+
+def last_stamp(connection: DuckDBPyConnection) -> dt.date | None:
+    """The last day of which the rows that `cover_source` covered know."""
+    row = connection.execute("SELECT max(_latest) FROM _days").fetchone()
+    return row[0] if row else None
+
+
+def first_later(connection: DuckDBPyConnection, staged: Staged, source: Source) -> dt.date | None:
+    """The first day of the rows that a cut-off leaves out."""
+    date = sql.name(date_column(source))
+    row = connection.execute(f"SELECT min({date})::DATE FROM {staged.table} WHERE _fate = 'later'").fetchone()
+    return row[0] if row else None
 
 
 def _silent(
@@ -95,9 +117,9 @@ def _silent(
 ) -> list[dict[str, Any]]:
     """Departments whose last row is older than their habit explains, seen from the source's own last day."""
     rows = connection.execute(
-        "WITH steps AS (SELECT department, day, day - lag(day) OVER (PARTITION BY department ORDER BY day) AS step FROM _days) "
-        "SELECT department, max(day), coalesce(max(step), 0), count(*), (SELECT max(day) FROM _days) FROM steps "
-        "GROUP BY department ORDER BY department"
+        "WITH steps AS (SELECT *, _day - lag(_day) OVER (PARTITION BY _department ORDER BY _day) AS _step FROM _days) "
+        "SELECT _department, max(_day), coalesce(max(_step), 0), count(*), (SELECT max(_day) FROM _days) FROM steps "
+        "GROUP BY 1 ORDER BY 1"
     ).fetchall()
     closed = {department.code: department.closed for department in departments}
     silent = []
@@ -117,10 +139,10 @@ def _gaps(connection: DuckDBPyConnection, staged: Staged) -> dict[str, Any]:
     unit = "month" if staged.frequency == "none" else staged.frequency
     step = "INTERVAL 3 MONTH" if unit == "quarter" else f"INTERVAL 1 {unit.upper()}"
     spine = (
-        f"SELECT department, unnest(generate_series(date_trunc('{unit}', min(day)), date_trunc('{unit}', max(day)), {step}))"
-        "::DATE AS period FROM _days GROUP BY department"
+        f"SELECT _department, unnest(generate_series(date_trunc('{unit}', min(_day)), date_trunc('{unit}', max(_day)), {step}))"
+        "::DATE AS period FROM _days GROUP BY 1"
     )
-    present = f"SELECT DISTINCT department, date_trunc('{unit}', day)::DATE AS period FROM _days"
+    present = f"SELECT DISTINCT _department, date_trunc('{unit}', _day)::DATE AS period FROM _days"
     expected = (connection.execute(f"SELECT count(*) FROM ({spine})").fetchone() or (0,))[0]
     missing = connection.execute(f"({spine}) EXCEPT ({present}) ORDER BY 1, 2").fetchall()
     shown = [{"department": department, "period": period.isoformat()} for department, period in missing[:_SHOWN]]
@@ -135,9 +157,11 @@ def _gaps(connection: DuckDBPyConnection, staged: Staged) -> dict[str, Any]:
 
 def _empty_days(connection: DuckDBPyConnection) -> list[str]:
     """Days without any row, where a source has rows on nearly every day."""
-    spine = "SELECT unnest(generate_series(min(day)::TIMESTAMP, max(day)::TIMESTAMP, INTERVAL 1 DAY))::DATE AS day FROM _days"
-    missing = connection.execute(f"({spine}) EXCEPT (SELECT DISTINCT day FROM _days) ORDER BY 1").fetchall()
-    days = (connection.execute("SELECT count(DISTINCT day) FROM _days").fetchone() or (0,))[0]
+    spine = (
+        "SELECT unnest(generate_series(min(_day)::TIMESTAMP, max(_day)::TIMESTAMP, INTERVAL 1 DAY))::DATE FROM _days"
+    )
+    missing = connection.execute(f"({spine}) EXCEPT (SELECT DISTINCT _day FROM _days) ORDER BY 1").fetchall()
+    days = (connection.execute("SELECT count(DISTINCT _day) FROM _days").fetchone() or (0,))[0]
     if days == 0 or days < _DAILY_SHARE * (days + len(missing)):
         return []
     return [day.isoformat() for (day,) in missing[:_SHOWN]]

@@ -98,11 +98,15 @@ class Zones:
 
 @dataclass(frozen=True)
 class Stamp:
-    """SQL of a column that holds dates: the stamp in local time, and whether a value is a date without a time."""
+    """SQL of a column that holds dates: the stamp in local time, and whether a value is a date without a time.
+
+    `doubt`, where the format was told from some of the rows: whether a value may show that it is another one.
+    """
 
     value: str
     date_only: str
     format: str
+    doubt: str = "false"
 
 
 def _iso(value: str, zones: Zones) -> Stamp:
@@ -125,7 +129,7 @@ def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zone
     Nearly every export is so, and it is read in a third of the time that `stamp_of_text` needs. What has the form and
     is no date, such as the 30th of February, is NULL as ever.
     """
-    days, times = f"{text} LIKE '____-__-__'", f"{text} LIKE '____-__-_____:__' OR {text} LIKE '____-__-_____:__:__'"
+    days, times = f"{text} LIKE '____-__-__'", f"({text} LIKE '____-__-_____:__:__' OR {text} LIKE '____-__-_____:__')"
     total, day, time = connection.execute(
         f"SELECT count({text}), count(*) FILTER ({days}), count(*) FILTER ({times}) FROM {table}"
     ).fetchone() or (0, 0, 0)
@@ -133,11 +137,26 @@ def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zone
         return None
     parsed = f"try_cast({text} AS TIMESTAMP)"
     if time == 0:
-        return Stamp(parsed, "true", "iso")
+        return Stamp(parsed, "true", "iso", _unlike(text, days))
     if day == 0:
-        return Stamp(zones.naive(parsed), "false", "iso")
+        return Stamp(zones.naive(parsed), "false", "iso", _unlike(text, times))
     date_only = f"(strlen({text}) = 10)"
-    return Stamp(f"CASE WHEN {date_only} THEN {parsed} ELSE {zones.naive(parsed)} END", date_only, "iso")
+    value = f"CASE WHEN {date_only} THEN {parsed} ELSE {zones.naive(parsed)} END"
+    return Stamp(value, date_only, "iso", _unlike(text, f"({days} OR {times})"))
+
+
+def _unlike(text: str, form: str) -> str:
+    """SQL: whether a text has another form, and could be a date all the same. (The engine reads words such as epoch.)"""
+    return f"CASE WHEN {form} THEN false ELSE {dated(text)} OR try_cast({text} AS TIMESTAMP) IS NOT NULL END"
+
+
+def dated(text: str) -> str:
+    """SQL: whether a text could be a date in some format; none is written without a digit.
+
+    >>> dated("x")
+    "regexp_matches(x, '[0-9]')"
+    """
+    return f"regexp_matches({text}, '[0-9]')"
 
 
 def _family(value: str, family: Family, zones: Zones) -> Stamp:

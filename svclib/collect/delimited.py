@@ -6,15 +6,13 @@ import codecs
 import csv
 import gzip
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from svclib.catalogue.models import Source
+from svclib.catalogue.models import ReadOptions, Source
 from svclib.collect import sql
-from svclib.collect.read import Part, RawTable, Reject, file_name, pick_columns, unreadable, wanted_columns
+from svclib.collect.read import Part, RawTable, Reject, Unread, file_name, pick_columns, unreadable, wanted_columns
 from svclib.errors import InputRefused, Problem
 
 if TYPE_CHECKING:
@@ -22,33 +20,49 @@ if TYPE_CHECKING:
 
 SEPARATORS = (",", ";", "\t", "|")
 _HEAD = 1 << 20
+_UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-def load(connection: DuckDBPyConnection, source: Source, files: list[Path], root: Path, where: str) -> RawTable:
-    """Load CSV files, one after the other, as text."""
+def load(
+    connection: DuckDBPyConnection, source: Source, files: list[Path], root: Path, where: str, folder: Path
+) -> RawTable:
+    """Open CSV files, one after the other, as text: a view that reads them anew each time it is asked.
+
+    `folder` takes copies of files in other encodings than UTF-8; it must stay as long as the view is used.
+    """
     wanted = wanted_columns(source)
-    table = f"raw_{source.name}"
-    columns = ", ".join(f"{sql.name(column)} VARCHAR" for column in wanted)
-    connection.execute(f"CREATE TABLE {sql.name(table)} ({columns})")
-    parts: list[Part] = []
-    rejects: list[Reject] = []
-    first = 0
+    view = sql.name(f"raw_{source.name}")
+    unread: list[Unread] = []
+    selects: list[str] = []
     for path in files:
         name = file_name(path, root)
-        with _as_utf8(path, source, where, name) as (readable, head):
-            separator, header = _header(head, source, wanted, where, name)
-            picked = pick_columns(wanted, header, where, name)
-            damaged = _insert(connection, table, readable, source, separator, header, picked, where, name)
-        row = connection.execute(f"SELECT count(*) FROM {sql.name(table)}").fetchone()
-        count = (row[0] if row else 0) - first
-        numbers = tuple(reject.row for reject in damaged)
-        parts.append(
-            Part(name, first, count, header=source.options.skip_rows + source.options.header, rejected=numbers)
-        )
-        rejects += damaged
-        first += count
-    return RawTable(sql.name(table), dict.fromkeys(wanted, "VARCHAR"), parts, rejects)
+        readable, head = _as_utf8(path, source, where, name, folder / f"{len(unread)}.csv")
+        separator, header = _header(head, source, wanted, where, name)
+        picked = pick_columns(wanted, header, where, name)
+        reader = _reader(readable, source.options, separator, header, picked)
+        selects.append(reader.format("ignore_errors=true"))
+        keep = "store_rejects=true, rejects_table='rejected', rejects_scan='rejected_scans'"
+        read = partial(_read, connection, source, where, name)
+        unread.append(Unread(f"({reader.format(keep)})", read, partial(unreadable, where, name)))
+    connection.execute(f"CREATE VIEW {view} AS {' UNION ALL '.join(selects)}")
+    return RawTable(view, dict.fromkeys(wanted, "VARCHAR"), [], unread=tuple(unread))
+
+
+def _read(
+    connection: DuckDBPyConnection, source: Source, where: str, name: str, first: int, count: int
+) -> tuple[Part, list[Reject]]:
+    """What is known of a file now that its rows were read."""
+    rows = connection.execute(
+        "SELECT line, any_value(error_type), any_value(csv_line), any_value(error_message) FROM rejected "
+        "GROUP BY line ORDER BY line"
+    ).fetchall()
+    connection.execute("DROP TABLE rejected")
+    connection.execute("DROP TABLE rejected_scans")
+    damaged = [_reject(name, row, source, where) for row in rows]
+    numbers = tuple(reject.row for reject in damaged)
+    header = source.options.skip_rows + source.options.header
+    return Part(name, first, count, header=header, rejected=numbers), damaged
 
 
 def _open(path: Path) -> Any:
@@ -72,24 +86,26 @@ def _encoding(head: bytes, declared: str | None, where: str, name: str) -> str:
         ) from None
 
 
-@contextmanager
-def _as_utf8(path: Path, source: Source, where: str, name: str) -> Iterator[tuple[Path, str]]:
-    """The file as DuckDB reads it (UTF-8) and its beginning; other encodings are rewritten piece by piece."""
+def _beginning(path: Path, source: Source, where: str, name: str) -> tuple[str, str]:
+    """The encoding of a file, and its beginning."""
     try:
         with _open(path) as file:
             head = file.read(_HEAD)
     except (OSError, EOFError) as error:
         raise unreadable(where, name, error) from None
     encoding = _encoding(head, source.options.encoding, where, name)
-    if encoding in ("utf-8", "utf-8-sig", "ascii"):
-        yield path, head.decode("utf-8-sig", errors="replace")
-        return
-    with TemporaryDirectory(prefix="svclib-") as folder:
-        readable = Path(folder) / "utf8.csv"
-        _transcode(path, readable, encoding, where, name)
-        with readable.open("rb") as file:
-            beginning = file.read(_HEAD)
-        yield readable, beginning.decode("utf-8", errors="replace")
+    # A character that the beginning cuts in two is no damage.
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding in _UTF8 else encoding)(errors="replace")
+    return encoding, decoder.decode(head)
+
+
+def _as_utf8(path: Path, source: Source, where: str, name: str, copy: Path) -> tuple[Path, str]:
+    """The file as DuckDB reads it (UTF-8) and its beginning; other encodings are rewritten piece by piece, to `copy`."""
+    encoding, head = _beginning(path, source, where, name)
+    if encoding in _UTF8:
+        return path, head
+    _transcode(path, copy, encoding, where, name)
+    return copy, head
 
 
 def _transcode(path: Path, target: Path, encoding: str, where: str, name: str) -> None:
@@ -140,33 +156,16 @@ def _first_record(lines: list[str], separator: str, quote: str) -> list[str]:
     return next((row for row in csv.reader(text, delimiter=separator, quoting=csv.QUOTE_NONE) if row), [])
 
 
-def _insert(
-    connection: DuckDBPyConnection, table: str, path: Path, source: Source, separator: str,
-    header: list[str], picked: dict[str, str], where: str, name: str,
-) -> list[Reject]:  # fmt: skip
-    import duckdb
-
-    options = source.options
+def _reader(path: Path, options: ReadOptions, separator: str, header: list[str], picked: dict[str, str]) -> str:
+    """SQL of the picked columns of a file; braces are left for what becomes of damaged rows."""
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(header)))
-    selected = ", ".join(f"c{header.index(column)}" for column in picked.values())
-    reader = (
-        f"read_csv({sql.text(str(path))}, auto_detect=false, columns={{{columns}}}, delim={sql.text(separator)}, "
-        f"quote={sql.text(options.quote)}, escape={sql.text(options.quote)}, header={str(options.header).lower()}, "
-        f"skip={options.skip_rows}, nullstr=[{sql.texts(options.null_values)}], "
-        "store_rejects=true, rejects_table='rejected', rejects_scan='rejected_scans')"
+    selected = ", ".join(f"c{header.index(column)} AS {sql.name(own)}" for own, column in picked.items())
+    fixed = (
+        f"SELECT {selected} FROM read_csv({sql.text(str(path))}, auto_detect=false, columns={{{columns}}}, "
+        f"delim={sql.text(separator)}, quote={sql.text(options.quote)}, escape={sql.text(options.quote)}, "
+        f"header={str(options.header).lower()}, skip={options.skip_rows}, nullstr=[{sql.texts(options.null_values)}], "
     )
-    try:
-        connection.execute(f"INSERT INTO {sql.name(table)} SELECT {selected} FROM {reader}")
-        rows = connection.execute(
-            "SELECT line, any_value(error_type), any_value(csv_line), any_value(error_message) FROM rejected "
-            "GROUP BY line ORDER BY line"
-        ).fetchall()
-    except duckdb.Error as error:
-        raise unreadable(where, name, error) from None
-    finally:
-        connection.execute("DROP TABLE IF EXISTS rejected")
-        connection.execute("DROP TABLE IF EXISTS rejected_scans")
-    return [_reject(name, row, source, where) for row in rows]
+    return fixed.replace("{", "{{").replace("}", "}}") + "{})"
 
 
 def _reject(name: str, row: tuple[int, str, str, str], source: Source, where: str) -> Reject:

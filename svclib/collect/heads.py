@@ -23,7 +23,7 @@ def column_names(connection: DuckDBPyConnection, source: Source, path: Path, roo
     source
         Says how to read the file: its `format`, `sheet` and `options`. Its `columns` do not matter.
     root, where
-        As in `svclib.collect.read.load_raw`.
+        As in `svclib.collect.loading.load_raw`.
 
     Raises
     ------
@@ -41,11 +41,11 @@ def column_names(connection: DuckDBPyConnection, source: Source, path: Path, roo
 
 
 def _of_csv(connection: DuckDBPyConnection, source: Source, path: Path, where: str, name: str) -> list[str]:
-    with delimited._as_utf8(path, source, where, name) as (_, head):
-        if source.options.encoding is None and "\ufffd" in head:
-            cure = 'say its encoding: options={"encoding": "cp1252"} is usual for Windows, "latin-1" for older programs'
-            raise InputRefused(Problem(where, f"{name} is no UTF-8 text", cure))
-        return delimited._header(head, source, {}, where, name)[1]
+    _, head = delimited._beginning(path, source, where, name)
+    if source.options.encoding is None and "\ufffd" in head:
+        cure = 'say its encoding: options={"encoding": "cp1252"} is usual for Windows, "latin-1" for older programs'
+        raise InputRefused(Problem(where, f"{name} is no UTF-8 text", cure))
+    return delimited._header(head, source, {}, where, name)[1]
 
 
 def _of_workbook(connection: DuckDBPyConnection, source: Source, path: Path, where: str, name: str) -> list[str]:

@@ -36,8 +36,8 @@ def bad_rows(
     names = [name for name in staged.raw.types if name != ORDER]
     values = ", ".join(f"r.{sql.name(name)}::VARCHAR" for name in names)
     rows = connection.cursor().execute(
-        f"SELECT s._id, s._fate, s._broken, {values} FROM {staged.table} s JOIN {staged.raw.name} r ON r.{staged.raw.rowid} = s._id "
-        "WHERE s._fate IN ('bad', 'duplicate', 'duplicate_key') ORDER BY s._id, s.rowid"
+        f"SELECT r._id, s._fate, s._broken, {values} FROM {staged.table} s JOIN {staged.raw.name} r ON r._id = s.{staged.id} "
+        "WHERE s._fate IN ('bad', 'duplicate', 'duplicate_key') ORDER BY r._id, s.rowid"
     )
     while batch := rows.fetchmany(10_000):
         for rowid, fate, broken, *original in batch:

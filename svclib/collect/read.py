@@ -1,7 +1,4 @@
-"""Any source as one raw table: the mapped columns under svclib's names, in the source's order, rows traceable to files.
-
-Nothing is judged here. Text stays text (CSV, Excel, JSON lines); Parquet and databases keep their own types.
-"""
+"""What a source is before anything is judged: its files, its mapped columns, a raw table whose rows lead back to them."""
 
 from __future__ import annotations
 
@@ -9,14 +6,13 @@ import glob
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.errors import InputRefused, Problem
 
 if TYPE_CHECKING:
@@ -67,14 +63,36 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A file whose rows are read when they are asked for: SQL of its rows, and what is known of it once they are.
+
+    `read` takes how many rows came before and how many came; it raises `InputRefused` for damage that reaches further
+    than single rows. `refused` makes such an error of one of the reader's.
+    """
+
+    rows: str
+    read: Callable[[int, int], tuple[Part, list[Reject]]]
+    refused: Callable[[Exception], InputRefused]
+
+
+@dataclass(frozen=True)
 class RawTable:
-    """A table `name` in the connection whose columns are svclib's names; `types` are DuckDB's."""
+    """A table or view `name` in the connection whose columns are svclib's names; `types` are DuckDB's.
+
+    Of a view over `unread` files `parts` and `rejects` are known only when `read_rows` has gone through it.
+    """
 
     name: str
     types: dict[str, str]
     parts: list[Part]
     rejects: list[Reject] = field(default_factory=list)
     rowid: str = "rowid"  # the column that numbers the rows from 0, through all files
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the rows bear their numbers; those of unread files can only be counted."""
+        return not self.unread
 
     @property
     def rows(self) -> int:
@@ -172,55 +190,46 @@ def database_file(source: Source, root: Path, where: str) -> Path | None:
     raise InputRefused(Problem(where, f"no file {source.read!r}", "check the path of the database"))
 
 
-def load_raw(connection: DuckDBPyConnection, source: Source, files: list[Path], root: Path, where: str) -> RawTable:
-    """Load a source into the connection.
+def read_rows(connection: DuckDBPyConnection, raw: RawTable, table: str, query: Callable[[str], str]) -> RawTable:
+    """Go through a raw table once, into a new table whose rows follow one another as those of the source.
 
     Parameters
     ----------
-    files
-        As `find_files` gives them.
-    root
-        The folder that file names are told relative to.
-    where
-        Where the source is declared, for messages.
+    query
+        From SQL of rows to the SELECT that makes the table; a row must give a row, unless `raw` is numbered.
+
+    Returns
+    -------
+    RawTable
+        The same, with the parts and rejects that were found on the way.
 
     Raises
     ------
     InputRefused
-        If a file cannot be read, lacks a mapped column, or its damage reaches further than single rows.
+        If the damage of a file reaches further than single rows.
     """
-    from svclib.collect import databases, delimited, jsonlines, parquet, workbooks
+    import duckdb
 
-    readers = {
-        "csv": delimited.load, "parquet": parquet.load, "xlsx": workbooks.load, "jsonl": jsonlines.load,
-    }  # fmt: skip
-    format = source_format(source)
-    if format == "database":
-        return _number_rows(connection, source, databases.load(connection, source, root, where))
-    if format not in readers:
-        known = "csv, tsv, txt, parquet, xlsx, jsonl, or an address such as duckdb:///file.db"
-        cure = f"name a file of one of these kinds or declare format: {known}; save .xls as .xlsx"
-        raise InputRefused(Problem(where, f"svclib cannot tell how to read {source.read!r}", cure))
-    return _number_rows(connection, source, readers[format](connection, source, files, root, where))
-
-
-def _number_rows(connection: DuckDBPyConnection, source: Source, raw: RawTable) -> RawTable:
-    """Fill the columns that are mapped to ``#row``."""
-    numbered = [own for own, column in source.columns.items() if column == ROW]
-    if numbered and raw.rowid != "rowid":  # a view cannot take a column more
-        table = sql.name(f"numbered_{source.name}")
-        connection.execute(
-            f"CREATE TABLE {table} AS SELECT * EXCLUDE ({raw.rowid}) FROM {raw.name} ORDER BY {raw.rowid}"
-        )
-        raw = RawTable(table, raw.types, raw.parts, raw.rejects)
-    for own in numbered:
-        connection.execute(f"ALTER TABLE {raw.name} ADD COLUMN {sql.name(own)} VARCHAR")
-        for part in raw.parts:
-            value = f"{sql.text(Path(part.file).stem + ':')} || (rowid - {part.first} + 1)"
-            rows = f"rowid BETWEEN {part.first} AND {part.first + part.count - 1}"
-            connection.execute(f"UPDATE {raw.name} SET {sql.name(own)} = {value} WHERE {rows}")
-        raw.types[own] = "VARCHAR"
-    return raw
+    if not raw.unread:
+        connection.execute(f"CREATE TABLE {table} AS {query(raw.name)}")
+        return raw
+    parts: list[Part] = []
+    rejects: list[Reject] = []
+    into = f"CREATE TABLE {table} AS"
+    for file in raw.unread:
+        try:
+            rows = connection.execute(f"{into} {query(file.rows)}").fetchone() or (0,)
+        except duckdb.Error:
+            try:  # is it the file, or what was asked of its rows?
+                connection.execute(f"SELECT count(*) FROM {file.rows}")
+            except duckdb.Error as fault:
+                raise file.refused(fault) from None
+            raise
+        part, damaged = file.read(sum(part.count for part in parts), rows[0])
+        parts.append(part)
+        rejects += damaged
+        into = f"INSERT INTO {table}"
+    return replace(raw, parts=parts, rejects=rejects)
 
 
 def file_name(path: Path, root: Path) -> str:

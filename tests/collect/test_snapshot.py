@@ -288,17 +288,25 @@ def test_collect_is_a_function_of_its_catalogue(catalogue, folder, tickets):
         os.chdir(here)
 
 
-def test_a_cut_off_before_the_data(snap, tickets):
-    snapshot = snap(tickets(many(10)), as_of=dt.date(2020, 1, 1))
+def test_a_cut_off_before_the_data_is_refused_with_their_first_day(snap, folder, tickets):
+    with pytest.raises(InputRefused) as refused:
+        snap(tickets(many(10)), as_of=dt.date(2020, 1, 1))
+    assert str(refused.value).startswith(
+        "--as-of: 2020-01-01 lies before the data. Cure: name a day from 2024-01-01 on"
+    )
+    assert list_snapshots(folder / "snapshots") == []
+    assert snap(tickets(many(10)), as_of=dt.date(2024, 1, 1)).report("tickets")["kept"] == 4
+
+
+def test_a_source_that_began_after_the_cut_off_is_empty(snap, folder, tickets):
+    """Rows without a date are no measure of what lies after the cut-off."""
+    (folder / "s.csv").write_text("at,team\n2019-05-01,D01\n")
+    old = Source(name="s", shape="responses", read="s.csv", columns={"responded_at": "at", "department": "team"})
+    snapshot = snap(tickets(many(10) + "99,D01,31/02/2026,\n"), old, as_of=dt.date(2020, 1, 1))
     report = snapshot.report("tickets")
-    assert (report["kept"], report["later"]) == (0, 10)
+    assert (report["kept"], report["later"], report["later_from"]) == (0, 10, "2024-01-01")
     assert snapshot.rows("tickets").empty
     assert snapshot.quality[0].first is None
-
-
-def test_rows_without_a_date_are_no_measure_of_what_lies_after_the_cut_off(snap, tickets):
-    snapshot = snap(tickets(many(10) + "99,D01,31/02/2026,\n"), as_of=dt.date(2020, 1, 1))
-    assert snapshot.report("tickets")["later"] == 10
 
 
 def test_what_a_killed_run_left_behind_is_cleared(snap, folder, tickets):

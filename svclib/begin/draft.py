@@ -27,6 +27,7 @@ from svclib.catalogue.names import nearest
 from svclib.collect import Snapshot, collect
 from svclib.errors import InputRefused, Problem
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.show import Block, bullets, note, section, sentence, stack
 from svclib.report.tables import table
 from svclib.report.words import say
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 _SOURCE, _KPI = "draft_source", "draft_kpi"
 
 
-@dataclass(frozen=True, eq=False)
-class Draft:
+@dataclass(frozen=True, eq=False, repr=False)
+class Draft(Shown):
     """What would stand in `params/`: `organisation`, `departments`, one `source` and `kpis`, as YAML has them.
 
     `check()` tells how good the data are, `ideas()` which KPIs they allow, `chart()` shows one, `write_params(folder)`
@@ -196,8 +197,12 @@ class Draft:
         parts = [table(shown, caption=say("begin.source.title"), headers=headers), bullets(remarks)]
         return stack(*parts, sentence(say("begin.source.next")))
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.explain()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.explain()
+
+    @property
+    def _called(self) -> str:
+        return f"of {self.source['name']}"
 
     @cached_property
     def _tolerant(self) -> Catalogue:

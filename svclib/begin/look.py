@@ -20,6 +20,7 @@ from svclib.catalogue.models import ReadOptions, Source
 from svclib.catalogue.names import nearest
 from svclib.errors import InputRefused, Problem
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.show import Block, bullets, escape, note, section, sentence
 from svclib.report.tables import table
 from svclib.report.words import say
@@ -28,8 +29,8 @@ _CALL = "look_into"
 _SEVERAL = "several files are one pattern: look_into('exports/*.xlsx'), in sources.yaml 'read: exports/*.xlsx'"
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
+@dataclass(frozen=True, eq=False, repr=False)
+class Look(Shown):
     """A file that was looked into: `frame` has a row for each column, `guess` proposes what they are.
 
     Shown in a notebook, it says what stands in the file and how the next step could be written.
@@ -75,8 +76,12 @@ class Look:
             parts.append(bullets(remarks))
         return section(say("begin.look.title"), *parts, self._next())
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.explain()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.explain()
+
+    @property
+    def _called(self) -> str:
+        return f"at {self.path.name}"
 
     def _proposed(self) -> dict[str, str]:
         return {**self.guess.columns, **self.guess.extra, **self.guess.dimensions}

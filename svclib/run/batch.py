@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from svclib.errors import InputRefused, Problem
-from svclib.measure.periods import Period
+from svclib.measure.periods import read_period
 from svclib.paths import HOME
 from svclib.run.digest import package_versions
 from svclib.run.execute import Limits
@@ -146,7 +146,7 @@ def run_batch(
         from svclib.report.words.messages import check_language
 
         check_language(language)  # before anything is started
-    prepared = prepare(params, as_of=as_of, frequency=_frequency(period))
+    prepared = prepare(params, as_of=as_of, frequency=None if period is None else read_period(period).frequency)
     label = (prepared.latest_complete() if period is None else prepared.check_period(period)).label
     catalogue = prepared.catalogue
     chosen = find_departments(departments, catalogue)
@@ -196,15 +196,6 @@ def page_provenance(inputs: Inputs) -> dict[str, Any]:
         "svclib": f"{versions.get('svclib', 'source')} ({inputs.digests['package'][:12]})",
         "versions": {"python": versions["python"], **platform_facts(versions)["packages"]},
     }
-
-
-def _frequency(period: str | None) -> str | None:
-    if period is None:
-        return None
-    try:
-        return Period.parse(period).frequency
-    except ValueError as error:
-        raise InputRefused(Problem(f"period {period}", str(error))) from None
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -80,8 +81,11 @@ def check(params: Path | None) -> None:
     from svclib.study import prepare
 
     snapshot = prepare(catalogue).snapshot
-    counts = f"{len(catalogue.departments)} departments, {len(catalogue.sources)} sources, {len(catalogue.kpis)} KPIs"
-    print(f"{catalogue.folder}: sound ({counts}, {len(catalogue.actions)} actions; data up to {snapshot.as_of})")
+    parts = {
+        "department": catalogue.departments, "source": catalogue.sources, "KPI": catalogue.kpis, "action": catalogue.actions,
+    }  # fmt: skip
+    counts = ", ".join(f"{len(entries)} {name}{'' if len(entries) == 1 else 's'}" for name, entries in parts.items())
+    print(f"{catalogue.folder}: sound ({counts}; data up to {snapshot.as_of})")
 
 
 @_command(
@@ -264,6 +268,25 @@ class _Parser(argparse.ArgumentParser):
         _refuse(f"{message}. Cure: see {self.prog} --help")
 
 
+def _refuse_unknown_command(first: Sequence[str]) -> None:
+    from svclib.catalogue.names import nearest
+
+    for word in first:
+        if not word.startswith("-") and word not in _COMMANDS:
+            known = [name for name in _COMMANDS if name not in _HIDDEN]
+            _refuse(f"there is no command {word!r}. Cure: {nearest(word, known)}; see svclib --help")
+
+
+def _refuse_unknown_words(command: str | None, strange: Sequence[str]) -> NoReturn:
+    """Say which words no option takes, and which option was perhaps meant."""
+    from svclib.catalogue.names import nearest
+
+    known = [word for names, _ in _COMMANDS[command][1] for word in names if word[0] == "-"] if command else []
+    meant = [cure for word in strange if word[0] == "-" and (cure := nearest(word, known)).startswith("write")]
+    help_page = f"see svclib {command} --help" if command else "see svclib --help"
+    _refuse(f"unrecognized arguments: {' '.join(strange)}. Cure: {', '.join([*meant, help_page])}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="svclib",
@@ -293,8 +316,12 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Entry point: turns refused input into messages on stderr and exit status 2."""
     parser = _parser()
-    given = vars(parser.parse_args())
+    _refuse_unknown_command(sys.argv[1:2])
+    found, strange = parser.parse_known_args()
+    given = vars(found)
     name = given.pop("command")
+    if strange:
+        _refuse_unknown_words(name, strange)
     if name is None:
         parser.print_help(sys.stderr)
         sys.exit(2)
@@ -302,12 +329,16 @@ def main() -> None:
 
     try:
         status = _COMMANDS[name][0](**given)
+        sys.stdout.flush()
     except InputRefused as refused:
         for problem in refused.problems:
             _note(str(problem))
         number = len(refused.problems)
         _note(f"svclib: nothing was started ({number} problem{'s' if number != 1 else ''})")
         status = 2
+    except BrokenPipeError:  # who reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _note(f"svclib: {where}{error.strerror or error}. Cure: look at the folder's rights and the disk")

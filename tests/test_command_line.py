@@ -1,8 +1,12 @@
 """What the commands answer where they must not, or cannot, do what they are asked."""
 
+import subprocess
+import sys
+
 import pytest
 
 from svclib import cli
+from svclib.run.lab import lab_command
 
 
 def command(monkeypatch, capsys, *words):
@@ -57,7 +61,13 @@ def test_jupyterlab_takes_the_place_of_the_command(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "--perod", "2026-10"], "unrecognized arguments: --perod 2026-10. Cure: see svclib --help"),
+        (
+            ["run", "--perod", "2026-10"],
+            "unrecognized arguments: --perod 2026-10. Cure: write '--period', see svclib run --help",
+        ),
+        (["run", "2026-10"], "unrecognized arguments: 2026-10. Cure: see svclib run --help"),
+        (["rnu", "--period", "2026-10"], "there is no command 'rnu'. Cure: write 'run'; see svclib --help"),
+        (["xxxx"], "there is no command 'xxxx'. Cure: known: sample, check, collect, run, template"),
         (
             ["run", "--jobs", "0"],
             "argument -j/--jobs: '0' is not a whole number, 1 or more. Cure: see svclib run --help",
@@ -73,6 +83,34 @@ def test_wrong_words_are_told_with_a_cure(monkeypatch, capsys, words, said):
     assert status == 2
     assert shown.err.startswith(f"svclib: {said}")
     assert not shown.out
+
+
+def test_the_lab_leads_to_the_start_page_whoever_opens_it_and_asks_nobody_for_news():
+    words = lab_command()
+    assert words[-1] == "notebooks/start.ipynb"
+    assert "--LabApp.default_url=/lab/tree/notebooks/start.ipynb" in words, "the address that --no-browser prints"
+    assert "--ip=127.0.0.1" in words
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in words
+
+
+def test_who_stops_reading_gets_no_advice_on_the_disk(tmp_path):
+    code = (
+        "from svclib import cli\n"
+        "cli._COMMANDS['compare'] = (lambda **_: print('x' * 10_000_000), cli._COMMANDS['compare'][1])\n"
+        "cli.main()"
+    )
+    words = [sys.executable, "-c", code, "compare", "2026-09", "2026-10"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running.stdout.read(10)
+    running.stdout.close()
+    assert running.stderr.read() == ""
+    running.stderr.close()
+    assert running.wait(60) == 141
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "svclib", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("svclib ")
 
 
 def test_without_a_command_the_help_is_shown_and_nothing_was_done(monkeypatch, capsys):

@@ -82,9 +82,10 @@ def check(params: Path | None) -> None:
 
     snapshot = prepare(catalogue).snapshot
     parts = {
-        "department": catalogue.departments, "source": catalogue.sources, "KPI": catalogue.kpis, "action": catalogue.actions,
+        "department": len(catalogue.departments), "source": len(catalogue.sources), "KPI": len(catalogue.kpis),
+        "action": len(catalogue.actions),
     }  # fmt: skip
-    counts = ", ".join(f"{len(entries)} {name}{'' if len(entries) == 1 else 's'}" for name, entries in parts.items())
+    counts = ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in parts.items())
     print(f"{catalogue.folder}: sound ({counts}; data up to {snapshot.as_of})")
 
 

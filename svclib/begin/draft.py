@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from svclib.begin.arguments import Arguments, validate
-from svclib.begin.guess import Guess, guess, outcome_columns
+from svclib.begin.guess import Guess, guess, likely_date, outcome_columns
 from svclib.begin.ideas import propose_kpis
 from svclib.begin.inspect import ColumnFound
-from svclib.begin.look import Look
-from svclib.begin.mapping import map_departments, map_source
+from svclib.begin.look import Look, dates_call
+from svclib.begin.mapping import dated, map_departments, map_source
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.check import check_catalogue
 from svclib.catalogue.models import SHAPE_COLUMNS, Department, Kpi, Organisation, Source
@@ -187,7 +187,7 @@ class Draft(Shown):
             return bullets(say("begin.kpi.declared", title=kpi["title"]) for kpi in self.kpis)
         shown = self.frame.assign(role=[say(f"begin.role.{role}") for role in self.frame["role"]])
         headers = {name: say(f"begin.source.{name}") for name in ("own", "column", "role")}
-        names = words.list_of([d["name"] for d in self.departments[:12]]) + ("…" if len(self.departments) > 12 else "")
+        names = words.list_of(_shortened([d["name"] for d in self.departments]))
         remarks = [say("begin.source.departments", count=len(self.departments), list=names)]
         if ends := [c for c in outcome_columns(self.look.found) if c not in _dimensions(self.source).values()]:
             listed = words.list_of([say("begin.source.quoted", column=column) for column in ends])
@@ -266,7 +266,8 @@ def draft_source(
         svclib's name to the file's column. Names that svclib does not know are kept for the expressions of KPIs;
         ``case_id: "#row"`` numbers rows that have no number.
     dates
-        How a column's dates are written, e.g. ``{"opened_at": "%d/%m/%Y"}``; only needed where that is unclear.
+        How a column's dates are written, e.g. ``{"opened_at": "%d/%m/%Y"}``; only needed where that is unclear. The
+        file's own name of the column does as well, and makes it a column of dates for the proposal.
     dimensions
         Columns that split cases into groups: names, or svclib's name to the file's column.
     departments
@@ -286,14 +287,22 @@ def draft_source(
     """
     if shape is not None and shape not in SHAPE_COLUMNS:
         raise InputRefused(Problem(f"{_SOURCE}, shape", f"{shape!r} is no shape", nearest(shape, SHAPE_COLUMNS)))
+    if not look.found.rows:
+        raise InputRefused(Problem(_SOURCE, f"{look.path.name} holds no rows", "export it again"))
+    dates = dates or {}
+    look = dated(look, dates, columns or {})
     proposed = look.guess if shape in (None, look.guess.shape) else guess(look.found, shape)  # type: ignore[arg-type]
     shape = shape or proposed.shape
     if shape is None:
-        cure = "say shape= and columns=, and how the dates are written with dates="
+        likely = likely_date(look.found)
+        cure = dates_call(likely.name) if likely else "say with dates={...} which column holds some, and how"
         raise InputRefused(Problem(_SOURCE, "no column holds dates that svclib knows", cure))
     if language is not None:
         words.speak(language)
-    source = map_source(look, _chosen(proposed, columns, dimensions), shape, dates or {}, more)
+    chosen = _chosen(proposed, columns, dimensions)
+    own_of = {header: own for own, header in chosen[0].items()}
+    written = {name if name in chosen[0] else own_of.get(name, name): format for name, format in dates.items()}
+    source = map_source(look, chosen, shape, written, more)
     declared = map_departments(look, source, departments, department_missing, organisation)
     said = {"name": organisation, "language": words.current_language(), "time_zone": time_zone or "UTC"}
     draft = Draft(look, said, declared, source)
@@ -371,6 +380,13 @@ def _chosen(
     else:
         groups = {name: mapped.get(name, name) for name in dimensions}
     return mapped, groups
+
+
+def _shortened(names: list[str], most: int = 12) -> list[str]:
+    """So many names at most, the last one telling how many more there are."""
+    if len(names) <= most:
+        return names
+    return [*names[: most - 1], say("begin.source.more", count=len(names) - most + 1)]
 
 
 def _dimensions(source: Mapping[str, Any]) -> dict[str, str]:

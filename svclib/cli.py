@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -74,9 +75,8 @@ def sample(to: Path, months: int, seed: int) -> None:
 def check(params: Path | None) -> None:
     """Validate params and sources, all errors at once."""
     from svclib.catalogue.load import load_catalogue
-    from svclib.paths import default_params
 
-    catalogue = load_catalogue(params or default_params())
+    catalogue = load_catalogue(_declared(params))
 
     from svclib.study import prepare
 
@@ -101,7 +101,7 @@ def collect(params: Path | None, as_of: str | None, accept_shrunk: list[str] | N
     """Freeze the sources in a snapshot; tell the data's quality."""
     from svclib.study import prepare
 
-    snapshot = prepare(params, as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
+    snapshot = prepare(_declared(params), as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
     for quality in snapshot.quality:
         bad = ", ".join(f"{count} {reason}" for reason, count in quality.bad.items())
         _note(
@@ -150,7 +150,7 @@ def run(
     from svclib.study import prepare
 
     result = run_batch(
-        params, prepare=prepare, departments=department, notebooks=notebook, out=out, plan_only=plan, force=force,
+        _declared(params, more["log"]), prepare=prepare, departments=department, notebooks=notebook, out=out, plan_only=plan, force=force,
         only_failed=only_failed, **more,
     )  # fmt: skip
     if pdf and not plan and result.index.is_file():
@@ -169,11 +169,10 @@ def template(to: Path, params: Path | None) -> None:
     """Write a blank action plan with drop-downs."""
     from svclib.catalogue.load import load_catalogue
     from svclib.catalogue.register import write_template
-    from svclib.paths import default_params
 
     if to.exists():
         _refuse(f"{to} is there already; name another file with --to")
-    catalogue = load_catalogue(params or default_params())
+    catalogue = load_catalogue(_declared(params))
     departments = {department.code: department.name for department in catalogue.departments}
     print(write_template(to, departments=departments, kpis={kpi.code: kpi.title for kpi in catalogue.kpis}))
 
@@ -254,6 +253,27 @@ def _print_pages(out: Path, period: str, departments: list[str] | None) -> int:
     return 0
 
 
+def _declared(params: Path | None, log: str = "text") -> Path:
+    """The folder that is meant; where it was not named and none is here, it is said whose reports these will be."""
+    from svclib.paths import default_params
+
+    folder = params or default_params()
+    if params is None and folder != Path.cwd() / "params":
+        text = f"{Path.cwd()} has no params/, so this is the sample organisation; name yours with --params"
+        _tell(log, "note", text, message=text)
+    return folder
+
+
+def _tell(log: str, event: str, text: str, **facts: Any) -> None:
+    """A line on stderr: plain, or the event where a scheduler reads JSON."""
+    if log != "json":
+        _note(text)
+        return
+    from svclib.run.progress import Progress
+
+    Progress("json").event(event, **facts)
+
+
 def _note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -316,6 +336,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Entry point: turns refused input into messages on stderr and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a sign that the console cannot write is no reason to end
+        sys.stdout.reconfigure(errors="replace")
     parser = _parser()
     _refuse_unknown_command(sys.argv[1:2])
     found, strange = parser.parse_known_args()
@@ -332,11 +354,12 @@ def main() -> None:
         status = _COMMANDS[name][0](**given)
         sys.stdout.flush()
     except InputRefused as refused:
-        for problem in refused.problems:
-            _note(str(problem))
-        number = len(refused.problems)
-        _note(f"svclib: nothing was started ({number} problem{'s' if number != 1 else ''})")
         status = 2
+        log, number = given.get("log", "text"), len(refused.problems)
+        for problem in refused.problems:
+            _tell(log, "refused", str(problem), where=problem.where, what=problem.what, cure=problem.cure)
+        ended = f"svclib: nothing was started ({number} problem{'s' if number != 1 else ''})"
+        _tell(log, "end", ended, exit_status=status)
     except BrokenPipeError:  # who reads has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141

@@ -1,11 +1,14 @@
 """What the commands answer where they must not, or cannot, do what they are asked."""
 
+import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from svclib import cli
+from svclib.paths import HOME
 from svclib.run.lab import lab_command
 
 
@@ -106,6 +109,35 @@ def test_who_stops_reading_gets_no_advice_on_the_disk(tmp_path):
     assert running.stderr.read() == ""
     running.stderr.close()
     assert running.wait(60) == 141
+
+
+def test_a_console_that_cannot_write_a_sign_shows_another(tmp_path):
+    code = (
+        "from svclib import cli\n"
+        "cli._COMMANDS['compare'] = (lambda **_: print('\\u25cf Concern'), cli._COMMANDS['compare'][1])\n"
+        "cli.main()"
+    )
+    words = [sys.executable, "-c", code, "compare", "2026-09", "2026-10"]
+    done = subprocess.run(words, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, check=True)
+    assert done.stdout.strip() == b"? Concern"
+
+
+def test_a_refusal_is_json_where_a_scheduler_reads_json(monkeypatch, capsys, tmp_path):
+    status, said = command(monkeypatch, capsys, "run", "--params", tmp_path / "none", "--log", "json")
+    events = [json.loads(line) for line in said.err.splitlines()]
+    assert status == 2
+    assert [event["event"] for event in events] == ["refused", "end"]
+    assert (events[0]["what"], events[1]["exit_status"]) == ("there is no such params folder", 2)
+
+
+def test_whose_reports_are_made_is_said_where_nobody_named_params(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    given = []
+    monkeypatch.setattr("svclib.run.batch.run_batch", lambda params, **more: given.append(params) or exit(7))
+    assert "so this is the sample organisation; name yours with --params" in command(monkeypatch, capsys, "run")[1].err
+    (tmp_path / "params").mkdir()
+    assert command(monkeypatch, capsys, "run")[1].err == ""
+    assert given == [HOME / "params", tmp_path / "params"]
 
 
 def test_the_package_runs_as_a_module():

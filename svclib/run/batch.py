@@ -266,7 +266,7 @@ class _Run:
         status = 128 + interrupted if interrupted else int(bool(facts["failed"] or plan.missing) or not sound)
         index = self.folder.path / self.inputs.period / "index.html"
         if self.shown:
-            self._say_what_to_do(len(plan.left))
+            self._say_what_to_do(len(plan.left), bool(interrupted))
         self.progress.end(**facts, seconds=round(seconds, 3), interrupted=bool(interrupted), exit_status=status)
         return BatchResult(**facts, exit_status=status, index=index, seconds=seconds)
 
@@ -300,13 +300,15 @@ class _Run:
                 workshop.stop()
                 raise
 
-    def _say_what_to_do(self, left: int) -> None:
+    def _say_what_to_do(self, left: int, interrupted: bool) -> None:
         """The next step of whoever reads this in a mail from cron."""
         again = f"svclib run --period {self.inputs.period}"
         if self.explained:
             pages = ", ".join(_shown(page) for page in self.explained[:3])
             more = f" and {len(self.explained) - 3} more" if len(self.explained) > 3 else ""
             self.progress.note(f"why: {pages}{more}; once it is mended: {again} --only-failed")
+        if interrupted:
+            self.progress.note(f"interrupted; what is finished stays, and {again} makes the rest")
         if left:
             self.progress.note(f"left out by --only-failed, though not up to date: {left}; {again} makes them")
 

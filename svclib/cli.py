@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,15 +75,18 @@ def sample(to: Path, months: int, seed: int) -> None:
 def check(params: Path | None) -> None:
     """Validate params and sources, all errors at once."""
     from svclib.catalogue.load import load_catalogue
-    from svclib.paths import default_params
 
-    catalogue = load_catalogue(params or default_params())
+    catalogue = load_catalogue(_declared(params))
 
     from svclib.study import prepare
 
     snapshot = prepare(catalogue).snapshot
-    counts = f"{len(catalogue.departments)} departments, {len(catalogue.sources)} sources, {len(catalogue.kpis)} KPIs"
-    print(f"{catalogue.folder}: sound ({counts}, {len(catalogue.actions)} actions; data up to {snapshot.as_of})")
+    parts = {
+        "department": len(catalogue.departments), "source": len(catalogue.sources), "KPI": len(catalogue.kpis),
+        "action": len(catalogue.actions),
+    }  # fmt: skip
+    counts = ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in parts.items())
+    print(f"{catalogue.folder}: sound ({counts}; data up to {snapshot.as_of})")
 
 
 @_command(
@@ -96,7 +101,7 @@ def collect(params: Path | None, as_of: str | None, accept_shrunk: list[str] | N
     """Freeze the sources in a snapshot; tell the data's quality."""
     from svclib.study import prepare
 
-    snapshot = prepare(params, as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
+    snapshot = prepare(_declared(params), as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
     for quality in snapshot.quality:
         bad = ", ".join(f"{count} {reason}" for reason, count in quality.bad.items())
         _note(
@@ -145,7 +150,7 @@ def run(
     from svclib.study import prepare
 
     result = run_batch(
-        params, prepare=prepare, departments=department, notebooks=notebook, out=out, plan_only=plan, force=force,
+        _declared(params, more["log"]), prepare=prepare, departments=department, notebooks=notebook, out=out, plan_only=plan, force=force,
         only_failed=only_failed, **more,
     )  # fmt: skip
     if pdf and not plan and result.index.is_file():
@@ -164,11 +169,10 @@ def template(to: Path, params: Path | None) -> None:
     """Write a blank action plan with drop-downs."""
     from svclib.catalogue.load import load_catalogue
     from svclib.catalogue.register import write_template
-    from svclib.paths import default_params
 
     if to.exists():
         _refuse(f"{to} is there already; name another file with --to")
-    catalogue = load_catalogue(params or default_params())
+    catalogue = load_catalogue(_declared(params))
     departments = {department.code: department.name for department in catalogue.departments}
     print(write_template(to, departments=departments, kpis={kpi.code: kpi.title for kpi in catalogue.kpis}))
 
@@ -249,6 +253,27 @@ def _print_pages(out: Path, period: str, departments: list[str] | None) -> int:
     return 0
 
 
+def _declared(params: Path | None, log: str = "text") -> Path:
+    """The folder that is meant; where it was not named and none is here, it is said whose reports these will be."""
+    from svclib.paths import default_params
+
+    folder = params or default_params()
+    if params is None and folder != Path.cwd() / "params":
+        text = f"{Path.cwd()} has no params/, so this is the sample organisation; name yours with --params"
+        _tell(log, "note", text, message=text)
+    return folder
+
+
+def _tell(log: str, event: str, text: str, **facts: Any) -> None:
+    """A line on stderr: plain, or the event where a scheduler reads JSON."""
+    if log != "json":
+        _note(text)
+        return
+    from svclib.run.progress import Progress
+
+    Progress("json").event(event, **facts)
+
+
 def _note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -262,6 +287,25 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Wrong words, told as all other faults are."""
         _refuse(f"{message}. Cure: see {self.prog} --help")
+
+
+def _refuse_unknown_command(first: Sequence[str]) -> None:
+    from svclib.catalogue.names import nearest
+
+    for word in first:
+        if not word.startswith("-") and word not in _COMMANDS:
+            known = [name for name in _COMMANDS if name not in _HIDDEN]
+            _refuse(f"there is no command {word!r}. Cure: {nearest(word, known)}; see svclib --help")
+
+
+def _refuse_unknown_words(command: str | None, strange: Sequence[str]) -> NoReturn:
+    """Say which words no option takes, and which option was perhaps meant."""
+    from svclib.catalogue.names import nearest
+
+    known = [word for names, _ in _COMMANDS[command][1] for word in names if word[0] == "-"] if command else []
+    meant = [cure for word in strange if word[0] == "-" and (cure := nearest(word, known)).startswith("write")]
+    help_page = f"see svclib {command} --help" if command else "see svclib --help"
+    _refuse(f"unrecognized arguments: {' '.join(strange)}. Cure: {', '.join([*meant, help_page])}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -292,9 +336,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Entry point: turns refused input into messages on stderr and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a sign that the console cannot write is no reason to end
+        sys.stdout.reconfigure(errors="replace")
     parser = _parser()
-    given = vars(parser.parse_args())
+    _refuse_unknown_command(sys.argv[1:2])
+    found, strange = parser.parse_known_args()
+    given = vars(found)
     name = given.pop("command")
+    if strange:
+        _refuse_unknown_words(name, strange)
     if name is None:
         parser.print_help(sys.stderr)
         sys.exit(2)
@@ -302,12 +352,17 @@ def main() -> None:
 
     try:
         status = _COMMANDS[name][0](**given)
+        sys.stdout.flush()
     except InputRefused as refused:
-        for problem in refused.problems:
-            _note(str(problem))
-        number = len(refused.problems)
-        _note(f"svclib: nothing was started ({number} problem{'s' if number != 1 else ''})")
         status = 2
+        log, number = given.get("log", "text"), len(refused.problems)
+        for problem in refused.problems:
+            _tell(log, "refused", str(problem), where=problem.where, what=problem.what, cure=problem.cure)
+        ended = f"svclib: nothing was started ({number} problem{'s' if number != 1 else ''})"
+        _tell(log, "end", ended, exit_status=status)
+    except BrokenPipeError:  # who reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _note(f"svclib: {where}{error.strerror or error}. Cure: look at the folder's rights and the disk")

@@ -23,8 +23,9 @@ from svclib.collect.snapshot import Snapshot, late_rows, list_snapshots, open_sn
 from svclib.errors import InputRefused, Problem
 from svclib.measure.declaration import Coverage, Declaration, coverage_of
 from svclib.measure.engine import connect, frame
-from svclib.measure.periods import Frequency, Period
+from svclib.measure.periods import Frequency, Period, read_period
 from svclib.paths import default_params
+from svclib.report.block import Block, Shown
 
 if TYPE_CHECKING:
     from ibis.backends.sql import SQLBackend
@@ -132,7 +133,7 @@ class Prepared:
 
     def check_period(self, label: str) -> Period:
         """The period asked for; `InputRefused` where it is none, lies in the future or before the data."""
-        period = _parse_period(label)
+        period = read_period(label)
         latest = self.latest_complete()
         first, last = (dt.date.fromisoformat(self._facts["measured"][end]) for end in ("first", "last"))
         cure = f"choose a period from {Period.containing(first, self.frequency).label} to {latest.label}"
@@ -145,8 +146,8 @@ class Prepared:
         return period
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Shown):
     """What is known of one department up to the end of one period.
 
     `measures` is the measures table of all departments (for peers) up to the period, `near` the part of it that most
@@ -159,20 +160,14 @@ class Study:
     out: Path | None = None
     language: str = "en"
 
-    def __repr__(self) -> str:
-        """In two lines what was opened and what can be done with it."""
-        from svclib.report import words
+    def _shown(self) -> Block:
+        from svclib.report.views.study import study_block
 
-        with words.use_language(self.language):
-            return words.say(
-                "study.text",
-                department=self.department.name,
-                code=self.department.code,
-                period=words.period_name(self.period),
-                date=words.date(self.as_of),
-                kpis=words.say("study.kpis", count=len(self.kpis)),
-                actions=words.say("study.actions", count=len(self.actions)),
-            )
+        return study_block(self)
+
+    @property
+    def _called(self) -> str:
+        return f"of {self.department.code}, {self.period.label}"
 
     @property
     def catalogue(self) -> Catalogue:
@@ -356,7 +351,7 @@ def open_study(
     InputRefused
         With every fault found, where it is and how to mend it.
     """
-    frequency = None if period is None else _parse_period(period).frequency
+    frequency = None if period is None else read_period(period).frequency
     from svclib.report.words import speak
     from svclib.report.words.messages import check_language
 
@@ -369,15 +364,6 @@ def open_study(
     language = language or catalogue.organisation.language
     speak(language)
     return Study(prepared, chosen, when, Path(out) if out else None, language)
-
-
-def _parse_period(label: Any) -> Period:
-    try:
-        return Period.parse(str(label))
-    except ValueError as error:
-        what, _, cure = str(error).partition("; ")
-        cure = cure or "write 2026-10 (month), 2026-W43 (week) or 2026-Q3 (quarter)"
-        raise InputRefused(Problem(f"period {label}", what.removeprefix(f"{label}: "), cure)) from None
 
 
 def read_day(as_of: dt.date | str | None) -> dt.date | None:

@@ -1,8 +1,15 @@
 """What the commands answer where they must not, or cannot, do what they are asked."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from svclib import cli
+from svclib.paths import HOME
+from svclib.run.lab import lab_command
 
 
 def command(monkeypatch, capsys, *words):
@@ -57,7 +64,13 @@ def test_jupyterlab_takes_the_place_of_the_command(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "--perod", "2026-10"], "unrecognized arguments: --perod 2026-10. Cure: see svclib --help"),
+        (
+            ["run", "--perod", "2026-10"],
+            "unrecognized arguments: --perod 2026-10. Cure: write '--period', see svclib run --help",
+        ),
+        (["run", "2026-10"], "unrecognized arguments: 2026-10. Cure: see svclib run --help"),
+        (["rnu", "--period", "2026-10"], "there is no command 'rnu'. Cure: write 'run'; see svclib --help"),
+        (["xxxx"], "there is no command 'xxxx'. Cure: known: sample, check, collect, run, template"),
         (
             ["run", "--jobs", "0"],
             "argument -j/--jobs: '0' is not a whole number, 1 or more. Cure: see svclib run --help",
@@ -73,6 +86,63 @@ def test_wrong_words_are_told_with_a_cure(monkeypatch, capsys, words, said):
     assert status == 2
     assert shown.err.startswith(f"svclib: {said}")
     assert not shown.out
+
+
+def test_the_lab_leads_to_the_start_page_whoever_opens_it_and_asks_nobody_for_news():
+    words = lab_command()
+    assert words[-1] == "notebooks/start.ipynb"
+    assert "--LabApp.default_url=/lab/tree/notebooks/start.ipynb" in words, "the address that --no-browser prints"
+    assert "--ip=127.0.0.1" in words
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in words
+
+
+def test_who_stops_reading_gets_no_advice_on_the_disk(tmp_path):
+    code = (
+        "from svclib import cli\n"
+        "cli._COMMANDS['compare'] = (lambda **_: print('x' * 10_000_000), cli._COMMANDS['compare'][1])\n"
+        "cli.main()"
+    )
+    words = [sys.executable, "-c", code, "compare", "2026-09", "2026-10"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running.stdout.read(10)
+    running.stdout.close()
+    assert running.stderr.read() == ""
+    running.stderr.close()
+    assert running.wait(60) == 141
+
+
+def test_a_console_that_cannot_write_a_sign_shows_another(tmp_path):
+    code = (
+        "from svclib import cli\n"
+        "cli._COMMANDS['compare'] = (lambda **_: print('\\u25cf Concern'), cli._COMMANDS['compare'][1])\n"
+        "cli.main()"
+    )
+    words = [sys.executable, "-c", code, "compare", "2026-09", "2026-10"]
+    done = subprocess.run(words, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, check=True)
+    assert done.stdout.strip() == b"? Concern"
+
+
+def test_a_refusal_is_json_where_a_scheduler_reads_json(monkeypatch, capsys, tmp_path):
+    status, said = command(monkeypatch, capsys, "run", "--params", tmp_path / "none", "--log", "json")
+    events = [json.loads(line) for line in said.err.splitlines()]
+    assert status == 2
+    assert [event["event"] for event in events] == ["refused", "end"]
+    assert (events[0]["what"], events[1]["exit_status"]) == ("there is no such params folder", 2)
+
+
+def test_whose_reports_are_made_is_said_where_nobody_named_params(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    given = []
+    monkeypatch.setattr("svclib.run.batch.run_batch", lambda params, **more: given.append(params) or exit(7))
+    assert "so this is the sample organisation; name yours with --params" in command(monkeypatch, capsys, "run")[1].err
+    (tmp_path / "params").mkdir()
+    assert command(monkeypatch, capsys, "run")[1].err == ""
+    assert given == [HOME / "params", tmp_path / "params"]
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "svclib", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("svclib ")
 
 
 def test_without_a_command_the_help_is_shown_and_nothing_was_done(monkeypatch, capsys):

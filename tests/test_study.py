@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import svclib
 from svclib.errors import InputRefused
 from svclib.study import open_study, prepare
 
@@ -64,6 +65,28 @@ def test_the_first_department_and_the_latest_complete_period_are_the_default(fol
 )
 def test_periods_without_data_are_refused(folder, period, expected):
     assert expected in refused(params=folder, period=period)
+
+
+def test_a_study_and_its_reports_say_what_they_are_in_a_line_and_print_as_text(folder):
+    study = open_study(folder)
+    assert repr(study) == "<Study of D01, 2026-09>"
+    assert "svclib.analyse_kpis(study)" in str(study)
+    assert "fcr" in study._repr_mimebundle_()["text/html"]
+    for call in (svclib.analyse_kpis, svclib.explain_gaps, svclib.evaluate_plan):
+        report = call(study)
+        assert repr(report) == f"<{type(report).__name__} of D01, 2026-09>"
+        assert str(report) == report.overview().plain
+        assert len(repr(report.explain)) < 100, "a forgotten pair of brackets shows no table"
+
+
+def test_one_kpi_or_action_can_be_explained_alone_and_a_wrong_name_is_told_the_nearest(folder):
+    study = open_study(folder)
+    kpis, plan = svclib.analyse_kpis(study), svclib.evaluate_plan(study)
+    assert kpis.explain("days").plain.startswith("Days to close")
+    assert "First" not in kpis.explain("days").plain
+    for ask in (kpis.explain, svclib.explain_gaps(study).explain, plan.explain, plan.planning):
+        with pytest.raises(InputRefused, match="dais"):
+            ask("dais")
 
 
 def test_a_period_that_is_a_number_and_an_unknown_language_are_refused(folder):

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from svclib.begin.arguments import Arguments, validate
-from svclib.begin.guess import Guess, guess, outcome_columns
+from svclib.begin.guess import Guess, guess, likely_date, outcome_columns
 from svclib.begin.ideas import propose_kpis
 from svclib.begin.inspect import ColumnFound
-from svclib.begin.look import Look
-from svclib.begin.mapping import map_departments, map_source
+from svclib.begin.look import Look, dates_call
+from svclib.begin.mapping import dated, map_departments, map_source
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.check import check_catalogue
 from svclib.catalogue.models import SHAPE_COLUMNS, Department, Kpi, Organisation, Source
@@ -27,6 +27,7 @@ from svclib.catalogue.names import nearest
 from svclib.collect import Snapshot, collect
 from svclib.errors import InputRefused, Problem
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.show import Block, bullets, note, section, sentence, stack
 from svclib.report.tables import table
 from svclib.report.words import say
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 _SOURCE, _KPI = "draft_source", "draft_kpi"
 
 
-@dataclass(frozen=True, eq=False)
-class Draft:
+@dataclass(frozen=True, eq=False, repr=False)
+class Draft(Shown):
     """What would stand in `params/`: `organisation`, `departments`, one `source` and `kpis`, as YAML has them.
 
     `check()` tells how good the data are, `ideas()` which KPIs they allow, `chart()` shows one, `write_params(folder)`
@@ -184,7 +185,7 @@ class Draft:
             return bullets(say("begin.kpi.declared", title=kpi["title"]) for kpi in self.kpis)
         shown = self.frame.assign(role=[say(f"begin.role.{role}") for role in self.frame["role"]])
         headers = {name: say(f"begin.source.{name}") for name in ("own", "column", "role")}
-        names = words.list_of([d["name"] for d in self.departments[:12]]) + ("…" if len(self.departments) > 12 else "")
+        names = words.list_of(_shortened([d["name"] for d in self.departments]))
         remarks = [say("begin.source.departments", count=len(self.departments), list=names)]
         if ends := [c for c in outcome_columns(self.look.found) if c not in _dimensions(self.source).values()]:
             listed = words.list_of([say("begin.source.quoted", column=column) for column in ends])
@@ -194,8 +195,12 @@ class Draft:
         parts = [table(shown, caption=say("begin.source.title"), headers=headers), bullets(remarks)]
         return stack(*parts, sentence(say("begin.source.next")))
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.explain()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.explain()
+
+    @property
+    def _called(self) -> str:
+        return f"of {self.source['name']}"
 
     def __repr__(self) -> str:
         return self.explain().plain
@@ -262,7 +267,8 @@ def draft_source(
         svclib's name to the file's column. Names that svclib does not know are kept for the expressions of KPIs;
         ``case_id: "#row"`` numbers rows that have no number.
     dates
-        How a column's dates are written, e.g. ``{"opened_at": "%d/%m/%Y"}``; only needed where that is unclear.
+        How a column's dates are written, e.g. ``{"opened_at": "%d/%m/%Y"}``; only needed where that is unclear. The
+        file's own name of the column does as well, and makes it a column of dates for the proposal.
     dimensions
         Columns that split cases into groups: names, or svclib's name to the file's column.
     departments
@@ -282,14 +288,22 @@ def draft_source(
     """
     if shape is not None and shape not in SHAPE_COLUMNS:
         raise InputRefused(Problem(f"{_SOURCE}, shape", f"{shape!r} is no shape", nearest(shape, SHAPE_COLUMNS)))
+    if not look.found.rows:
+        raise InputRefused(Problem(_SOURCE, f"{look.path.name} holds no rows", "export it again"))
+    dates = dates or {}
+    look = dated(look, dates, columns or {})
     proposed = look.guess if shape in (None, look.guess.shape) else guess(look.found, shape)  # type: ignore[arg-type]
     shape = shape or proposed.shape
     if shape is None:
-        cure = "say shape= and columns=, and how the dates are written with dates="
+        likely = likely_date(look.found)
+        cure = dates_call(likely.name) if likely else "say with dates={...} which column holds some, and how"
         raise InputRefused(Problem(_SOURCE, "no column holds dates that svclib knows", cure))
     if language is not None:
         words.speak(language)
-    source = map_source(look, _chosen(proposed, columns, dimensions), shape, dates or {}, more)
+    chosen = _chosen(proposed, columns, dimensions)
+    own_of = {header: own for own, header in chosen[0].items()}
+    written = {name if name in chosen[0] else own_of.get(name, name): format for name, format in dates.items()}
+    source = map_source(look, chosen, shape, written, more)
     declared = map_departments(look, source, departments, department_missing, organisation)
     said = {"name": organisation, "language": words.current_language(), "time_zone": time_zone or "UTC"}
     draft = Draft(look, said, declared, source)
@@ -367,6 +381,13 @@ def _chosen(
     else:
         groups = {name: mapped.get(name, name) for name in dimensions}
     return mapped, groups
+
+
+def _shortened(names: list[str], most: int = 12) -> list[str]:
+    """So many names at most, the last one telling how many more there are."""
+    if len(names) <= most:
+        return names
+    return [*names[: most - 1], say("begin.source.more", count=len(names) - most + 1)]
 
 
 def _dimensions(source: Mapping[str, Any]) -> dict[str, str]:

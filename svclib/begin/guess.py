@@ -151,6 +151,15 @@ def guess_shape(found: Inspected) -> Shape | None:
     return "cases"
 
 
+def likely_date(found: Inspected) -> ColumnFound | None:
+    """Where no column is known to hold dates: the one that by its name or its values could."""
+    texts = [column for column in found.columns if column.kind in ("text", "integer", "number") and column.filled]
+    patterns = [pattern for stamps in _STAMPS.values() for _, pattern in stamps]
+    named = [column for column in texts if any(_matches(column, pattern) for pattern in patterns)]
+    telling = [column for column in named if all(re.search(r"\d", example) for example in column.examples)]
+    return next(iter(telling), None)
+
+
 def _is_date(column: ColumnFound) -> bool:
     return column.kind in ("date", "unclear_date")
 

@@ -11,6 +11,8 @@ from svclib.catalogue.codes import parse_duration
 from svclib.report.words import say
 
 _MOST_SHARES = 4
+_PROMOTERS = r"recommend|promoter|\bnps\b|consigli|raccomand|empfehl"
+_ANSWERS = rf"{_PROMOTERS}|score|rating|satisf|soddisf|zufrieden|voto"
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60}  # the longest first
 
 
@@ -89,9 +91,14 @@ def _of_cases(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> l
 
 
 def _of_responses(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    if (score := columns.get("score")) is not None and score.low is not None and score.high is not None:
-        found.append(_score(score.low, score.high))
+    found: list[dict[str, Any]] = []
+    for own, column in columns.items():
+        if column.low is None or column.high is None or not (own == "score" or re.search(_ANSWERS, column.name, re.I)):
+            continue
+        kpi = _score(own, column, column.low, column.high)
+        if any(kpi["code"] == known["code"] for known in found):  # a second question on the same scale
+            kpi = {**kpi, "code": own, "title": column.name}
+        found.append(kpi)
     if "invited_at" in columns:
         answered = {"numerator": "responded_at is not null", "cohort": "invited_at"}
         found.append(
@@ -100,15 +107,15 @@ def _of_responses(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) 
     return found
 
 
-def _score(low: float, high: float) -> dict[str, Any]:
-    """The scale that the answers seem to have been asked on."""
+def _score(own: str, column: ColumnFound, low: float, high: float) -> dict[str, Any]:
+    """The scale that the answers seem to have been asked on; from 1 to 10 is a promoter's only if the name says so."""
     if low >= 1 and high <= 5:
         scale = {"measure": "csat", "low": 1, "high": 5, "top": [4, 5]}
-        return _kpi("satisfaction", kind="score", value="score", scale=scale, direction="increase", unit="%")
-    if low >= 0 and 5 < high <= 10:
+        return _kpi("satisfaction", kind="score", value=own, scale=scale, direction="increase", unit="%")
+    if 5 < high <= 10 and (low == 0 or (low > 0 and re.search(_PROMOTERS, column.name, re.I))):
         scale = {"measure": "nps", "low": 0, "high": 10}
-        return _kpi("promoters", kind="score", value="score", scale=scale, direction="increase", unit="points")
-    return _kpi("score", kind="mean", value="score", direction="increase", decimals=1)
+        return _kpi("promoters", kind="score", value=own, scale=scale, direction="increase", unit="points")
+    return _kpi("score", kind="mean", value=own, direction="increase", decimals=1)
 
 
 def _of_outages(columns: Mapping[str, ColumnFound], given: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -24,6 +24,14 @@ Kind = Literal["text", "integer", "number", "boolean", "date", "unclear_date", "
 MOST_VALUES = 300  # a column with more different values names no departments
 _DATES = 0.9  # of the values of a column; the others are faults, for the data contract to tell
 _EXAMPLES = 3
+# Dates that only a declaration reads, offered where every value fits: the month's name leaves nothing to be guessed.
+_SPELLED = tuple(
+    f"{day}{time}"
+    for day in ("%b %d %Y", "%B %d %Y", "%d %b, %Y", "%a %d %b %Y", "%a %b %d %Y", "%b %Y", "%B %Y", "%b-%Y")
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+)
+_PARTED = r"[+-]?[1-9]\d{0,2}([.]\d{3})+"  # 1.353: a thousand and more, or one and a third
+_COMMA = r"[+-]?(\d+|[1-9]\d{0,2}([.]\d{3})+),\d+"
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,11 @@ class ColumnFound:
         Of numbers: the smallest, the greatest, the sum.
     why
         Of unclear dates: what stands in the way, in the words of the reader.
+    signs
+        What could be meant by the signs in numbers: ``comma``, numbers written with a comma are text as long as
+        nobody says what it parts; ``point``, every point stands before three digits and could part thousands.
+    sample
+        A value that shows it.
     """
 
     name: str
@@ -61,6 +74,8 @@ class ColumnFound:
     offset: bool = False
     dateless: bool = False
     why: str = ""
+    signs: Literal["", "comma", "point"] = ""
+    sample: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,11 +136,42 @@ def _column(
     plausible = kind in ("text", "timestamp") or (best == "%Y%m%d" and fits[best] == filled and distinct > 1)
     if plausible and fits[best] >= _DATES * filled:
         return _date(connection, table, text, found, fits, where)
+    if kind == "text" and (format := _spelled(connection, table, text, filled)):
+        return ColumnFound(name, "date", filled, distinct, examples, format=format, dateless="%M" not in format)
+    signs, sample = _signs(connection, table, text, source, filled) if kind in ("text", "number") else ("", "")
     narrow: Kind = kind if kind in ("integer", "number", "boolean") else "text"  # type: ignore[assignment]
     low, high, total = _extent(connection, table, text, source) if narrow in ("integer", "number") else (None,) * 3
     return ColumnFound(
-        name, narrow, filled, distinct, examples, values=values, low=low, high=high, total=total
+        name, narrow, filled, distinct, examples, values=values, low=low, high=high, total=total, signs=signs,
+        sample=sample,
     )  # fmt: skip
+
+
+def _spelled(connection: DuckDBPyConnection, table: str, text: str, filled: int) -> str | None:
+    """The format with the month's name that all values fit, their years in four digits: Jan-24 could be a day."""
+    year = f"regexp_matches({text}, '\\b(19|20)\\d{{2}}\\b')"
+    reads = (f"try_strptime(trim({text}), {sql.text(format)}) IS NOT NULL" for format in _SPELLED)
+    counts = ", ".join(f"count(*) FILTER ({year} AND {read})" for read in reads)
+    row = connection.execute(f"SELECT {counts} FROM {table}").fetchone() or ()
+    return next((format for format, count in zip(_SPELLED, row, strict=False) if count == filled), None)
+
+
+def _signs(
+    connection: DuckDBPyConnection, table: str, text: str, source: Source, filled: int
+) -> tuple[Literal["", "comma", "point"], str]:
+    """Whether the numbers of a column are written with signs that can be read in two ways; a value that shows it."""
+    options, plain = source.options, f"trim({text})"
+    if options.thousands or options.decimal == ",":
+        return "", ""
+    comma, parted = (f"regexp_full_match({plain}, {sql.text(looks)})" for looks in (_COMMA, _PARTED))
+    whole = f"regexp_full_match({plain}, '[+-]?\\d+')"
+    row = connection.execute(
+        f"SELECT count(*) FILTER ({comma}), count(*) FILTER ({parted}), count(*) FILTER ({whole}), "
+        f"min({plain}) FILTER ({comma}), min({plain}) FILTER ({parted}) FROM {table}"
+    ).fetchone() or (0, 0, 0, "", "")
+    if row[0] and row[0] + row[1] + row[2] >= _DATES * filled:
+        return "comma", row[3]
+    return ("point", row[4]) if row[1] and row[1] + row[2] == filled else ("", "")
 
 
 def _first(connection: DuckDBPyConnection, table: str, text: str) -> tuple[str, ...]:

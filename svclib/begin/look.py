@@ -14,22 +14,24 @@ from typing import Any
 import pandas as pd
 
 from svclib.begin.arguments import validate
-from svclib.begin.guess import Guess, guess
+from svclib.begin.guess import Guess, guess, likely_date
 from svclib.begin.inspect import ColumnFound, Inspected, inspect_files
 from svclib.catalogue.models import ReadOptions, Source
 from svclib.catalogue.names import nearest
 from svclib.errors import InputRefused, Problem
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.show import Block, bullets, escape, note, section, sentence
 from svclib.report.tables import table
 from svclib.report.words import say
 
 _CALL = "look_into"
+_READABLE = (".csv", ".tsv", ".txt", ".xlsx", ".jsonl", ".parquet")
 _SEVERAL = "several files are one pattern: look_into('exports/*.xlsx'), in sources.yaml 'read: exports/*.xlsx'"
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
+@dataclass(frozen=True, eq=False, repr=False)
+class Look(Shown):
     """A file that was looked into: `frame` has a row for each column, `guess` proposes what they are.
 
     Shown in a notebook, it says what stands in the file and how the next step could be written.
@@ -40,6 +42,7 @@ class Look:
     options: dict[str, Any]
     found: Inspected = field(repr=False)
     guess: Guess = field(repr=False)
+    files: int = 1
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -70,13 +73,18 @@ class Look:
     def explain(self) -> Block:
         """What stands in the file, what is in the way, and the next step as it could be written."""
         rows = say("begin.look.rows", count=self.found.rows, columns=words.number(len(self.found.columns), 0))
-        parts: list[Block] = [sentence(f"{self.path.name}: {rows}"), self._table()]
+        several = f" ({say('begin.look.files', count=self.files)})" if self.files > 1 else ""
+        parts: list[Block] = [sentence(f"{self.path.name}{several}: {rows}"), self._table()]
         if remarks := self._remarks():
             parts.append(bullets(remarks))
         return section(say("begin.look.title"), *parts, self._next())
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.explain()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.explain()
+
+    @property
+    def _called(self) -> str:
+        return f"at {self.path.name}"
 
     def __repr__(self) -> str:
         return self.explain().plain
@@ -104,6 +112,8 @@ class Look:
                 remarks.append(say("begin.look.unclear", column=name, formats=words.list_of(column.formats)))
             if column.kind == "twice":
                 remarks.append(say("begin.look.twice", column=name))
+            if column.signs:
+                remarks.append(say(f"begin.look.{column.signs}", column=name, example=column.sample))
             if column.offset:
                 remarks.append(say("begin.look.offset", column=name))
             if column.dateless and self.guess.columns.get("resolved_at") == name:
@@ -117,8 +127,15 @@ class Look:
         return list(dict.fromkeys(remarks))
 
     def _next(self) -> Block:
+        if not self.found.rows:
+            return note("warning", say("begin.look.no_rows"))
         if self.guess.shape is None:
-            return note("warning", say("begin.look.no_dates"))
+            column = likely_date(self.found)
+            missing = note("warning", say("begin.look.no_dates"))
+            if column is None:
+                return missing
+            likely = sentence(say("begin.look.say_dates", column=column.name, example=column.examples[0]))
+            return section(say("begin.look.next_title"), missing, likely, code(dates_call(column.name)), level=3)
         told = say("begin.look.next", shape=say(f"begin.shape.{self.guess.shape}"))
         return section(say("begin.look.next_title"), sentence(told), code(self._call()), level=3)
 
@@ -191,7 +208,16 @@ def look_into(
         columns={},
     )  # fmt: skip
     found = inspect_files(asked, files, path.parent, _CALL)
-    return Look(path, sheet, said, found, guess(found))
+    return Look(path, sheet, said, found, guess(found), len(files))
+
+
+def dates_call(column: str) -> str:
+    """The next step where nobody knows how the dates of a column are written.
+
+    >>> print(dates_call("Submitted"))
+    draft = svclib.draft_source(look, dates={"Submitted": "%d/%m/%Y %H:%M"})
+    """
+    return f'draft = svclib.draft_source(look, dates={{{_quoted(column)}: "%d/%m/%Y %H:%M"}})'
 
 
 def _quoted(text: str | None) -> str:
@@ -205,7 +231,7 @@ def code(text: str) -> Block:
 
 def _no_file(path: Path) -> Problem:
     if path.is_dir():
-        kinds = Counter(file.suffix for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        kinds = Counter(file.suffix for file in path.iterdir() if file.is_file() and file.suffix in _READABLE)
         kind = kinds.most_common(1)[0][0] if kinds else ".csv"
         pattern = f"{path.name}/*{kind}"
         cure = f"for all of its files write look_into({pattern!r}): sources.yaml will have them as 'read: {pattern}'"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from svclib.begin.guess import own_name
+from svclib.begin.guess import guess, own_name
 from svclib.begin.inspect import MOST_VALUES
 from svclib.begin.look import Look
 from svclib.catalogue.models import SHAPE_COLUMNS, TIMESTAMPS
@@ -53,6 +54,23 @@ def map_source(
     if dimensions:
         source["dimensions"] = [{"name": own, "column": header} for own, header in dimensions.items()]
     return source | {key: value for key, value in more.items() if key != "types"}
+
+
+def dated(look: Look, dates: Mapping[str, str], columns: Mapping[str, str]) -> Look:
+    """The look with the columns of dates that `dates` names as the file does, and a new proposal.
+
+    A name of `columns` is svclib's own.
+    """
+    headers = {column.name for column in look.found.columns}
+    named = {name: format for name, format in dates.items() if name in headers and name not in columns}
+    if not named:
+        return look
+    changed = tuple(
+        replace(column, kind="date", format=named[column.name]) if column.name in named else column
+        for column in look.found.columns
+    )
+    found = replace(look.found, columns=changed)
+    return replace(look, found=found, guess=guess(found))
 
 
 def map_departments(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from svclib.collect import Snapshot, SourceQuality
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.show import Block, bullets, note, section, sentence
 from svclib.report.tables import table
 from svclib.report.words import say
@@ -18,8 +18,8 @@ from svclib.report.words import say
 _SHOWN = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Quality:
+@dataclass(frozen=True, eq=False, repr=False)
+class Quality(Shown):
     """The quality of one source: `frame` counts bad rows by reason, `quarantine` has each of them.
 
     `allowed` is the share of bad rows with which a run still goes on.
@@ -73,8 +73,12 @@ class Quality:
             parts += [self._reasons(), self._rows()]
         return section(say("begin.check.title"), *parts)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.explain()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.explain()
+
+    @property
+    def _called(self) -> str:
+        return f"of {self.source}"
 
     def __repr__(self) -> str:
         return self.explain().plain

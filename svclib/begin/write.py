@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,9 +100,15 @@ def write_files(draft: Draft, folder: Path, *, overwrite: bool) -> Block:
         text = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
         (folder / "schemas" / f"{stem}.json").write_text(text, encoding="utf-8", newline="\n")
     load_catalogue(folder)
-    commands = f'svclib check --params "{folder}"\nsvclib run --params "{folder}" --out "{folder.parent / "reports"}"'
+    reports = folder.parent / "reports"
+    commands = f'{_program()} check --params "{folder}"\n{_program()} run --params "{folder}" --out "{reports}"'
     done = sentence(say("begin.params.written", count=len(texts), folder=str(folder)))
     return section(say("begin.params.title"), done, sentence(say("begin.params.next")), code(commands))
+
+
+def _program() -> str:
+    """How the command line is called here: by its name, or by this Python where no terminal would find the name."""
+    return "svclib" if shutil.which("svclib") else f'"{sys.executable}" -m svclib'
 
 
 def _path_from(data: Path, folder: Path | None) -> str:

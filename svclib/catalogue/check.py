@@ -328,10 +328,10 @@ def _check_expression(expression: str, known: Iterable[str], where: str, field: 
     try:
         tree = sqlglot.parse_one(f"select {expression}", read="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        detail = str(error).split(".")[0].split("\n")[0]
+        near = next((fault.get("highlight") for fault in getattr(error, "errors", ())), None)
         yield Problem(
             where,
-            f"{field}: {expression!r} is no SQL expression ({detail})",
+            f"{field}: {expression!r} is no SQL expression{f', from {near!r} on' if near else ''}",
             "write a condition or a number over the columns",
         )
         return

@@ -101,6 +101,23 @@ def _bad_pattern(detail: Any, place: Place, document: Document, model: Any) -> t
     return f"{raw!r} is no code", "use letters, digits, _ - . + and inner spaces, at most 64 characters"
 
 
+def _no_list(detail: Any, place: Place, document: Document, model: Any) -> tuple[str, str]:
+    if place:
+        return f"{place[-1]}: a list is expected{_named_entry(place, document)}", "write it as [one, two]"
+    return _nothing_or(document, "holds no list of entries"), "begin each entry with '- ', as the sample's file does"
+
+
+def _no_keys(detail: Any, place: Place, document: Document, model: Any) -> tuple[str, str]:
+    if place:
+        raw = document.raw.get(place, detail["input"])
+        return f"{raw!r} stands where an entry with keys is expected", "write its keys, as 'code: ...', one a line"
+    return _nothing_or(document, "holds no keys"), "write its keys, as 'name: ...', one a line; see the sample's file"
+
+
+def _nothing_or(document: Document, what: str) -> str:
+    return "is empty" if document.content is None else what
+
+
 def _other(detail: Any, place: Place, document: Document, model: Any) -> tuple[str, str]:
     raw = document.raw.get(place)
     shown = f": {raw}" if raw is not None else ""
@@ -115,6 +132,10 @@ _TRANSLATIONS: dict[str, Callable[[Any, Place, Document, Any], tuple[str, str]]]
     "string_type": _not_text,
     "value_error": _bad_value,
     "string_pattern_mismatch": _bad_pattern,
+    "list_type": _no_list,
+    "dict_type": _no_keys,
+    "model_type": _no_keys,
+    "model_attributes_type": _no_keys,
 }
 
 

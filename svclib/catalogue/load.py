@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +48,11 @@ def load_catalogue(folder: str | Path) -> Catalogue:
         With all faults of all files: unknown keys (and the nearest known one), codes that YAML reads as something
         else, names that are declared nowhere, duplicates, expressions that name no column.
     """
-    folder = Path(folder).resolve()
-    if not folder.is_dir():
+    if not Path(folder).is_dir():
         raise InputRefused(
-            Problem(
-                str(folder),
-                "there is no such params folder",
-                "name it with --params, or make one: svclib sample --to DIR",
-            )
+            Problem(str(Path(folder).resolve()), "there is no such params folder", _other_folder(folder))
         )
+    folder = Path(folder).resolve()
     problems: list[Problem] = []
     parts: dict[str, Any] = {}
     documents: dict[str, Document] = {}
@@ -88,6 +85,14 @@ def load_catalogue(folder: str | Path) -> Catalogue:
     return Catalogue(**{**catalogue.__dict__, "actions": actions})
 
 
+def _other_folder(folder: str | Path) -> str:
+    """A folder of that name above the working folder, where notebooks look from theirs; else how to get one."""
+    for parent in Path.cwd().parents:
+        if not Path(folder).is_absolute() and (parent / folder).is_dir():
+            return f"write {Path(os.path.relpath(parent / folder)).as_posix()!r}: paths start at {Path.cwd().name}/"
+    return "name one that is there, or make one: svclib sample --to DIR"
+
+
 def _read_actions(catalogue: Catalogue) -> list[Action]:
     path = catalogue.plan_path
     if path is None:
@@ -110,7 +115,7 @@ def _strangers(folder: Path) -> list[Problem]:
         Problem(
             f"{folder.name}/{path.name}",
             "is read by nobody",
-            nearest(path.stem, FILES).replace("write", "rename it to"),
+            nearest(f"{path.stem}.yaml", [f"{stem}.yaml" for stem in FILES]).replace("write", "rename it to"),
         )
         for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
         if path.stem not in FILES or path.suffix != ".yaml"

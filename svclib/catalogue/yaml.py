@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,9 @@ def read_yaml(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise InputRefused(Problem(name, f"is not UTF-8 (byte {error.start})", "save the file as UTF-8")) from None
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputRefused(
-            Problem(f"{name}:{line}", f"is no YAML here: {error.problem}", "check the indentation and the quotes")
-        ) from None
+        mark = error.context_mark if "quoted" in str(error.context) else error.problem_mark
+        where = f"{name}:{mark.line + 1 if mark else 1}"
+        raise InputRefused(Problem(where, f"is no YAML here: {error.problem}", _cure(error))) from None
     except yaml.YAMLError as error:
         raise InputRefused(Problem(name, f"is no YAML: {error}", "save the file as plain UTF-8 text")) from None
     document = Document(path, None)
@@ -52,6 +52,16 @@ def read_yaml(path: Path) -> Document:
     if problems:
         raise InputRefused(problems)
     return Document(path, content, document.lines, document.raw)
+
+
+def _cure(error: yaml.MarkedYAMLError) -> str:
+    if "quoted" in str(error.context):
+        return "close the quote that opens in this line"
+    if "mapping values" in str(error.problem):
+        return "put a text that holds ': ' in quotes, or check the indentation"
+    if re.search(r"\btab\b|\\t", str(error.problem)):
+        return "indent with spaces"
+    return "check the indentation and the quotes, here and in the lines above"
 
 
 def _construct(node: yaml.Node, place: Place, document: Document, problems: list[Problem]) -> Any:

@@ -457,7 +457,7 @@ def _work_folder(root: Path) -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=".collecting-", dir=root))
     except OSError as error:
-        cure = "name a folder that can be written"
+        cure = "give who runs this the right to write there, or keep params/ in a folder where it may"
         raise InputRefused(Problem(str(root), f"cannot be written: {error.strerror}", cure)) from None
     try:
         yield work

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from svclib.errors import InputRefused, Problem
+
 Frequency = Literal["week", "month", "quarter"]
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
@@ -85,6 +87,21 @@ class Period:
 
     def __str__(self) -> str:
         return self.label
+
+
+def read_period(label: object) -> Period:
+    """The period that a person wrote; `InputRefused` where it is none.
+
+    >>> read_period("2026-13")
+    Traceback (most recent call last):
+    svclib.errors.InputRefused: period 2026-13: '2026-13' is no period. Cure: write 2026-10 (month), 2026-W43 (week) or 2026-Q3 (quarter)
+    """
+    try:
+        return Period.parse(str(label))
+    except ValueError as error:
+        what, _, cure = str(error).partition("; ")
+        cure = cure or "write 2026-10 (month), 2026-W43 (week) or 2026-Q3 (quarter)"
+        raise InputRefused(Problem(f"period {label}", what.removeprefix(f"{label}: "), cure)) from None
 
 
 def spine(first: dt.date, last: dt.date, frequency: Frequency) -> list[Period]:

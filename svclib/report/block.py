@@ -45,6 +45,29 @@ class Block:
         return self.plain
 
 
+class Shown:
+    """What a result of several parts shows of itself: in a notebook as markup, printed as the same in plain text.
+
+    Its `repr` is one line: a bound method or an error message would otherwise spell out every table inside.
+    """
+
+    def _shown(self) -> Block:
+        raise NotImplementedError
+
+    @property
+    def _called(self) -> str:
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self._shown()._repr_mimebundle_(include, exclude)
+
+    def __str__(self) -> str:
+        return self._shown().plain
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._called}>"
+
+
 _LAB_STYLE = (
     ".svc{max-width:60rem;line-height:1.5}.svc figure{margin:1em 0}.svc .svc-plot{overflow-x:auto}"
     ".svc .svc-chart{background:#fff;max-width:none}.svc figcaption,.svc caption{text-align:left;font-weight:600;"

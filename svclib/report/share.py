@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from svclib.errors import InputRefused, Problem
 from svclib.report.export import required_chromium, write_archive, write_pdf
@@ -30,14 +32,31 @@ def share_period(out: Path, period: str, *, base_url: str | None = None, pdf: bo
     Raises
     ------
     InputRefused
-        The period has no reports, or there is no Chromium for `pdf`.
+        The period has no reports, there is no Chromium for `pdf`, or `base_url` is no address.
     """
     if period not in period_labels(out):
         raise InputRefused(Problem(f"period {period}", f"has no reports in {out}", f"svclib run --period {period}"))
+    if base_url is not None and not _is_address(base_url):
+        cure = "write where the reports are published, as https://quality.example.org/reports"
+        raise InputRefused(Problem("--base-url", f"{base_url!r} is no address that a mail could link to", cure))
     written = [*write_meeting(out, period), *write_mails(out, period, base_url=base_url)]
     if pdf:
         written += print_period(out, period)
     return [*written, write_archive(out, period)]
+
+
+def _is_address(text: str) -> bool:
+    """Whether a reader's program opens the text as a page, of the web or of a share.
+
+    >>> [_is_address(text) for text in ("https://q.example.org/r", "q.example.org", "javascript:alert(1)", "https://a b")]
+    [True, False, False, False]
+    """
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    named = bool(parts.hostname) or (parts.scheme == "file" and bool(parts.path))
+    return parts.scheme in ("http", "https", "file") and named and not re.search(r"[\s<>\"]", text)
 
 
 def print_period(out: Path, period: str, departments: Collection[str] | None = None) -> list[Path]:

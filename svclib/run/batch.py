@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from svclib.errors import InputRefused, Problem
-from svclib.measure.periods import Period
+from svclib.measure.periods import read_period
 from svclib.paths import HOME
 from svclib.run.digest import package_versions
 from svclib.run.execute import Limits
@@ -25,7 +25,15 @@ from svclib.run.executors import check_executor, open_workshop
 from svclib.run.manifest import Manifest, past_peak_mb, past_seconds, platform_facts
 from svclib.run.pages import ReportPages
 from svclib.run.place import OutFolder
-from svclib.run.plan import Inputs, describe_plan, find_departments, find_notebooks, gather_inputs, plan_reports
+from svclib.run.plan import (
+    Inputs,
+    Plan,
+    describe_plan,
+    find_departments,
+    find_notebooks,
+    gather_inputs,
+    plan_reports,
+)
 from svclib.run.progress import Progress
 from svclib.run.report import ReportOutcome, ReportTask, seal_failure
 from svclib.run.schedule import Schedule
@@ -40,8 +48,10 @@ class BatchResult:
     ----------
     made, up_to_date, failed
         Numbers of reports.
+    left
+        Number of those that are not up to date and were not to be made, for only failed ones were asked for.
     exit_status
-        0 all reports are there; 1 some failed; 130 or 143 the run was interrupted.
+        0 all reports are there; 1 some failed or are missing; 130 or 143 the run was interrupted.
     index
         The period's page.
     """
@@ -52,6 +62,7 @@ class BatchResult:
     exit_status: int
     index: Path
     seconds: float = 0.0
+    left: int = 0
 
 
 class Interrupted(BaseException):
@@ -117,7 +128,7 @@ def run_batch(
     links
         Addresses that pages show, by department and notebook; found by themselves where left out.
     shown
-        Print where the reports lie.
+        Print where the reports lie, and what to do about those that failed.
 
     Returns
     -------
@@ -135,7 +146,7 @@ def run_batch(
         from svclib.report.words.messages import check_language
 
         check_language(language)  # before anything is started
-    prepared = prepare(params, as_of=as_of, frequency=_frequency(period))
+    prepared = prepare(params, as_of=as_of, frequency=None if period is None else read_period(period).frequency)
     label = (prepared.latest_complete() if period is None else prepared.check_period(period)).label
     catalogue = prepared.catalogue
     chosen = find_departments(departments, catalogue)
@@ -144,7 +155,10 @@ def run_batch(
     with _run_folder(out, plan_only) as folder, _signals():
         inputs = gather_inputs(prepared, label, notebooks=paths, as_of=as_of, language=language)
         manifest = Manifest.load(folder.path, label, folder.journal(label))
-        tasks, good = plan_reports(
+        if only_failed and not manifest.entries:
+            cure = f"svclib run --period {label}"
+            raise InputRefused(Problem(f"period {label}", "has no reports yet, so none of them failed", cure))
+        plan = plan_reports(
             inputs,
             chosen,
             out=folder.path,
@@ -158,11 +172,11 @@ def run_batch(
             only_failed=only_failed,
         )
         if plan_only:
-            print(describe_plan(tasks, good))
-            return BatchResult(0, len(good), 0, 0, folder.path / label / "index.html")
+            print(describe_plan(plan))
+            return BatchResult(0, len(plan.good), 0, 0, folder.path / label / "index.html", left=len(plan.left))
         spoken = shared_language(inputs, [d.code for d in chosen], manifest)
-        run = _Run(inputs, folder, manifest, Progress(log), portal, executor, jobs, modules, started, spoken)
-        result = run.make(tasks, good)
+        run = _Run(inputs, folder, manifest, Progress(log), portal, executor, jobs, modules, started, shown, spoken)
+        result = run.make(plan)
         if shown:
             print(_shown(result.index if result.index.exists() else folder.path))
         return result
@@ -194,15 +208,6 @@ def page_provenance(inputs: Inputs) -> dict[str, Any]:
         "svclib": f"{versions.get('svclib', 'source')} ({inputs.digests['package'][:12]})",
         "versions": {"python": versions["python"], **platform_facts(versions)["packages"]},
     }
-
-
-def _frequency(period: str | None) -> str | None:
-    if period is None:
-        return None
-    try:
-        return Period.parse(period).frequency
-    except ValueError as error:
-        raise InputRefused(Problem(f"period {period}", str(error))) from None
 
 
 @contextlib.contextmanager
@@ -246,16 +251,18 @@ class _Run:
     jobs: int | None
     modules: Sequence[str]
     started: float
+    shown: bool
     language: str
     made: int = 0
     failed: int = 0
     kernels: str = "none"
+    explained: list[Path] = field(default_factory=list)  # the pages that say why a report failed
 
-    def make(self, tasks: list[ReportTask], good: list[tuple[str, str]]) -> BatchResult:
-        interrupted = 0
+    def make(self, plan: Plan) -> BatchResult:
+        interrupted, good = 0, plan.good
         try:
-            if tasks:
-                self._make_all(tasks, len(good))
+            if plan.tasks:
+                self._make_all(plan.tasks, len(good))
             else:
                 self.progress.start(0, len(good), period=self.inputs.period, jobs=0, kernels="no", expected=None)
         except Interrupted as interruption:
@@ -265,12 +272,14 @@ class _Run:
         for entry in self.folder.recover():  # finished, but not yet in its place when the run was stopped
             self.manifest.add(entry)
             self.made += entry["status"] == "ok"
-        sound = self._finish(bool(tasks), interrupted)
+        sound = self._finish(bool(plan.tasks), interrupted)
         seconds = time.monotonic() - self.started
         bad = sum(self.manifest.entries.get(key, {}).get("status") == "failed" for key in good)
-        facts = {"made": self.made, "up_to_date": len(good) - bad, "failed": self.failed + bad}
-        status = 128 + interrupted if interrupted else int(bool(facts["failed"]) or not sound)
+        facts = {"made": self.made, "up_to_date": len(good) - bad, "failed": self.failed + bad, "left": len(plan.left)}
+        status = 128 + interrupted if interrupted else int(bool(facts["failed"] or plan.missing) or not sound)
         index = self.folder.path / self.inputs.period / "index.html"
+        if self.shown:
+            self._say_what_to_do(len(plan.left), bool(interrupted))
         self.progress.end(**facts, seconds=round(seconds, 3), interrupted=bool(interrupted), exit_status=status)
         return BatchResult(**facts, exit_status=status, index=index, seconds=seconds)
 
@@ -304,6 +313,18 @@ class _Run:
                 workshop.stop()
                 raise
 
+    def _say_what_to_do(self, left: int, interrupted: bool) -> None:
+        """The next step of whoever reads this in a mail from cron."""
+        again = f"svclib run --period {self.inputs.period}"
+        if self.explained:
+            pages = ", ".join(_shown(page) for page in self.explained[:3])
+            more = f" and {len(self.explained) - 3} more" if len(self.explained) > 3 else ""
+            self.progress.note(f"why: {pages}{more}; once it is mended: {again} --only-failed")
+        if interrupted:
+            self.progress.note(f"interrupted; what is finished stays, and {again} makes the rest")
+        if left:
+            self.progress.note(f"left out by --only-failed, though not up to date: {left}; {again} makes them")
+
     def _with_folder(self, task: ReportTask) -> ReportTask:
         return replace(task, work=str(self.folder.new_work()))
 
@@ -324,6 +345,9 @@ class _Run:
         self.manifest.add(entry)
         self.made += outcome.failure is None
         self.failed += outcome.failure is not None
+        page = self.folder.path / outcome.task.period / outcome.task.folder / f"{outcome.task.notebook}.html"
+        if outcome.failure is not None and page.exists():
+            self.explained.append(page)
         self.progress.report(outcome)
 
     def _finish(self, changed: bool, interrupted: int) -> bool:

@@ -12,7 +12,9 @@ from svclib.paths import HOME, NOTEBOOKS
 
 
 def lab_command(notebook: str | None = None) -> list[str]:
-    """The command that opens JupyterLab, on loopback only, with this Python's kernel.
+    """The command that opens JupyterLab, on loopback only, with this Python's kernel, asking nobody outside for news.
+
+    The address that it prints leads to the notebook too, for whoever opens the browser by hand.
 
     Raises
     ------
@@ -32,7 +34,9 @@ def lab_command(notebook: str | None = None) -> list[str]:
             raise InputRefused(Problem(f"notebook {notebook}", "does not exist", nearest(stem, known)))
         path = f"notebooks/{stem}.ipynb"
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # as in containers
-    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *root, f"--ServerApp.root_dir={HOME}", path]
+    quiet = ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    place = [f"--ServerApp.root_dir={HOME}", f"--LabApp.default_url=/lab/tree/{path}", path]
+    return [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *root, *quiet, *place]
 
 
 def open_lab(notebook: str | None = None, *, browser: bool = True) -> int:

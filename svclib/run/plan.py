@@ -16,12 +16,13 @@ from svclib.measure.periods import Period
 from svclib.paths import NOTEBOOKS, report_notebooks
 from svclib.run.digest import digest_files, digest_notebook, digest_requirements, digest_source
 from svclib.run.execute import Limits
-from svclib.run.manifest import Manifest
+from svclib.run.manifest import Key, Manifest
 from svclib.run.pages import page_links
 from svclib.run.place import folder_names
 from svclib.run.report import ReportTask
 from svclib.run.slices import measures_digest, slice_digests
 
+_NEW, _INCOMPLETE = "new", "a file of it is missing or changed"
 _CHANGED = {
     "notebook": "the notebook changed",
     "package": "svclib changed",
@@ -146,6 +147,30 @@ def find_departments(codes: Sequence[str] | None, catalogue: Any) -> list[Any]:
     return [declared[code] for code in wanted]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a run makes and what it leaves.
+
+    Parameters
+    ----------
+    tasks
+        The reports to make, longest first, without a work folder.
+    good
+        (department, notebook) of those that are still good.
+    left
+        Of those that would have to be made and did not fail, where only failed ones are asked for: why.
+    """
+
+    tasks: list[ReportTask]
+    good: list[Key]
+    left: dict[Key, str]
+
+    @property
+    def missing(self) -> int:
+        """Of those that are left, how many are not there in full."""
+        return sum(reason in (_NEW, _INCOMPLETE) for reason in self.left.values())
+
+
 def plan_reports(
     inputs: Inputs,
     departments: Iterable[Any],
@@ -159,24 +184,19 @@ def plan_reports(
     force: bool = False,
     only_failed: bool = False,
     links: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
-) -> tuple[list[ReportTask], list[tuple[str, str]]]:
-    """The reports to make, longest first, and those that are still good.
+) -> Plan:
+    """The reports to make, those that are still good, and those that are left.
 
     A report is made again only if its notebook, the package, its parameters, its slice of the data or a package's
     version changed, if it failed before, or if a file of it is missing.
 
     `links` are the addresses that pages show, by department and notebook; found by themselves where left out.
-
-    Returns
-    -------
-    tuple
-        Tasks without a work folder, and the (department, notebook) of the others.
     """
     catalogue = inputs.catalogue
     folders = folder_names(department.code for department in catalogue.departments)
     sources = {name: digest_notebook(path) for name, path in inputs.notebooks.items()}
     past = past or {}
-    tasks, good = [], []
+    tasks, good, left = [], [], {}
     for department in departments:
         for name, path in inputs.notebooks.items():
             parameters = report_parameters(inputs, department.code)
@@ -184,8 +204,11 @@ def plan_reports(
             which = (department.code, name)
             before = manifest.entries.get(which)
             reason = _reason(before, key, force, still_good=manifest.is_good(out, which, key))
-            if reason is None or (only_failed and (before is None or before["status"] == "ok")):
+            if reason is None:
                 good.append(which)
+                continue
+            if only_failed and (before is None or before["status"] == "ok"):
+                left[which] = reason
                 continue
             tasks.append(
                 ReportTask(
@@ -207,7 +230,7 @@ def plan_reports(
                     expected_seconds=past.get(which),
                 )
             )
-    return longest_first(tasks), good
+    return Plan(longest_first(tasks), good, left)
 
 
 def _links(inputs: Inputs, out: Path, manifest: Manifest, which: tuple[str, str], folder: str) -> dict[str, str]:
@@ -249,13 +272,13 @@ def _reason(before: Mapping[str, Any] | None, key: Mapping[str, str], force: boo
     if force:
         return "forced"
     if before is None:
-        return "new"
+        return _NEW
     if before["status"] != "ok":
         return "failed before"
     changed = [text for part, text in _CHANGED.items() if before["key"].get(part) != key[part]]
     if changed:
         return ", ".join(changed)
-    return None if still_good else "a file of it is missing"
+    return None if still_good else _INCOMPLETE
 
 
 def longest_first(tasks: Sequence[ReportTask]) -> list[ReportTask]:
@@ -278,8 +301,10 @@ def longest_first(tasks: Sequence[ReportTask]) -> list[ReportTask]:
     return sorted(tasks, key=lambda task: -seconds(task))
 
 
-def describe_plan(tasks: Sequence[ReportTask], good: Sequence[tuple[str, str]]) -> str:
+def describe_plan(plan: Plan) -> str:
     """What a run would make, for people; tab-separated, one report a line."""
-    lines = [f"{task.department}\t{task.notebook}\t{task.reason}" for task in sorted(tasks, key=lambda t: t.name)]
-    lines += [f"{department}\t{notebook}\tup to date" for department, notebook in good]
+    tasks = sorted(plan.tasks, key=lambda task: task.name)
+    lines = [f"{task.department}\t{task.notebook}\t{task.reason}" for task in tasks]
+    lines += [f"{department}\t{notebook}\tleft: {reason}" for (department, notebook), reason in plan.left.items()]
+    lines += [f"{department}\t{notebook}\tup to date" for department, notebook in plan.good]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import IO, Any, Literal
 
+from svclib.run.failure import Failure
 from svclib.run.report import ReportOutcome
 
 
@@ -24,6 +25,12 @@ def readable_seconds(seconds: float) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def _told(failure: Failure) -> str:
+    """The failure on one line, with what may be shown of the exception's own words."""
+    telling = failure.message.strip(" …") and failure.message not in failure.sentence
+    return f"{failure.sentence}: {failure.message}" if telling else failure.sentence
 
 
 class Progress:
@@ -87,7 +94,7 @@ class Progress:
         if self.json:
             return
         text = f"{task.department} {task.notebook}: "
-        text += f"failed: {failure.sentence}" if failure else f"made in {readable_seconds(outcome.seconds)}"
+        text += f"failed: {_told(failure)}" if failure else f"made in {readable_seconds(outcome.seconds)}"
         if self.live is not None:
             if failure:
                 self._line(text)

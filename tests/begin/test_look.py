@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import openpyxl
 import pytest
 
@@ -210,3 +212,96 @@ def test_a_shape_can_be_given(export):
     assert guess(look.found, "counts").columns["period"] in ("Created", "Closed")
     with pytest.raises(InputRefused, match="write 'cases'"):
         svclib.draft_source(look, shape="case")
+
+
+def figures(export, values: list[str], **options):
+    """A look at one column of figures."""
+    look = svclib.look_into(export([f"2026-01-{d:02d};{v}" for d, v in enumerate(values, 1)], "Day;Calls\n"), **options)
+    return look.column("Calls"), look.explain().plain
+
+
+def test_a_point_that_could_part_thousands_is_no_silent_decimal(export):
+    found, said = figures(export, ["920", "1.353", "12.001", "7"])
+    assert (found.kind, found.signs) == ("number", "point")
+    assert 'options={"thousands": ".", "decimal": ","}' in said
+    found, said = figures(export, ["920", "1.353"], options={"thousands": ".", "decimal": ","})
+    assert (found.signs, found.total) == ("", 2273)
+    assert "thousands" not in said
+
+
+@pytest.mark.parametrize("values", [["0.920", "1.353"], ["1.353", "2.5"], ["920", "1353"], ["a", "1.353"]])
+def test_points_that_cannot_part_thousands_raise_no_doubt(export, values):
+    assert figures(export, values)[0].signs == ""
+
+
+def test_a_decimal_comma_is_pointed_out(export):
+    found, said = figures(export, ["398,14", "1.200,5", "7"])
+    assert (found.kind, found.signs) == ("text", "comma")
+    assert 'options={"decimal": ","}' in said
+    assert figures(export, ["398,14", "7"], options={"decimal": ","})[0].kind == "number"
+
+
+def test_dates_with_the_name_of_the_month_are_read_where_all_values_fit(export):
+    days = [f"{d};Jun {d:02d} 2025 0{d % 9 + 1}:53 PM;{d % 5 + 1}" for d in range(1, 29)]
+    look = svclib.look_into(export(days, "Response;Submitted;Score\n"))
+    assert look.guess.shape == "responses"
+    assert look.guess.dates == {"responded_at": "%b %d %Y %I:%M %p"}
+    quality = svclib.draft_source(look).check()
+    assert (quality.facts.kept, quality.facts.first) == (28, dt.date(2025, 6, 1))
+    odd = svclib.look_into(export([*days, "29;soon;3"], "Response;Submitted;Score\n"))
+    assert odd.column("Submitted").kind == "text", "one that does not fit, and nothing is guessed"
+    months = svclib.look_into(export([f"{m} 2026;3;4" for m in ("Jan", "Feb", "March")], "Month;Calls;Lost\n"))
+    assert months.guess.shape is None, "two ways to write a month"
+
+
+def test_where_no_date_is_known_the_next_step_names_the_likely_column(export):
+    months = [f"{month}-{year};{team};{n}" for n, month in enumerate(("Jan", "Feb", "Mar")) for year in (24, 25) for team in "AB"]  # fmt: skip
+    look = svclib.look_into(export(months, "Month;Team;Calls\n"))
+    assert look.guess.shape is None
+    call = 'draft = svclib.draft_source(look, dates={"Month": "%d/%m/%Y %H:%M"})'
+    assert call in look.explain().plain
+    with pytest.raises(InputRefused) as caught:
+        svclib.draft_source(look)
+    assert caught.value.problems[0].cure == call
+    draft = svclib.draft_source(look, shape="counts", dates={"Month": "%b-%y"})
+    assert (draft.source["dates"], draft.source["columns"]["period"]) == ({"period": "%b-%y"}, "Month")
+    assert draft.check().facts.kept == 12
+
+
+def test_a_file_of_a_header_is_told_as_one(export):
+    look = svclib.look_into(export([]))
+    assert "no rows" in look.explain().plain
+    with pytest.raises(InputRefused, match=r"holds no rows\. Cure: export it again"):
+        svclib.draft_source(look)
+
+
+def test_several_files_are_counted(export):
+    path = export(rows(CLEAR), name="one.csv")
+    export(rows(CLEAR), name="two.csv")
+    assert "*.csv (2 files): 56 rows" in svclib.look_into(path.parent / "*.csv").explain().plain
+
+
+def test_many_departments_are_not_all_listed(export):
+    teams = [f"{i};2026-01-{i % 28 + 1:02d};Team {i % 20:02d}" for i in range(60)]
+    said = svclib.draft_source(svclib.look_into(export(teams, "Nr;Opened;Team\n"))).explain().plain
+    assert "20 departments: Team 00, " in said
+    assert "Team 10 and 9 more." in said
+
+
+def test_both_questions_of_a_survey_are_proposed(export):
+    head = "Id;Answered;Office;How satisfied are you?;Would you recommend us?;Rating of the room\n"
+    answers = [f"{i};2026-0{i % 3 + 1}-{i % 28 + 1:02d};A{i % 2};{i % 5 + 1};{i % 11};{i % 5 + 1}" for i in range(60)]
+    draft = svclib.draft_source(svclib.look_into(export(answers, head)))
+    found = {kpi["code"]: (kpi["value"], kpi["scale"]["measure"]) for kpi in draft.proposals}
+    assert found == {
+        "satisfaction": ("score", "csat"),
+        "promoters": ("would_you_recommend_us", "nps"),
+        "rating_of_the_room": ("rating_of_the_room", "csat"),
+    }
+    assert svclib.draft_kpi(draft, "promoters").chart("promoters")
+
+
+def test_marks_from_one_to_ten_are_no_promoters(export):
+    answers = [f"{i};2026-01-{i % 28 + 1:02d};A{i % 2};{i % 10 + 1}" for i in range(60)]
+    draft = svclib.draft_source(svclib.look_into(export(answers, "Id;Answered;Office;Voto\n")))
+    assert [kpi["kind"] for kpi in draft.proposals] == ["mean"]

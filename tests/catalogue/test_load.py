@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,36 @@ def test_a_file_nobody_reads(write_params):
     folder = write_params()
     (folder / "kpi.yaml").write_text("[]")
     (message,) = refused(folder)
-    assert message == "params/kpi.yaml: is read by nobody. Cure: rename it to 'kpis'"
+    assert message == "params/kpi.yaml: is read by nobody. Cure: rename it to 'kpis.yaml'"
+    (folder / "kpi.yaml").rename(folder / "run.yml")
+    assert refused(folder) == ["params/run.yml: is read by nobody. Cure: rename it to 'run.yaml'"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("kpis", "", "params/kpis.yaml:1: is empty. Cure: begin each entry with '- '"),
+        ("kpis", "code: csat\n", "params/kpis.yaml:1: holds no list of entries. Cure: begin each entry with '- '"),
+        ("organisation", "", "params/organisation.yaml:1: is empty. Cure: write its keys"),
+        ("organisation", "- name: A\n", "params/organisation.yaml:1: holds no keys. Cure: write its keys"),
+        ("departments", '- "D01"\n', "params/departments.yaml:1: 'D01' stands where an entry with keys is expected"),
+        ("organisation", 'name: "A\nlanguage: en\n', "params/organisation.yaml:1: is no YAML here"),
+        ("organisation", "name: A: B\n", "quotes, or check the indentation"),
+        ("organisation", "name: A\n\tlanguage: en\n", "Cure: "),
+    ],
+)
+def test_a_file_of_another_form_is_told_without_the_words_of_a_library(write_params, file, text, said):
+    folder = write_params()
+    (folder / f"{file}.yaml").write_text(text)
+    messages = refused(folder)
+    assert any(said in message for message in messages), messages
+    assert not any("valid" in message or "instance" in message for message in messages)
+
+
+def test_sql_that_is_none_is_shown_where_it_breaks(write_params, texts):
+    messages = refused(write_params(kpis=re.sub("numerator: .*", "numerator: contacts = = 1", texts["kpis.yaml"])))
+    assert "from '=' on. Cure: write a condition or a number" in messages[0]
+    assert "sqlglot" not in messages[0]
 
 
 @pytest.mark.parametrize(
@@ -310,3 +340,11 @@ def test_the_plan_is_read_against_the_kpis_and_their_dimensions(write_params):
     messages = refused(folder)
     assert any("the target 80 can never be reached" in message for message in messages), messages
     assert any("unknown dimension 'chanel'. Cure: write 'channel'" in message for message in messages), messages
+
+
+def test_a_folder_that_lies_above_the_working_folder_is_named(tmp_path, monkeypatch):
+    (tmp_path / "params").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    with pytest.raises(InputRefused, match=r"there is no such params folder. Cure: write '../params'"):
+        load_catalogue("params")

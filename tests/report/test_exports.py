@@ -237,3 +237,12 @@ def test_sharing_a_period_writes_it_all(out):
         assert "2026-10/mail/D01.eml" in archive.namelist()
     with pytest.raises(InputRefused, match="has no reports"):
         share_period(out, "2020-01")
+
+
+@pytest.mark.parametrize("address", ["quality.example.org", "javascript:alert(1)", "https://a b/", "https://", ""])
+def test_mails_link_to_no_address_that_is_none(out, address):
+    from svclib.errors import InputRefused
+    from svclib.report.share import share_period
+
+    with pytest.raises(InputRefused, match="is no address that a mail could link to"):
+        share_period(out, "2026-10", base_url=address)

@@ -65,7 +65,16 @@ def test_a_failure_stays_alone_and_is_explained(toys, capsys):
     assert not (folder / "first.json").exists()
     visible = b"".join(content for name, content in toys.visible().items() if not name.endswith("index.html"))
     assert b"Anna" not in visible
-    assert "D02 first: failed: code cell 2 raised ValueError" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "D02 first: failed: code cell 2 raised ValueError" in err
+    assert "2026-10/D02/first.html; once it is mended: svclib run --period 2026-10 --only-failed" in err
+    assert "Anna" not in err
+
+
+def test_a_failure_is_told_with_what_the_code_says_of_it(toys, capsys):
+    toys.write("first", "{}['resolved_at']")
+    toys.run(departments=["D01"])
+    assert "failed: code cell 2 raised KeyError: 'resolved_at'" in capsys.readouterr().err
 
 
 def test_nothing_changed_nothing_made(toys, monkeypatch):
@@ -128,7 +137,26 @@ def test_failed_ones_are_tried_again_and_only_they(toys):
     assert (result.made, result.exit_status) == (1, 0)
     assert toys.entries()["D01", "first"] == before["D01", "first"]
     assert toys.entries()["D02", "first"]["status"] == "ok"
-    assert toys.run(only_failed=True).made == 0
+    again = toys.run(only_failed=True)
+    assert (again.made, again.up_to_date, again.left, again.exit_status) == (0, 2, 1, 0), "the data of D01 changed"
+
+
+def test_only_failed_is_no_success_where_reports_are_missing(toys, capsys):
+    toys.write("first")
+    toys.run(departments=["D01"])
+    capsys.readouterr()
+    result = toys.run(only_failed=True)
+    assert (result.made, result.up_to_date, result.left, result.exit_status) == (0, 1, 2, 1)
+    assert "left out by --only-failed, though not up to date: 2" in capsys.readouterr().err
+    toys.run(only_failed=True, plan_only=True)
+    assert "D02\tfirst\tleft: new" in capsys.readouterr().out
+
+
+def test_only_failed_of_a_period_without_reports_starts_nothing(toys):
+    toys.write("first")
+    with pytest.raises(InputRefused, match=r"has no reports yet.*svclib run --period 2026-10$"):
+        toys.run(only_failed=True)
+    assert not list(toys.out.glob("2026*"))
 
 
 def test_a_report_that_fails_now_takes_its_old_files_away(toys):
@@ -183,7 +211,7 @@ def test_json_lines_for_a_scheduler(toys, capsys):
     toys.write("first", "assert department != 'D02'")
     toys.run(log="json")
     events = [json.loads(line) for line in capsys.readouterr().err.strip().split("\n")]
-    assert [event["event"] for event in events] == ["start", "report", "report", "report", "end"]
+    assert [event["event"] for event in events] == ["start", "report", "report", "report", "note", "end"]
     failed = next(event for event in events if event.get("status") == "failed")
     assert (failed["department"], failed["reason"]) == ("D02", "raised")
     assert events[-1]["exit_status"] == 1

@@ -18,6 +18,7 @@ from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.peers import Funnel
 from svclib.measure.spc.verdict import point_states
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.show import (
     Block,
@@ -72,8 +73,8 @@ def analyse_kpis(study: Study) -> KpiReport:
     return KpiReport(study, analysis)
 
 
-@dataclass(frozen=True, eq=False)
-class KpiReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class KpiReport(Shown):
     """A department's KPI analysis.
 
     `frame` is its overview as a table, `chart(code)` one control chart, `explain()` every KPI with its sentences;
@@ -130,8 +131,13 @@ class KpiReport:
         caption = say("kpi.table.overview", department=self.study.department.name, period=self._period)
         return table(pd.DataFrame(rows), caption=caption)
 
-    def explain(self) -> Block:
-        """Each KPI with more to say than its usual variation on its chart, concerns first; then the others in words."""
+    def explain(self, kpi: str | None = None) -> Block:
+        """Each KPI with more to say than its usual variation on its chart, concerns first; then the others in words.
+
+        Or one of them, by its code.
+        """
+        if kpi is not None:
+            return self._kpi(self.analysis.finding(kpi))
         told = sorted((f for f in self.analysis.findings if f.notable), key=lambda f: _FIRST.index(f.verdict.state))
         quiet = [f for f in self.analysis.findings if not f.notable]
         parts = [section(say("kpi.title.charts"), *([self._kpi(f) for f in told] or [sentence(say("kpi.quiet.all"))]))]
@@ -285,12 +291,12 @@ class KpiReport:
         charts = [self.chart(f.kpi.code) for f in self.analysis.findings]
         return [*charts, *(self._funnel_chart(f) for f in self.analysis.findings if f.funnel is not None)]
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.overview()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.overview()
 
-    def __repr__(self) -> str:
-        """The month at a glance as text: what ``print`` shows outside a notebook."""
-        return stack(self._answer(), self._whole()).plain
+    @property
+    def _called(self) -> str:
+        return self.study._called
 
     # Pieces
 

@@ -16,8 +16,22 @@ from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
 from svclib.evaluate.planning import Planning, plan_ahead
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.figures.outcome import effect_shares, effects_figure, outcome_figure, steps_figure
-from svclib.report.show import Block, Chart, bullets, facts, fold, note, section, sentence, show, slug, stack, verdict
+from svclib.report.show import (
+    Block,
+    Chart,
+    bullets,
+    facts,
+    fold,
+    note,
+    section,
+    sentence,
+    show,
+    slug,
+    stack,
+    verdict,
+)
 from svclib.report.tables import table, write_csv
 from svclib.report.words import outcome as outcome_words
 from svclib.report.words import say
@@ -44,8 +58,8 @@ def evaluate_plan(study: Study) -> OutcomeReport:
     return OutcomeReport(study, plan, compute.evaluate_plan(plan, study.department.code))
 
 
-@dataclass(frozen=True, eq=False)
-class OutcomeReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class OutcomeReport(Shown):
     """A department's outcome evaluation.
 
     `frame` is its overview as a table, `chart(id)` the figure of one action, `explain()` every action with its
@@ -102,8 +116,11 @@ class OutcomeReport:
         caption = say("outcome.table.overview", department=self.study.department.name, period=self._period)
         return table(pd.DataFrame([self._overview_row(o) for o in self.outcomes]), caption=caption)
 
-    def explain(self) -> Block:
-        """Every action: its paragraph, its figure, its checks."""
+    def explain(self, action: str | None = None) -> Block:
+        """Every action, or one by its id: its paragraph, its figure, its checks."""
+        if action is not None:
+            known = {outcome.action.id: outcome for outcome in self.outcomes}
+            return self._action(pick(known, action, "action", "is not in this report"))
         if not self.outcomes:
             return stack()
         return section(say("outcome.title.actions"), *(self._action(o) for o in self.outcomes))
@@ -127,7 +144,8 @@ class OutcomeReport:
 
     def planning(self, kpi: str | None = None, *, change: float | None = None) -> Block:
         """Which change of each KPI (or of one, with the change one has in mind) could be seen, and after how long."""
-        kpis = [k for k in self.study.kpis if kpi is None or k.code == kpi]
+        known = {k.code: k for k in self.study.kpis}
+        kpis = [*known.values()] if kpi is None else [pick(known, kpi, "KPI", "has no figures in this report")]
         rows = [self._planning_row(plan_ahead(self.plan, self.study.department.code, k, change=change)) for k in kpis]
         caption = say("outcome.table.planning")
         return section(
@@ -165,12 +183,12 @@ class OutcomeReport:
         more = [chart for chart in (self._effects_chart, self._steps_chart) if chart is not None]
         return [*self._charts.values(), *more]
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.overview()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.overview()
 
-    def __repr__(self) -> str:
-        """The plan at a glance as text: what ``print`` shows outside a notebook."""
-        return stack(sentence(self._answer()), self._whole()).plain if self.outcomes else self._empty().plain
+    @property
+    def _called(self) -> str:
+        return self.study._called
 
     # Pieces
 

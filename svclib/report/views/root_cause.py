@@ -18,6 +18,7 @@ from svclib.explain.choose import Rules
 from svclib.explain.record import shown_paretos, without_small
 from svclib.measure.spc import BEYOND_CHANCE
 from svclib.report import words
+from svclib.report.block import Shown
 from svclib.report.figures import root_cause as figures
 from svclib.report.show import (
     Block,
@@ -69,8 +70,8 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None) -> RootCauseRe
     return RootCauseReport(study, compute.explain_gaps(study, kpis))
 
 
-@dataclass(frozen=True, eq=False)
-class RootCauseReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class RootCauseReport(Shown):
     """A department's root-cause analysis.
 
     `frame` is its overview as a table, `chart(kpi)` the onset chart of a gap, `explain()` every gap step by step; `save()`
@@ -116,8 +117,11 @@ class RootCauseReport:
         caption = say("root_cause.overview.caption", department=self.study.department.name, period=self._period)
         return table(pd.DataFrame([self._overview_row(gap) for gap in self.analysis.gaps]), caption=caption)
 
-    def explain(self) -> Block:
-        """Every gap with something to explain in eight steps; the others in a sentence."""
+    def explain(self, kpi: str | None = None) -> Block:
+        """Every gap with something to explain in eight steps; the others in a sentence. Or one, by the KPI's code."""
+        if kpi is not None:
+            gap = self.analysis.gap(kpi)
+            return self._gap(gap) if gap.question.explain else self._quiet(gap)
         return self._explained
 
     @cached_property
@@ -153,12 +157,12 @@ class RootCauseReport:
         draft.write_text(text, encoding="utf-8")
         draft.replace(out / "root_cause_analysis.json")
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return self.overview()._repr_mimebundle_(include, exclude)
+    def _shown(self) -> Block:
+        return self.overview()
 
-    def __repr__(self) -> str:
-        """The gaps and their answers as text: what ``print`` shows outside a notebook."""
-        return self.overview().plain
+    @property
+    def _called(self) -> str:
+        return self.study._called
 
     # Pieces
 

@@ -101,18 +101,6 @@ def test_planted_facts_are_found_and_young_months_are_not_judged(executed):
     assert states["incidents"] == "common_cause"
 
 
-def test_printing_gives_short_readable_text(executed):
-    """Outside a notebook nobody wants to read a dataclass."""
-    space, _, _ = executed
-    study, report = str(space["study"]), str(space["report"])
-    assert study.splitlines()[0].startswith("Customer support (D01), October 2026, data as of ")
-    assert "svclib.analyse_kpis(study)" in study
-    assert report.startswith("Of 14 KPIs, ")
-    assert "Escalations" in report
-    assert all(len(line) < 200 for line in [*study.splitlines(), *report.splitlines()])
-    assert not any(sign in study + report for sign in ("Study(", "KpiReport(", "<", "object at"))
-
-
 def test_the_picture_in_the_readme_is_what_the_package_draws(executed):
     """To renew it: write the chart's `svg` and a line feed into the file."""
     space, _, _ = executed

@@ -267,7 +267,7 @@ def _shorter(html: str) -> str:
     return re.sub(r"<[a-z][^<>]*>", lambda tag: _QUOTED.sub(r"\1\2", tag[0]), html)
 
 
-_QUOTED = re.compile(r'( (?:class|scope|role|tabindex|width|height|aria-hidden)=)"([\w-]+)"(?=[ >])')
+_QUOTED = re.compile(r'( (?:class|scope|role|tabindex|width|height|aria-hidden|aria-label)=)"([\w-]+)"(?=[ >])')
 
 
 def _introduces_nothing(cells: Sequence[Mapping[str, Any]]) -> list[bool]:

@@ -250,16 +250,20 @@ class KpiReport(Shown):
         return kpi_context.quality(self.study, self.analysis)
 
     def method(self) -> Block:
-        """Which chart, why, by which rules, on how many periods."""
+        """Which chart, why, by which rules, on how many periods; KPIs that are treated alike stand together."""
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for f in self.analysis.findings:
+            how = (f"kind.{f.chart.kind}", f"reason.{f.chart.reason}", f"rules.{f.chart.rules}")
+            alike.setdefault((*how, kpi_words.method_text(f)), []).append(f.kpi.title)
         rows = [
             {
-                say("kpi.table.kpi"): f.kpi.title,
-                say("kpi.table.chart"): say(f"kpi.kind.{f.chart.kind}"),
-                say("kpi.table.reason"): say(f"kpi.reason.{f.chart.reason}"),
-                say("kpi.table.rules"): say(f"kpi.rules.{f.chart.rules}"),
-                say("kpi.table.baseline"): kpi_words.method_text(f),
+                say("kpi.table.kpi"): words.list_of(titles),
+                say("kpi.table.chart"): say(f"kpi.{kind}"),
+                say("kpi.table.reason"): say(f"kpi.{reason}"),
+                say("kpi.table.rules"): say(f"kpi.{rules}"),
+                say("kpi.table.baseline"): rest_on,
             }
-            for f in self.analysis.findings
+            for (kind, reason, rules, rest_on), titles in alike.items()
         ]
         text = table(pd.DataFrame(rows), caption=say("kpi.table.methods"))
         return section(

@@ -312,10 +312,10 @@ def _row(department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
 def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
     if kpi is None:
         return None
-    whole = words.value(kpi.value, kpi.unit, kpi.decimals)
+    value = whole = words.value(kpi.value, kpi.unit, kpi.decimals)
     if kpi.value is not None and kpi.previous is not None:
         delta = words.change(kpi.value - kpi.previous, kpi.unit, kpi.decimals)
-        whole = words.say("period_page.with_change", value=whole, change=delta)
+        whole = words.say("period_page.with_change", value=value, change=delta)
     link = kpi_href(department, kpi.code)
     # in the grid the column says what is counted, and the unit only takes room
     short = words.value(kpi.value, "%" if kpi.unit == "%" else "", kpi.decimals) if kpi.value is not None else ""
@@ -324,7 +324,7 @@ def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
         f"{department.folder}/{link}" if link else None,
         short,
         state_badge(kpi.standing),
-        words.unit_name(kpi.unit) if short and kpi.unit != "%" else "",
+        value.removeprefix(short).strip() if short and kpi.unit != "%" else "",
         whole,
     )
 

@@ -34,7 +34,9 @@ __all__ = ["__version__", *_FACE]
 def __getattr__(name: str) -> Any:
     # Lazy, so that the command line answers --help without pandas.
     if name not in _FACE:
-        raise AttributeError(f"svclib has no {name!r}; it has {', '.join(_FACE)}")
+        from svclib.catalogue.names import nearest
+
+        raise AttributeError(f"svclib has no {name!r}: {nearest(name, _FACE)}")
     function = getattr(importlib.import_module(_FACE[name]), name)
     return _of_study(function) if name in _OF_STUDY else function
 

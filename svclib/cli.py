@@ -364,9 +364,10 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _note(f"svclib: {where}{error.strerror or error}. Cure: look at the folder's rights and the disk")
         status = 2
+        what, cure = error.strerror or str(error), "look at the folder's rights and the disk"
+        text = f"svclib: {f'{error.filename}: ' if error.filename else ''}{what}. Cure: {cure}"
+        _tell(given.get("log", "text"), "refused", text, where=str(error.filename or ""), what=what, cure=cure)
     except KeyboardInterrupt:
         _note("svclib: interrupted; what was finished stays")
         status = 130

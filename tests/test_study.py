@@ -203,3 +203,8 @@ def test_unknown_names_are_answered_with_the_nearest(folder):
             ask("fcrr")
     with pytest.raises(InputRefused, match=r"action A9: has no chart in this report\. Cure: none is declared"):
         svclib.evaluate_plan(study).chart("A9")
+
+
+def test_a_misspelt_name_of_the_package_is_told_the_nearest():
+    with pytest.raises(AttributeError, match="svclib has no 'open_stdy': write 'open_study'"):
+        _ = svclib.open_stdy

@@ -138,6 +138,8 @@ class Quality(Shown):
 
 def _told(row: dict[str, str], columns: list[str]) -> str:
     """The values that a row's reasons speak of, or its first ones."""
-    speaking = [name for name in columns if name in row["reasons"]] or columns[:4]
+    speaking = [name for name in columns if name in row["reasons"]]
+    if not any(row[name] for name in speaking):  # what is missing does not tell which row it is
+        speaking = list(dict.fromkeys([*speaking, *columns[:4]]))
     told = ", ".join(f"{name} = {row[name][:60]}" for name in speaking)
     return row["line"][:120] if row.get("line") else told

@@ -194,7 +194,7 @@ def _check_source(catalogue: Catalogue, source: Source) -> Iterator[Problem]:
             yield Problem(
                 at("columns"),
                 f"the shape {source.shape} needs the column '{column}'",
-                f"map it: '{column}: its name in the file'",
+                f"add '{column}' to columns, with its name in the file",
             )
     if (
         source.shape == "counts"

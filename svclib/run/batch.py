@@ -156,8 +156,8 @@ def run_batch(
         inputs = gather_inputs(prepared, label, notebooks=paths, as_of=as_of, language=language)
         manifest = Manifest.load(folder.path, label, folder.journal(label))
         if only_failed and not manifest.entries:
-            cure = f"svclib run --period {label}"
-            raise InputRefused(Problem(f"period {label}", "has no reports yet, so none of them failed", cure))
+            what = "has no reports yet, so none of them failed"
+            raise InputRefused(Problem(f"period {label}", what, "run it without --only-failed"))
         plan = plan_reports(
             inputs,
             chosen,
@@ -314,16 +314,17 @@ class _Run:
                 raise
 
     def _say_what_to_do(self, left: int, interrupted: bool) -> None:
-        """The next step of whoever reads this in a mail from cron."""
-        again = f"svclib run --period {self.inputs.period}"
+        """The next step of whoever reads this in a mail from cron; its options are those of the command that ran."""
         if self.explained:
             pages = ", ".join(_shown(page) for page in self.explained[:3])
             more = f" and {len(self.explained) - 3} more" if len(self.explained) > 3 else ""
-            self.progress.note(f"why: {pages}{more}; once it is mended: {again} --only-failed")
+            self.progress.note(f"why: {pages}{more}; once it is mended, the same command with --only-failed makes them")
         if interrupted:
-            self.progress.note(f"interrupted; what is finished stays, and {again} makes the rest")
+            self.progress.note("interrupted; what is finished stays, and the same command makes the rest")
         if left:
-            self.progress.note(f"left out by --only-failed, though not up to date: {left}; {again} makes them")
+            self.progress.note(
+                f"left, though not up to date: {left}; the same command without --only-failed makes them"
+            )
 
     def _with_folder(self, task: ReportTask) -> ReportTask:
         return replace(task, work=str(self.folder.new_work()))

@@ -60,7 +60,8 @@ class Progress:
         if self.json:
             return
         eta = f", about {readable_seconds(expected / jobs)}" if expected else ""
-        self._line(f"{period}: {total} reports to make, {good} up to date ({jobs} at a time, {kernels} kernels{eta})")
+        told = "one report" if total == 1 else f"{total} reports"
+        self._line(f"{period}: {told} to make, {good} up to date ({jobs} at a time, {kernels} kernels{eta})")
         if total and self.stream.isatty():
             self._start_bar()
 

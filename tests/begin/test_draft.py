@@ -50,6 +50,7 @@ def test_rows_without_a_department_are_told_and_a_run_would_refuse_them(look):
     assert "756 of 842 rows can be used; 86 are in quarantine (10.2%)" in plain
     assert "max_bad_share=0.11" in plain
     assert 'department_missing="none"' in plain
+    assert "department = , case_id = 0, opened_at = " in plain, "an empty value does not tell which row it is"
 
 
 def test_the_quarantine_says_where_each_row_stands(draft):

@@ -67,7 +67,7 @@ def test_a_failure_stays_alone_and_is_explained(toys, capsys):
     assert b"Anna" not in visible
     err = capsys.readouterr().err
     assert "D02 first: failed: code cell 2 raised ValueError" in err
-    assert "2026-10/D02/first.html; once it is mended: svclib run --period 2026-10 --only-failed" in err
+    assert "2026-10/D02/first.html; once it is mended, the same command with --only-failed makes them" in err
     assert "Anna" not in err
 
 
@@ -147,14 +147,14 @@ def test_only_failed_is_no_success_where_reports_are_missing(toys, capsys):
     capsys.readouterr()
     result = toys.run(only_failed=True)
     assert (result.made, result.up_to_date, result.left, result.exit_status) == (0, 1, 2, 1)
-    assert "left out by --only-failed, though not up to date: 2" in capsys.readouterr().err
+    assert "left, though not up to date: 2; the same command without --only-failed" in capsys.readouterr().err
     toys.run(only_failed=True, plan_only=True)
     assert "D02\tfirst\tleft: new" in capsys.readouterr().out
 
 
 def test_only_failed_of_a_period_without_reports_starts_nothing(toys):
     toys.write("first")
-    with pytest.raises(InputRefused, match=r"has no reports yet.*svclib run --period 2026-10$"):
+    with pytest.raises(InputRefused, match=r"has no reports yet.*without --only-failed$"):
         toys.run(only_failed=True)
     assert not list(toys.out.glob("2026*"))
 

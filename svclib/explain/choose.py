@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 import numpy as np
 
 from svclib.explain.baseline import information
 from svclib.explain.evidence import evidence, gain_at
-from svclib.explain.scan import Field, Fit, fit_shifts
+from svclib.explain.scan import Field, Fit, fit_shifts, log_bayes_factor
 from svclib.explain.segments import Segments
 
 FINALISTS = 6
@@ -40,7 +41,14 @@ def heterogeneity(fit: Fit) -> float:
     return max(1.0, float(np.median(squares)) / 0.4549) if len(squares) else 1.0
 
 
-def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: Rules, general: bool = True) -> Fit:
+def choose(
+    field: Field,
+    observed: np.ndarray,
+    null: np.ndarray | None,
+    rules: Rules,
+    general: bool = True,
+    scatter: float | None = None,
+) -> Fit:
     """Greedy choice of at most `rules.most` local segments; everything (segment 0) may enter as the general shift.
 
     Whether there is anything to name and what describes it best are two questions. The first is answered by `evidence`
@@ -55,9 +63,10 @@ def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: R
     ----------
     null : from `simulate_null`; without it every segment that got worse may be named.
     general : whether the general shift may enter.
+    scatter : `heterogeneity` to divide by; that of the best candidate where left out.
     """
-    search = _Search(field, observed, null, rules)
-    fit, allowed = fit_shifts(field, observed, ()), np.ones(len(field.segments), dtype=bool)
+    search = _Search(field, observed, null, rules, scatter)
+    fit, allowed = search.fit(()), np.ones(len(field.segments), dtype=bool)
     allowed[0] = general
     gap = max(float(search.excess(fit)[0]), 0.0)
     while sum(c != 0 for c in fit.chosen) < rules.most:
@@ -67,8 +76,10 @@ def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: R
         if not open_.any():
             break
         for picked in search.best(fit, open_):
+            if not allowed[list(picked)].all():  # the whole of what is named already
+                continue
             pruned = search.prune((*fit.chosen, *picked))
-            refit = fit_shifts(field, observed, pruned)
+            refit = search.fit(pruned)
             if set(picked) <= set(pruned) and not any(_minor(field, refit, c) for c in picked):
                 break
         else:
@@ -85,6 +96,14 @@ class _Search:
     observed: np.ndarray
     null: np.ndarray | None
     rules: Rules
+    scatter: float | None
+    fits: dict[tuple[int, ...], Fit] = dataclass_field(default_factory=dict)
+
+    def fit(self, chosen: tuple[int, ...]) -> Fit:
+        """`fit_shifts`, each once: the same few segments are asked about again and again."""
+        if chosen not in self.fits:
+            self.fits[chosen] = fit_shifts(self.field, self.observed, chosen)
+        return self.fits[chosen]
 
     def excess(self, fit: Fit) -> np.ndarray:
         """What is left to every segment above a fit, positive: worse."""
@@ -94,7 +113,7 @@ class _Search:
     def margin(self, fit: Fit) -> np.ndarray:
         """By how much each segment's gain passes what null months reach; positive for any worse one without a null."""
         if self.null is None:
-            return fit.gain + self.field.penalty
+            return fit.root
         threshold = np.full(len(self.field.segments), gain_at(self.rules.alpha, self.null[0]))
         threshold[0] = gain_at(self.rules.alpha_general, self.null[1])
         return evidence(self.field, self.observed, fit) - threshold
@@ -124,12 +143,9 @@ class _Search:
         Several values are asked about where the best segment is none of them; else the others come in their turn, or a
         part of them does.
         """
-        field, observed = self.field, self.observed
-        order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
-        fits = [fit_shifts(field, observed, (*fit.chosen, int(c))) for c in order]
-        scatter = min(heterogeneity(candidate) for candidate in fits)
-        score = fit.root**2 / (2 * scatter) - field.penalty
-        first = int(order[np.argmax(score[order])])
+        scatter = self.scatter or self._scatter(fit, open_)
+        score = log_bayes_factor(fit.root / np.sqrt(scatter), fit.left, self.field.baseline.scale) - self.field.penalty
+        first = int(np.argmax(np.where(open_, score, -np.inf)))
         alone = (self._widen(fit.chosen, first),)
         together = self._siblings(fit, open_, score)
         if together and first not in together and score[list(together)].sum() > score[first]:
@@ -137,6 +153,11 @@ class _Search:
         if open_[0] and not self._differs(fit, alone[0]):
             return [(0,)]
         return [alone]
+
+    def _scatter(self, fit: Fit, open_: np.ndarray) -> float:
+        """The least that any of the best candidates leaves."""
+        order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
+        return min(heterogeneity(self.fit((*fit.chosen, int(c)))) for c in order)
 
     def _differs(self, fit: Fit, picked: int) -> bool:
         """Whether a segment tells more than the general shift does: most cases look worse when all of them did.
@@ -148,12 +169,12 @@ class _Search:
             return picked == 0
         if fit.root[picked] ** 2 - fit.root[0] ** 2 >= ONE_SIDED**2:
             return True
-        return bool(fit_shifts(self.field, self.observed, (*fit.chosen, 0)).root[picked] >= ONE_SIDED)
+        return bool(self.fit((*fit.chosen, 0)).root[picked] >= ONE_SIDED)
 
     def _rest_moved(self, chosen: tuple[int, ...], part: int, whole: int) -> float:
         """Standard errors by which the rest of a whole moved with its part; 0 if less than `WIDEN` as far, or by chance."""
         field = self.field
-        fit = fit_shifts(field, self.observed, (*chosen, part, whole))
+        fit = self.fit((*chosen, part, whole))
         extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
         z = float(common * np.sqrt(_information_of_rest(field, fit.expected, whole, part)))
         return z if z >= CLEAR and common >= WIDEN * (extra + common) else 0.0
@@ -179,7 +200,7 @@ class _Search:
         others = ~segments.member[list(group)].any(axis=0)
         if self.field.exposure[others].sum() <= 0 or 0 in fit.chosen:
             return False
-        shift = self.field.bad * fit_shifts(self.field, self.observed, (*fit.chosen, *group, 0)).shift
+        shift = self.field.bad * self.fit((*fit.chosen, *group, 0)).shift
         return bool(shift[-1] < WIDEN * (shift[-1] + shift[len(fit.chosen) : -1].min()))
 
     def _widen(self, chosen: tuple[int, ...], picked: int) -> int:
@@ -193,10 +214,7 @@ class _Search:
         """Take out what the others made superfluous, the weakest first."""
         while len(chosen) > 1:
             rests = [tuple(other for other in chosen if other != c) for c in chosen]
-            margins = [
-                self.margin(fit_shifts(self.field, self.observed, rest))[c]
-                for c, rest in zip(chosen, rests, strict=True)
-            ]
+            margins = [self.margin(self.fit(rest))[c] for c, rest in zip(chosen, rests, strict=True)]
             weakest = int(np.argmin(margins))
             if margins[weakest] > 0:
                 break

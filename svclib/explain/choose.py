@@ -9,7 +9,7 @@ import numpy as np
 
 from svclib.explain.baseline import information
 from svclib.explain.evidence import evidence, gain_at
-from svclib.explain.scan import Field, Fit, fit_shifts, log_bayes_factor
+from svclib.explain.scan import Field, Fit, fit_shifts, scores
 from svclib.explain.segments import Segments
 
 FINALISTS = 6
@@ -144,32 +144,40 @@ class _Search:
         part of them does.
         """
         scatter = self.scatter or self._scatter(fit, open_)
-        score = log_bayes_factor(fit.root / np.sqrt(scatter), fit.left, self.field.baseline.scale) - self.field.penalty
+        score, _ = self._scores(fit, scatter)
         first = int(np.argmax(np.where(open_, score, -np.inf)))
         alone = (self._widen(fit.chosen, first),)
         together = self._siblings(fit, open_, score)
         if together and first not in together and score[list(together)].sum() > score[first]:
             return [together, alone]
-        if open_[0] and not self._differs(fit, alone[0]):
-            return [(0,)]
+        if (open_[0] or not any(fit.chosen)) and not self._differs(fit, alone[0], scatter):
+            return [(0,)] if open_[0] else []
         return [alone]
+
+    def _scores(self, fit: Fit, scatter: float) -> tuple[np.ndarray, float]:
+        return scores(self.field, fit.root / np.sqrt(scatter), fit.left)
 
     def _scatter(self, fit: Fit, open_: np.ndarray) -> float:
         """The least that any of the best candidates leaves."""
         order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
         return min(heterogeneity(self.fit((*fit.chosen, int(c)))) for c in order)
 
-    def _differs(self, fit: Fit, picked: int) -> bool:
+    def _differs(self, fit: Fit, picked: int, scatter: float) -> bool:
         """Whether a segment tells more than the general shift does: most cases look worse when all of them did.
 
-        All other cases must not have moved as far, and the segment got worse than the general shift says, or it alone
-        fits better than that shift alone.
+        All other cases must not have moved as far; and it, or it and the best further segment, must make the data likelier
+        than the general shift does.
         """
         if picked == 0 or self._rest_moved(fit.chosen, picked, 0) > 0:
             return picked == 0
-        if fit.root[picked] ** 2 - fit.root[0] ** 2 >= ONE_SIDED**2:
+        score, rival = self._scores(fit, scatter)
+        if score[picked] > rival:
             return True
-        return bool(self.fit((*fit.chosen, 0)).root[picked] >= ONE_SIDED)
+        beside = self.fit((*fit.chosen, picked))
+        others = self.elsewhere(beside) & ~_related(self.field.segments, picked)
+        others[0] = False
+        second = np.max(self._scores(beside, scatter)[0][others], initial=0.0)
+        return bool(score[picked] + second > rival)
 
     def _rest_moved(self, chosen: tuple[int, ...], part: int, whole: int) -> float:
         """Standard errors by which the rest of a whole moved with its part; 0 if less than `WIDEN` as far, or by chance."""

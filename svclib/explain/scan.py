@@ -140,13 +140,22 @@ def log_bayes_factor(root: np.ndarray, left: np.ndarray, scale: float = 1.0) -> 
     Examples
     --------
     >>> log_bayes_factor(np.array([3.0, 3.0, -3.0]), np.array([0.5, 10.0, 10.0])).round(2)
-    array([1.3 , 2.89,  -inf])
+    array([1.72, 2.68, -inf])
     """
     square, total = root**2 / 2, np.full(np.broadcast_shapes(root.shape, left.shape), -np.inf)
     for shift in USUAL_SHIFTS:
         known = shift**2 * scale * np.maximum(left, 0.0)
         total = np.logaddexp(total, square * (known / (1 + known)) - np.log1p(known) / 2)
     return np.where(root > 0, total - np.log(len(USUAL_SHIFTS)), -np.inf)
+
+
+def scores(field: Field, root: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, float]:
+    """How much likelier each segment makes the data, less its penalty; and what it has to beat, the shift of everything.
+
+    The general shift is not one of many candidates but the one rival of them all: it pays for one alternative only.
+    """
+    factor = log_bayes_factor(root, left, field.baseline.scale)
+    return factor - field.penalty, float(factor[0] - np.log(2))
 
 
 def fit_shifts(field: Field, observed: np.ndarray, chosen: tuple[int, ...]) -> Fit:
@@ -182,8 +191,7 @@ def _roots(
         among = shared[list(chosen)]
         left = variance - np.einsum("sc,sc->s", shared @ np.linalg.pinv(among), shared)
     held_expected = A @ (field.exposure * expected) / scale
-    held_observed = A @ observed / scale
-    root = signed_root(held_observed, held_expected, field.held, base.family, info)
+    root = signed_root(A @ observed / scale, held_expected, field.held, base.family, info)
     with np.errstate(divide="ignore", invalid="ignore"):
         if base.family == "binomial":
             mean = held_expected / field.held

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 
 import numpy as np
+from scipy.stats import norm
 
 from svclib.explain.baseline import information
 from svclib.explain.evidence import evidence, gain_at
@@ -15,6 +16,7 @@ from svclib.explain.segments import Segments
 FINALISTS = 6
 WIDEN = 0.35  # how far the rest of a value must have moved, relative to the part, for the value to be named
 CLEAR = 2.5
+PART_LEVEL = 0.05  # chance, over all parts of a value, of taking one of them for the whole of its shift
 ONE_SIDED = 1.645  # 5 %, for the comparison of a segment with the cases outside it
 MINOR = 0.4
 
@@ -146,10 +148,12 @@ class _Search:
         scatter = self.scatter or self._scatter(fit, open_)
         score, _ = self._scores(fit, scatter)
         first = int(np.argmax(np.where(open_, score, -np.inf)))
-        alone = (self._widen(fit.chosen, first),)
+        wide = self._widen(fit.chosen, first)
+        alone = (self._narrow(fit.chosen, first, scatter) if wide == first else wide,)
         together = self._siblings(fit, open_, score)
         if together and first not in together and score[list(together)].sum() > score[first]:
-            return [together, alone]
+            narrowed = tuple(self._narrow(fit.chosen, c, scatter) for c in together)
+            return [narrowed, alone]
         if (open_[0] or not any(fit.chosen)) and not self._differs(fit, alone[0], scatter):
             return [(0,)] if open_[0] else []
         return [alone]
@@ -217,6 +221,23 @@ class _Search:
         wholes = [where.index((item,)) for item in where[picked] if len(where[picked]) > 1 and (item,) in where]
         moved = {w: self._rest_moved(chosen, picked, w) for w in wholes if w not in chosen}
         return max((w for w in moved if moved[w] > 0), key=lambda w: moved[w], default=picked)
+
+    def _narrow(self, chosen: tuple[int, ...], picked: int, scatter: float) -> int:
+        """The part of a value that holds all of its shift, if the rest of it stayed where it was; else the value.
+
+        A part that holds nearly all cases of a value looks much like the value; what tells them apart is the rest, which
+        must be beyond chance, for as many parts as there are, from having moved as well.
+        """
+        segments = self.field.segments
+        parts = [i for i, where in enumerate(segments.where) if set(segments.where[picked]) < set(where)]
+        if segments.depth[picked] != 1 or not parts:
+            return picked
+        root = self.fit((*chosen, picked)).root[parts] / np.sqrt(scatter)
+        best = parts[int(np.argmax(root))]
+        if norm.sf(root.max()) * len(parts) >= PART_LEVEL:
+            return picked
+        extra, common = self.field.bad * self.fit((*chosen, best, picked)).shift[-2:]
+        return best if common < WIDEN * (extra + common) else picked
 
     def prune(self, chosen: tuple[int, ...]) -> tuple[int, ...]:
         """Take out what the others made superfluous, the weakest first."""

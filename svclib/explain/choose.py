@@ -55,10 +55,10 @@ def choose(
 
     Whether there is anything to name and what describes it best are two questions. The first is answered by `evidence`
     against the greatest of null months (family-wise). The second compares the candidates that have it by their
-    quasi-likelihood: what they gain, divided by the scatter that the best of them leaves, less the log of the number of
-    candidates of their depth; the general shift counts as one more value. Several values of a dimension may stand
+    Bayes factors, set off for the scatter that the best of them leaves, less the log of the number of candidates of their
+    depth; a segment that the general shift outdoes is not named (`_differs`). Several values of a dimension may stand
     together against one segment (`_siblings`). A pair of values gives way to one of its two values where the rest of that
-    value moved as well (`_widen`). Of a chosen segment neither parts nor wholes are chosen again, and a further segment
+    value moved as well (`_widen`), a value to one of its parts where its rest did not move (`_narrow`). Of a chosen segment neither parts nor wholes are chosen again, and a further segment
     must show itself where the chosen ones do not reach.
 
     Parameters

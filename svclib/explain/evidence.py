@@ -77,7 +77,7 @@ def _gains(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tup
 
 
 def evidence(field: Field, observed: np.ndarray, fit: Fit) -> np.ndarray:
-    """Gain of every segment over the chosen ones of a fit: half its squared root less the log of the candidates.
+    """Gain of every segment over the chosen ones of a fit: its log Bayes factor less the log of the candidates.
 
     A segment's residual is compared with what its leaves' other values lead to expect, so that a swing of a value, or
     of everything, is not laid to a part of it. The score test of a fixed shift in the mixed model of the baseline

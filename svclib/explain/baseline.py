@@ -142,9 +142,10 @@ def design_effects(table: CrossTable) -> Effects:
 def outlier_limit(periods: int, level: float = 0.05) -> float:
     """Median absolute deviations from the median that one of `periods` ordinary values passes with probability `level`.
 
-    The outlier identifier of Davies and Gather (1993), J. Am. Stat. Assoc. 88, 782: a fixed limit of three robust
-    deviations would take a period from every fifth ordinary history, and its usual swing with it. By simulation of normal
-    values, the same ones each time.
+    Hampel's identifier as Davies and Gather standardise it by the sample's size ("The identification of multiple outliers",
+    J. Am. Stat. Assoc. 88, 1993, 782-792, doi:10.1080/01621459.1993.10476339): a fixed limit of three robust deviations
+    would take a period from every fifth ordinary history, and its usual swing with it. By simulation of normal values, the
+    same ones each time.
 
     Examples
     --------

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 import numpy as np
+from scipy.stats import norm
 
 from svclib.explain.baseline import information
 from svclib.explain.evidence import evidence, gain_at
-from svclib.explain.scan import Field, Fit, fit_shifts
+from svclib.explain.scan import Field, Fit, fit_shifts, scores
 from svclib.explain.segments import Segments
 
 FINALISTS = 6
 WIDEN = 0.35  # how far the rest of a value must have moved, relative to the part, for the value to be named
 CLEAR = 2.5
+PART_LEVEL = 0.05  # chance, over all parts of a value, of taking one of them for the whole of its shift
 ONE_SIDED = 1.645  # 5 %, for the comparison of a segment with the cases outside it
 MINOR = 0.4
 
@@ -40,24 +43,32 @@ def heterogeneity(fit: Fit) -> float:
     return max(1.0, float(np.median(squares)) / 0.4549) if len(squares) else 1.0
 
 
-def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: Rules, general: bool = True) -> Fit:
+def choose(
+    field: Field,
+    observed: np.ndarray,
+    null: np.ndarray | None,
+    rules: Rules,
+    general: bool = True,
+    scatter: float | None = None,
+) -> Fit:
     """Greedy choice of at most `rules.most` local segments; everything (segment 0) may enter as the general shift.
 
     Whether there is anything to name and what describes it best are two questions. The first is answered by `evidence`
     against the greatest of null months (family-wise). The second compares the candidates that have it by their
-    quasi-likelihood: what they gain, divided by the scatter that the best of them leaves, less the log of the number of
-    candidates of their depth; the general shift counts as one more value. Several values of a dimension may stand
+    Bayes factors, set off for the scatter that the best of them leaves, less the log of the number of candidates of their
+    depth; a segment that the general shift outdoes is not named (`_differs`). Several values of a dimension may stand
     together against one segment (`_siblings`). A pair of values gives way to one of its two values where the rest of that
-    value moved as well (`_widen`). Of a chosen segment neither parts nor wholes are chosen again, and a further segment
+    value moved as well (`_widen`), a value to one of its parts where its rest did not move (`_narrow`). Of a chosen segment neither parts nor wholes are chosen again, and a further segment
     must show itself where the chosen ones do not reach.
 
     Parameters
     ----------
     null : from `simulate_null`; without it every segment that got worse may be named.
     general : whether the general shift may enter.
+    scatter : `heterogeneity` to divide by; that of the best candidate where left out.
     """
-    search = _Search(field, observed, null, rules)
-    fit, allowed = fit_shifts(field, observed, ()), np.ones(len(field.segments), dtype=bool)
+    search = _Search(field, observed, null, rules, scatter)
+    fit, allowed = search.fit(()), np.ones(len(field.segments), dtype=bool)
     allowed[0] = general
     gap = max(float(search.excess(fit)[0]), 0.0)
     while sum(c != 0 for c in fit.chosen) < rules.most:
@@ -67,8 +78,10 @@ def choose(field: Field, observed: np.ndarray, null: np.ndarray | None, rules: R
         if not open_.any():
             break
         for picked in search.best(fit, open_):
+            if not allowed[list(picked)].all():  # the whole of what is named already
+                continue
             pruned = search.prune((*fit.chosen, *picked))
-            refit = fit_shifts(field, observed, pruned)
+            refit = search.fit(pruned)
             if set(picked) <= set(pruned) and not any(_minor(field, refit, c) for c in picked):
                 break
         else:
@@ -85,6 +98,14 @@ class _Search:
     observed: np.ndarray
     null: np.ndarray | None
     rules: Rules
+    scatter: float | None
+    fits: dict[tuple[int, ...], Fit] = dataclass_field(default_factory=dict)
+
+    def fit(self, chosen: tuple[int, ...]) -> Fit:
+        """`fit_shifts`, each once: the same few segments are asked about again and again."""
+        if chosen not in self.fits:
+            self.fits[chosen] = fit_shifts(self.field, self.observed, chosen)
+        return self.fits[chosen]
 
     def excess(self, fit: Fit) -> np.ndarray:
         """What is left to every segment above a fit, positive: worse."""
@@ -94,7 +115,7 @@ class _Search:
     def margin(self, fit: Fit) -> np.ndarray:
         """By how much each segment's gain passes what null months reach; positive for any worse one without a null."""
         if self.null is None:
-            return fit.gain + self.field.penalty
+            return fit.root
         threshold = np.full(len(self.field.segments), gain_at(self.rules.alpha, self.null[0]))
         threshold[0] = gain_at(self.rules.alpha_general, self.null[1])
         return evidence(self.field, self.observed, fit) - threshold
@@ -124,36 +145,48 @@ class _Search:
         Several values are asked about where the best segment is none of them; else the others come in their turn, or a
         part of them does.
         """
-        field, observed = self.field, self.observed
-        order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
-        fits = [fit_shifts(field, observed, (*fit.chosen, int(c))) for c in order]
-        scatter = min(heterogeneity(candidate) for candidate in fits)
-        score = fit.root**2 / (2 * scatter) - field.penalty
-        first = int(order[np.argmax(score[order])])
-        alone = (self._widen(fit.chosen, first),)
+        scatter = self.scatter or self._scatter(fit, open_)
+        score, _ = self._scores(fit, scatter)
+        first = int(np.argmax(np.where(open_, score, -np.inf)))
+        wide = self._widen(fit.chosen, first)
+        alone = (self._narrow(fit.chosen, first, scatter) if wide == first else wide,)
         together = self._siblings(fit, open_, score)
         if together and first not in together and score[list(together)].sum() > score[first]:
-            return [together, alone]
-        if open_[0] and not self._differs(fit, alone[0]):
-            return [(0,)]
+            narrowed = tuple(self._narrow(fit.chosen, c, scatter) for c in together)
+            return [narrowed, alone]
+        if (open_[0] or not any(fit.chosen)) and not self._differs(fit, alone[0], scatter):
+            return [(0,)] if open_[0] else []
         return [alone]
 
-    def _differs(self, fit: Fit, picked: int) -> bool:
+    def _scores(self, fit: Fit, scatter: float) -> tuple[np.ndarray, float]:
+        return scores(self.field, fit.root / np.sqrt(scatter), fit.left)
+
+    def _scatter(self, fit: Fit, open_: np.ndarray) -> float:
+        """The least that any of the best candidates leaves."""
+        order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
+        return min(heterogeneity(self.fit((*fit.chosen, int(c)))) for c in order)
+
+    def _differs(self, fit: Fit, picked: int, scatter: float) -> bool:
         """Whether a segment tells more than the general shift does: most cases look worse when all of them did.
 
-        All other cases must not have moved as far, and the segment got worse than the general shift says, or it alone
-        fits better than that shift alone.
+        All other cases must not have moved as far; and it, or it and the best further segment, must make the data likelier
+        than the general shift does.
         """
         if picked == 0 or self._rest_moved(fit.chosen, picked, 0) > 0:
             return picked == 0
-        if fit.root[picked] ** 2 - fit.root[0] ** 2 >= ONE_SIDED**2:
+        score, rival = self._scores(fit, scatter)
+        if score[picked] > rival:
             return True
-        return bool(fit_shifts(self.field, self.observed, (*fit.chosen, 0)).root[picked] >= ONE_SIDED)
+        beside = self.fit((*fit.chosen, picked))
+        others = self.elsewhere(beside) & ~_related(self.field.segments, picked)
+        others[0] = False
+        second = np.max(self._scores(beside, scatter)[0][others], initial=0.0)
+        return bool(score[picked] + second > rival)
 
     def _rest_moved(self, chosen: tuple[int, ...], part: int, whole: int) -> float:
         """Standard errors by which the rest of a whole moved with its part; 0 if less than `WIDEN` as far, or by chance."""
         field = self.field
-        fit = fit_shifts(field, self.observed, (*chosen, part, whole))
+        fit = self.fit((*chosen, part, whole))
         extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
         z = float(common * np.sqrt(_information_of_rest(field, fit.expected, whole, part)))
         return z if z >= CLEAR and common >= WIDEN * (extra + common) else 0.0
@@ -179,7 +212,7 @@ class _Search:
         others = ~segments.member[list(group)].any(axis=0)
         if self.field.exposure[others].sum() <= 0 or 0 in fit.chosen:
             return False
-        shift = self.field.bad * fit_shifts(self.field, self.observed, (*fit.chosen, *group, 0)).shift
+        shift = self.field.bad * self.fit((*fit.chosen, *group, 0)).shift
         return bool(shift[-1] < WIDEN * (shift[-1] + shift[len(fit.chosen) : -1].min()))
 
     def _widen(self, chosen: tuple[int, ...], picked: int) -> int:
@@ -189,14 +222,28 @@ class _Search:
         moved = {w: self._rest_moved(chosen, picked, w) for w in wholes if w not in chosen}
         return max((w for w in moved if moved[w] > 0), key=lambda w: moved[w], default=picked)
 
+    def _narrow(self, chosen: tuple[int, ...], picked: int, scatter: float) -> int:
+        """The part of a value that holds all of its shift, if the rest of it stayed where it was; else the value.
+
+        A part that holds nearly all cases of a value looks much like the value; what tells them apart is the rest, which
+        must be beyond chance, for as many parts as there are, from having moved as well.
+        """
+        segments = self.field.segments
+        parts = [i for i, where in enumerate(segments.where) if set(segments.where[picked]) < set(where)]
+        if segments.depth[picked] != 1 or not parts:
+            return picked
+        root = self.fit((*chosen, picked)).root[parts] / np.sqrt(scatter)
+        best = parts[int(np.argmax(root))]
+        if norm.sf(root.max()) * len(parts) >= PART_LEVEL:
+            return picked
+        extra, common = self.field.bad * self.fit((*chosen, best, picked)).shift[-2:]
+        return best if common < WIDEN * (extra + common) else picked
+
     def prune(self, chosen: tuple[int, ...]) -> tuple[int, ...]:
         """Take out what the others made superfluous, the weakest first."""
         while len(chosen) > 1:
             rests = [tuple(other for other in chosen if other != c) for c in chosen]
-            margins = [
-                self.margin(fit_shifts(self.field, self.observed, rest))[c]
-                for c, rest in zip(chosen, rests, strict=True)
-            ]
+            margins = [self.margin(self.fit(rest))[c] for c, rest in zip(chosen, rests, strict=True)]
             weakest = int(np.argmin(margins))
             if margins[weakest] > 0:
                 break

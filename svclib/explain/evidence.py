@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from svclib.explain.baseline import Baseline, information, mean_of
-from svclib.explain.scan import REDUNDANT, Field, Fit, signed_root
+from svclib.explain.scan import REDUNDANT, Field, Fit, log_bayes_factor, signed_root
 
+NOTHING = -20.0  # gain where no segment got worse
 TAIL = 0.1  # upper part of the null months that the exponential tail is fitted to
 
 
@@ -43,8 +44,8 @@ def _score(field: Field, adjustment: _Adjustment, residual: np.ndarray) -> np.nd
     return np.asarray(field.segments.leaves @ residual - adjustment.carried @ effects)
 
 
-def _roots(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray:
-    """Signed roots of all segments for every column of `observed` (leaves x repetitions), positive where worse."""
+def _gains(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray:
+    """Gains of all segments for every column of `observed` (leaves x repetitions)."""
     base, A = field.baseline, field.segments.leaves
     scale = base.scale if base.family == "gaussian" else 1.0
     weight = information(expected, field.exposure, base.family, base.scale)
@@ -57,8 +58,10 @@ def _roots(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tup
         score, left = score - slope @ score[picked], left - np.einsum("sc,sc->s", slope, adjustment.covariance)
     kept = left > REDUNDANT * adjustment.left
     left = np.where(kept, left, np.inf)
+    known = np.where(kept, left, 0.0)[:, None]
     if base.family == "gaussian":
-        return field.bad * score / np.sqrt(left)[:, None]
+        root = field.bad * score / np.sqrt(left)[:, None]
+        return log_bayes_factor(root, known, base.scale) - field.penalty[:, None]
     # The deviance around the level that the common effects lead to expect; small counts are skewed.
     total = A @ observed
     usual = np.maximum(total - score, 1e-9)
@@ -69,11 +72,12 @@ def _roots(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tup
     else:
         spread = usual
     root = signed_root(total, usual, held, base.family, spread)
-    return field.bad * np.nan_to_num(root * np.sqrt(spread / left[:, None]))
+    root = field.bad * np.nan_to_num(root * np.sqrt(spread / left[:, None]))
+    return log_bayes_factor(root, known) - field.penalty[:, None]
 
 
 def evidence(field: Field, observed: np.ndarray, fit: Fit) -> np.ndarray:
-    """Gain of every segment over the chosen ones of a fit: half its squared root less the log of the candidates.
+    """Gain of every segment over the chosen ones of a fit: its log Bayes factor less the log of the candidates.
 
     A segment's residual is compared with what its leaves' other values lead to expect, so that a swing of a value, or
     of everything, is not laid to a part of it. The score test of a fixed shift in the mixed model of the baseline
@@ -83,8 +87,7 @@ def evidence(field: Field, observed: np.ndarray, fit: Fit) -> np.ndarray:
     -------
     One a segment; negative infinity where it got better or is redundant.
     """
-    root = _roots(field, observed[:, None], fit.expected, fit.chosen)[:, 0]
-    return np.where(root > 0, root**2 / 2, -np.inf) - field.penalty
+    return _gains(field, observed[:, None], fit.expected, fit.chosen)[:, 0]
 
 
 def simulate_null(field: Field, replicates: int, rng: np.random.Generator) -> np.ndarray:
@@ -114,8 +117,7 @@ def simulate_null(field: Field, replicates: int, rng: np.random.Generator) -> np
         drawn = rng.poisson(n * np.minimum(mean, 1e9)).astype(float)
     else:
         drawn = n * mean + np.sqrt(n * base.scale) * rng.standard_normal(mean.shape)
-    roots = _roots(field, drawn, mean_of(base.eta, base.family), ())
-    gains = np.where(roots > 0, roots**2 / 2, 0.0) - field.penalty[:, None]
+    gains = np.maximum(_gains(field, drawn, mean_of(base.eta, base.family), ()), NOTHING)
     local = gains[1:].max(axis=0) if len(gains) > 1 else np.zeros(replicates)
     return np.sort(np.vstack([local, gains[0]]), axis=1)
 

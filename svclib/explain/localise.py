@@ -8,7 +8,7 @@ from dataclasses import field as dataclass_field
 import numpy as np
 
 from svclib.explain.baseline import Baseline, Family, fit_baseline, mean_of
-from svclib.explain.choose import Rules, choose
+from svclib.explain.choose import Rules, choose, heterogeneity
 from svclib.explain.crosstab import CrossTable
 from svclib.explain.evidence import evidence, simulate_null, tail_probability
 from svclib.explain.scan import Field, Fit, fit_shifts, prepare
@@ -160,12 +160,13 @@ def _resample(
     shift step in that the data did not ask for.
     """
     base, n = field.baseline, field.exposure
+    general, scatter = 0 in fit.chosen, heterogeneity(fit)
     chosen, excess, expected = [], [], []
     for _ in range(resamples):
         drawn = _draw_cases(field, table, fit, rng)
         shifted = _perturbed(base, rng)
         again = replace(field, baseline=shifted)
-        chosen.append(choose(again, drawn, None, rules, 0 in fit.chosen).chosen)
+        chosen.append(choose(again, drawn, None, rules, general, scatter).chosen)
         level = n * mean_of(shifted.eta, base.family)
         excess.append(field.segments.leaves @ (drawn - level))
         expected.append(field.segments.leaves @ level)

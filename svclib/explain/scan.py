@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from svclib.explain.baseline import Baseline, Family, information, mean_of
 from svclib.explain.crosstab import CrossTable
 from svclib.explain.segments import Segments
 
+USUAL_SHIFTS = (0.5, 1.0, 2.0)  # of a cause: log odds, log rate, or standard deviations of single values
 REDUNDANT = 0.05  # share of a segment's variance that must be left once the chosen ones are fitted
 
 
@@ -53,17 +55,32 @@ def prepare(table: CrossTable, segments: Segments, baseline: Baseline, bad: int)
 
 @dataclass(frozen=True)
 class Fit:
-    """Shifts of chosen segments on the scale of the linear predictor, and what is left to every other segment.
+    """Shifts of chosen segments on the scale of the linear predictor, and what is left to every other segment."""
 
-    `root` is the signed root of the deviance of each segment (positive: worse), given the chosen ones; `gain` is
-    ``root**2 / 2 - penalty`` (negative infinity where better or redundant).
-    """
-
+    field: Field
+    observed: np.ndarray
     chosen: tuple[int, ...]
     shift: np.ndarray
     expected: np.ndarray  # leaves
-    root: np.ndarray
-    gain: np.ndarray
+
+    @cached_property
+    def _looks(self) -> tuple[np.ndarray, np.ndarray]:
+        return _roots(self.field, self.observed, self.expected, self.chosen)
+
+    @property
+    def root(self) -> np.ndarray:
+        """Signed root of the deviance of each segment, positive where worse, given the chosen ones."""
+        return self._looks[0]
+
+    @property
+    def left(self) -> np.ndarray:
+        """Information on each segment's shift behind its root."""
+        return self._looks[1]
+
+    @cached_property
+    def gain(self) -> np.ndarray:
+        """The `log_bayes_factor` of each segment, less the penalty."""
+        return log_bayes_factor(self.root, self.left, self.field.baseline.scale) - self.field.penalty
 
 
 def _totals(field: Field, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -107,6 +124,40 @@ def signed_root(
     return np.sign(observed - expected) * np.sqrt(2 * np.maximum(deviance, 0.0))
 
 
+def log_bayes_factor(root: np.ndarray, left: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Log of how much likelier a shift of ordinary size makes the data than no shift; negative infinity where better.
+
+    Before the data the shift is normal with standard deviation `USUAL_SHIFT` (Wakefield 2009): among segments with the
+    same root, one with so few cases that only a huge shift could explain it has less behind it, and so has one with so many
+    that the shift is tiny.
+
+    Parameters
+    ----------
+    root : signed roots, standard normal without a shift.
+    left : information on each shift, on the scale of the linear predictor.
+    scale : variance of single values (means); 1 else.
+
+    Examples
+    --------
+    >>> log_bayes_factor(np.array([3.0, 3.0, -3.0]), np.array([0.5, 10.0, 10.0])).round(2)
+    array([1.72, 2.68, -inf])
+    """
+    square, total = root**2 / 2, np.full(np.broadcast_shapes(root.shape, left.shape), -np.inf)
+    for shift in USUAL_SHIFTS:
+        known = shift**2 * scale * np.maximum(left, 0.0)
+        total = np.logaddexp(total, square * (known / (1 + known)) - np.log1p(known) / 2)
+    return np.where(root > 0, total - np.log(len(USUAL_SHIFTS)), -np.inf)
+
+
+def scores(field: Field, root: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, float]:
+    """How much likelier each segment makes the data, less its penalty; and what it has to beat, the shift of everything.
+
+    The general shift is not one of many candidates but the one rival of them all: it pays for one alternative only.
+    """
+    factor = log_bayes_factor(root, left, field.baseline.scale)
+    return factor - field.penalty, float(factor[0] - np.log(2))
+
+
 def fit_shifts(field: Field, observed: np.ndarray, chosen: tuple[int, ...]) -> Fit:
     """Fit the chosen segments' shifts together and look at what is left to each segment."""
     base = field.baseline
@@ -124,12 +175,13 @@ def fit_shifts(field: Field, observed: np.ndarray, chosen: tuple[int, ...]) -> F
         expected = mean_of(base.eta + picked.T @ shift, base.family)
         if np.max(np.abs(step)) < 1e-6 or base.family == "gaussian":
             break
-    root = _roots(field, observed, expected, chosen)
-    gain = np.where(root > 0, root**2 / 2, -np.inf) - field.penalty
-    return Fit(chosen, shift, expected, root, gain)
+    return Fit(field, observed, chosen, shift, expected)
 
 
-def _roots(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray:
+def _roots(
+    field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Signed roots, and the information on each shift: what is left of it given the chosen ones and the error."""
     base, A = field.baseline, field.segments.leaves
     scale = base.scale if base.family == "gaussian" else 1.0
     info, variance, own = _totals(field, expected)
@@ -139,8 +191,7 @@ def _roots(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tup
         among = shared[list(chosen)]
         left = variance - np.einsum("sc,sc->s", shared @ np.linalg.pinv(among), shared)
     held_expected = A @ (field.exposure * expected) / scale
-    held_observed = A @ observed / scale
-    root = signed_root(held_observed, held_expected, field.held, base.family, info)
+    root = signed_root(A @ observed / scale, held_expected, field.held, base.family, info)
     with np.errstate(divide="ignore", invalid="ignore"):
         if base.family == "binomial":
             mean = held_expected / field.held
@@ -148,4 +199,6 @@ def _roots(field: Field, observed: np.ndarray, expected: np.ndarray, chosen: tup
         else:
             root = root * np.sqrt(info / left)
     root = np.where(left > REDUNDANT * variance, root, 0.0)
-    return field.bad * np.nan_to_num(root)
+    # A shift of one moves a residual by `info`, of which the chosen ones leave as much as of its variance.
+    known = np.where(left > REDUNDANT * variance, left * (info / np.maximum(variance, 1e-12)) ** 2, 0.0)
+    return field.bad * np.nan_to_num(root), known

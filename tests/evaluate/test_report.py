@@ -93,6 +93,20 @@ def test_every_situation_has_its_words(reports, language):
                 assert not re.search(r"\{|\bNone\b(?! can)|\bnan\b|outcome\.", block.plain), f"{name}: {block.plain}"
 
 
+def test_a_grade_says_how_many_checks_were_not_possible(reports):
+    counted = {}
+    for report in reports.values():
+        outcome = report.outcomes[0]
+        missing = sum(check.passed is None for check in outcome.assessment.checks)
+        counted[missing] = report.explain().plain
+        said = (
+            f"{missing} of the {len(outcome.assessment.checks)} checks {'was' if missing == 1 else 'were'} not possible"
+        )
+        assert (said in outcome_words.grade_words(outcome)) == (missing > 0)
+    assert max(counted) > 0
+    assert "not possible and speak" in counted[max(counted)]
+
+
 def test_the_paragraph_says_the_numbers_of_the_result(reports):
     report = reports["met_attributable"]
     record = report.to_json()["actions"][0]

@@ -14,10 +14,11 @@ from svclib.explain.question import BASELINE, find_questions
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
 from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
-from svclib.report.show import Block
+from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
+from svclib.report.views.root_cause_steps import how_blocks
 from svclib.report.words import use_language
-from svclib.report.words.root_cause import events_text, sentence
+from svclib.report.words.root_cause import events_text, excess, sentence, share_cell
 
 PERIOD = Period.parse("2026-10")
 LABELS = [p.label for p in PERIOD.last(30)]
@@ -53,6 +54,8 @@ def _rows(cause=None, cases=600, effect=0.35, seed=1):
             }
         )
         frame["resolved_at"] = frame["opened_at"] + pd.to_timedelta(rng.integers(1, 72, cases), unit="h")
+        frame["waiting_hours"] = (frame["resolved_at"] - frame["opened_at"]).dt.total_seconds() / 5000
+        frame["working_hours"] = 1.5 + frame["handoffs"]
         risk = np.full(cases, 0.12)
         if cause is not None and i >= len(LABELS) - 2:
             risk = risk + effect * frame.eval(cause).to_numpy()
@@ -177,9 +180,45 @@ def test_report_of_a_gap_draws_everything(local_gap, language):
     assert all(isinstance(block, Block) for block in blocks)
     assert "<img src=x" not in "".join(block.html for block in blocks)
     assert {name.removeprefix("cause-bad-") for name in report._drawn} == {
-        "onset", "mix", "segments", "drivers", "pareto", "ishikawa", "themes",
+        "onset", "mix", "segments", "hours", "drivers", "pareto", "ishikawa", "themes",
     }  # fmt: skip
     assert all(chart.alt and len(chart.svg) < 17_000 for chart in report._drawn.values())
+
+
+def test_load_out_of_the_usual_is_drawn(local_gap):
+    drawn = []
+
+    def draw(name, gap, **shown):
+        drawn.append(name)
+        return show(shown.pop("figure")(), name=name, **shown)
+
+    how_blocks(local_gap, PERIOD, draw)
+    assert "flow" not in drawn
+    changed = dataclasses.replace(local_gap, load=dataclasses.replace(local_gap.load, answer="more_arrivals"))
+    text = "".join(block.html for block in how_blocks(changed, PERIOD, draw))
+    assert "flow" in drawn
+    assert f"<td>{int(local_gap.load.periods['arrivals'].iloc[-1])}</td>" in text
+
+
+@pytest.mark.parametrize(
+    ("share", "interval", "words", "cell"),
+    [
+        (0.62, (0.4, 0.8), "62% of the gap, 95% interval 40% to 80%", "62%"),
+        (0.9, (-0.2, 1.3), "90% of the gap, 95% interval under 0% to over 100%", "90%"),
+        (
+            1.3,
+            (0.9, 2.0),
+            "more than the whole gap, since other cases improved",
+            "more than the whole: others improved",
+        ),
+        (-4.16, None, "no part of the gap: better than usual", "none: better than usual"),
+        (None, None, "share of the gap unknown", "–"),
+    ],
+)
+def test_a_share_beyond_none_or_all_is_said_in_words(local_gap, share, interval, words, cell):
+    best = dataclasses.replace(local_gap.localisation.segments[0], share=share, share_interval=interval)
+    assert f"({words})" in excess(local_gap, best)
+    assert share_cell(share) == cell
 
 
 @pytest.mark.parametrize(

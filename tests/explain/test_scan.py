@@ -43,6 +43,12 @@ def test_general_deterioration_is_told_from_a_local_one():
     assert score.any_false <= 1
 
 
+def test_weak_general_deterioration_is_not_laid_to_a_part():
+    score = score_design(Design(600, "general", effect=0.5), range(300, 325))
+    assert score.any_false <= 2
+    assert score.general >= 15
+
+
 @pytest.mark.slow
 def test_video_service_tuning_half(shared_data):
     score = score_video(shared_data / "root_cause" / "video_cdn", "tune")
@@ -135,6 +141,25 @@ def _hit(rows, mask, share):
     mask = mask & (rows["period"] == CURRENT)
     drawn = np.random.default_rng(5).random(len(rows)) < share
     return rows.assign(num=rows["num"].where(~(mask & drawn), 1.0))
+
+
+def test_part_that_holds_nearly_all_cases_of_a_value_is_told_from_it_by_the_rest():
+    rows = simulate(Design(6000), 4).rows
+    mostly = (rows["team"] == "te1") & (np.arange(len(rows)) % 10 > 0)
+    rows["priority"] = rows["priority"].where(rows["team"] != "te1", "pr2").where(~mostly, "pr1")
+    _, found = _scan(_hit(rows, mostly, 0.5), DIMENSIONS)
+    assert [set(segment.where) for segment in found.segments] == [{("team", "te1"), ("priority", "pr1")}]
+    _, found = _scan(_hit(rows, rows["team"] == "te1", 0.5), DIMENSIONS)
+    assert [segment.where for segment in found.segments] == [(("team", "te1"),)]
+
+
+def test_of_a_named_part_the_whole_is_not_named_as_well():
+    rows = simulate(Design(6000), 4).rows
+    rows = _hit(rows, rows["team"] == "te1", 0.08)
+    _, found = _scan(_hit(rows, (rows["team"] == "te1") & (rows["channel"] == "ch1"), 0.5), DIMENSIONS)
+    named = [set(segment.where) for segment in found.segments]
+    assert named
+    assert not any(a < b for a in named for b in named)
 
 
 def test_two_values_of_a_dimension_are_both_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from babel.dates import get_day_names
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -26,9 +27,11 @@ from svclib.report.figures.style import (
 )
 
 
-def flow_figure(load: Workload) -> Figure:
-    """Arrivals and completions by period, and the backlog at the end of each below."""
-    flow = load.flow
+def flow_figure(flow: pd.DataFrame) -> Figure:
+    """Arrivals and completions by period, and the backlog at the end of each below.
+
+    `flow` has ``period``, ``arrived``, ``completed``, ``backlog``, and ``complete`` (the period is over).
+    """
     x = np.arange(len(flow))
     whole = flow["complete"].to_numpy(dtype=bool)
     figure = new_figure(8.2, 3.8, layout=OnePassLayout())
@@ -50,6 +53,30 @@ def flow_figure(load: Workload) -> Figure:
     period_axis(bottom, list(flow["period"]))
     label_ends(top, ends)
     label_ends(bottom, [Label(float(backlog[-1]), words.say("kpi.workload.backlog"), INK)])
+    return figure
+
+
+def hours_figure(hours: pd.DataFrame, unit: str) -> Figure:
+    """Where a case's time goes: one bar a row of `hours`, one piece a column, each with its figure and, once, its name.
+
+    `hours` has what the bars stand for as its index and the parts as columns, all in `unit`.
+    """
+    figure, axes = new_chart(8.2, 0.8 + 0.42 * len(hours))
+    styles = ((BAND, "////", INK), (DATA, "", PAPER))
+    with drawing():
+        for row, (_, parts) in enumerate(hours.iterrows()):
+            left = 0.0
+            for i, (part, size) in enumerate(parts.items()):
+                fill, hatch, ink = styles[i % len(styles)]
+                axes.barh(row, size, 0.62, left=left, color=fill, hatch=hatch, edgecolor=DATA, linewidth=0.6)
+                text = f"{words.value(size, unit, 1)}{f'  {part}' if row == 0 else ''}"
+                box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0} if hatch else None
+                axes.text(left + size / 2, row, text, ha="center", va="center", fontsize=8.5, color=ink, bbox=box)
+                left += size
+        axes.set_yticks(range(len(hours)), [str(name) for name in hours.index])
+        axes.set_ylim(len(hours) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+    value_axis(axes, unit, 0, which="x")
     return figure
 
 
@@ -78,4 +105,4 @@ def arrivals_figure(load: Workload) -> Figure:
     return figure
 
 
-__all__ = ["arrivals_figure", "flow_figure"]
+__all__ = ["arrivals_figure", "flow_figure", "hours_figure"]

@@ -87,7 +87,7 @@ def _flow(load: Workload, name: str) -> Chart:
     period = words.period_name(str(last["period"]))
     headers = {c: say(f"kpi.workload.{c}") for c in ("arrived", "completed", "backlog", "complete")}
     return show(
-        flow_figure(load),
+        flow_figure(load.flow),
         name=name,
         alt=say("kpi.workload.flow", period=period, **said),
         caption=say("kpi.workload.flow_caption"),

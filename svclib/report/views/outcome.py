@@ -244,7 +244,7 @@ class OutcomeReport(Shown):
         return section(f"{action.id}: {action.objective}", *parts, level=3, anchor=action.id)
 
     def _checks(self, outcome: ActionOutcome) -> Block:
-        grade = facts([(say("outcome.table.grade"), say(f"outcome.grade.{outcome.verdict.grade}"))])
+        grade = facts([(say("outcome.table.grade"), outcome_words.grade_words(outcome))])
         if not outcome.assessment.checks:
             return grade
         rows = [

@@ -426,7 +426,8 @@ class RootCauseReport(Shown):
         return self._once(
             "ishikawa", gap, figure=lambda: figures.ishikawa_figure(gap.bones, title), data=data,
             alt=say("root_cause.ishikawa.alt", **causes), caption=say("root_cause.ishikawa.caption", title=title),
-            formats={"share": lambda x: words.percent(x, 0), "p": words.p_value},
+            headers={"share": say("root_cause.segments.share")},
+            formats={"share": said.share_cell, "p": words.p_value},
         )  # fmt: skip
 
 

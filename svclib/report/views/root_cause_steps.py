@@ -14,6 +14,7 @@ from svclib.explain.record import effect_of
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
+from svclib.report.figures.workload import flow_figure, hours_figure
 from svclib.report.show import Block, Chart, bullets, note, paragraph, sentence
 from svclib.report.tables import table
 from svclib.report.words import root_cause as said
@@ -70,7 +71,7 @@ def _segment_row(gap: Gap, segment: Segment) -> dict[str, Any]:
         "where": said.where_of(segment.where),
         "cases": words.number(round(segment.cases), 0),
         "excess": words.signed(segment.excess, 0),
-        "share": "–" if segment.share is None else words.percent(segment.share, 0),
+        "share": said.share_cell(segment.share),
         "effect": f"{say(f'root_cause.effect.{effect_of(gap)}')} {words.number(segment.ratio, 2)}",
         "value": level(segment.value),
         "usual": level(segment.baseline),
@@ -100,12 +101,53 @@ def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
             }
             for part in gap.process
         ]
-        blocks += [sentence(text), table(pd.DataFrame(rows), caption=say("root_cause.process.caption"))]
+        blocks += [
+            sentence(text),
+            *_hours(gap, draw),
+            table(pd.DataFrame(rows), caption=say("root_cause.process.caption")),
+        ]
     if gap.load is not None:
         blocks.append(sentence(_load(gap.load)))
+        if gap.load.answer != "usual":  # that nothing changed is said in a sentence
+            blocks.append(_flow(gap.load, gap, draw))
     if gap.drivers is not None:
         blocks += _drivers(gap, period, draw)
     return blocks or [note("unknown", say("root_cause.process.none"))]
+
+
+def _hours(gap: Gap, draw: Draw) -> list[Block]:
+    """How long a case waits and is worked on, usually and now; nothing where one of both is not recorded."""
+    parts = {part.part: part for part in gap.process if part.part.endswith("_hours")}
+    if len(parts) < 2:
+        return []
+    times = {"usual": [p.usual for p in parts.values()], "now": [p.now for p in parts.values()]}
+    names = [say(f"root_cause.process.{name}") for name in parts]
+    titles = [say(f"root_cause.process.{name}") for name in times]
+    hours = pd.DataFrame(list(times.values()), index=titles, columns=names)
+    told = {
+        name: words.list_of(said.part_value(part, x) for part, x in zip(parts, row, strict=True))
+        for name, row in times.items()
+    }
+    chart = draw(
+        "hours", gap, figure=lambda: hours_figure(hours, "h"), data=hours.rename_axis("month").reset_index(),
+        alt=say("root_cause.process.hours_alt", parts=words.list_of(names), **told),
+        caption=say("root_cause.process.hours_caption"), headers={"month": say("root_cause.process.when")},
+        formats=dict.fromkeys(names, lambda x: words.value(x, "h", 1)),
+    )  # fmt: skip
+    return [chart]
+
+
+def _flow(load: Load, gap: Gap, draw: Draw) -> Chart:
+    """Arrivals, closures and backlog of the KPI's cases over the periods that it was compared with."""
+    names = {"arrivals": "arrived", "closed": "completed", "open_at_end": "backlog"}
+    data = load.periods[["period", *names]].rename(columns=names)
+    last = {name: words.number(int(data[name].iloc[-1]), 0) for name in names.values()}
+    return draw(
+        "flow", gap, figure=lambda: flow_figure(data.assign(complete=True)), data=data,
+        alt=say("kpi.workload.flow", period=words.period_name(str(data["period"].iloc[-1])), **last),
+        caption=say("root_cause.process.flow_caption", first=words.period_name(str(data["period"].iloc[0]))),
+        headers={name: say(f"kpi.workload.{name}") for name in names.values()},
+    )  # fmt: skip
 
 
 def _load(load: Load) -> str:

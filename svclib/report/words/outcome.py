@@ -267,6 +267,16 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
     return parts
 
 
+def grade_words(outcome: ActionOutcome) -> str:
+    """The grade with what it asks for, and how many checks could not be made: these count neither for nor against it."""
+    text = say(f"outcome.grade.{outcome.verdict.grade}")
+    missing = [check for check in outcome.assessment.checks if check.passed is None]
+    if not missing:
+        return text
+    said = say("outcome.grade.not_possible", count=len(missing), all=words.number(len(outcome.assessment.checks), 0))
+    return f"{text}; {said}"
+
+
 def check_result(check: Check) -> str:
     """Passed, failed (critically) or not possible."""
     if check.passed is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from svclib.catalogue.models import Kpi
 from svclib.explain.analysis import Gap
 from svclib.explain.decompose import Decomposition
@@ -45,10 +47,10 @@ def sentence(gap: Gap, period: Period) -> str:
         return say(f"root_cause.sentence.{gap.answer}", **said).strip()
     if gap.answer == "mix":
         split = mixed_split(gap)
-        change = question.worse * (split.after - split.before)
+        part = question.worse * split.mix / (question.worse * (split.after - split.before))
         said |= {
             "dimension": label(split.dimension),
-            "mix": words.percent(question.worse * split.mix / change, 0),
+            "mix": words.percent(part, 0) if part <= 1 else say("root_cause.excess.more_than_all"),
             "delta": split_change(gap, split, split.delta),
         }
     totals = gap.answer == "unlocated" and any(code in ("totals_only", "no_dimensions") for code, _ in gap.limits)
@@ -78,15 +80,9 @@ def excess(gap: Gap, segment: Segment) -> str:
     """What a segment adds, in the measure's own terms."""
     measure = gap.piece.measure if gap.piece else "share"
     low, high = segment.ratio_interval
-    interval = ""
-    if segment.share_interval is not None:
-        ends = [words.percent(x, 0) for x in segment.share_interval]
-        interval = say("root_cause.excess.interval", low=ends[0], high=ends[1])
-    share = say("root_cause.excess.share_unknown") if segment.share is None else words.percent(segment.share, 0)
     write = (lambda x: change_of(gap.question.kpi, x)) if measure == "mean" else (lambda x: words.number(x, 1))
     said = {
-        "share": share,
-        "interval": interval if segment.share is not None else "",
+        "share": _share_of_gap(segment),
         "ratio": write(segment.ratio),
         "low": write(low),
         "high": write(high),
@@ -96,6 +92,36 @@ def excess(gap: Gap, segment: Segment) -> str:
     if measure in ("share", "mean"):
         said["cases"] = words.number(round(segment.cases), 0)
     return say(f"root_cause.excess.{measure}", **said)
+
+
+def _share_of_gap(segment: Segment) -> str:
+    """How much of the gap a segment is; a share beyond the whole is said in words, for elsewhere it got better."""
+    share = segment.share
+    if share is None:
+        return say("root_cause.excess.share_unknown")
+    if not 0 <= share <= 1:
+        return say(f"root_cause.excess.share_{'more' if share > 1 else 'none'}")
+    interval = ""
+    if segment.share_interval is not None:
+        low, high = (_bound(x) for x in segment.share_interval)
+        interval = say("root_cause.excess.interval", low=low, high=high)
+    return say("root_cause.excess.share_part", share=words.percent(share, 0), interval=interval)
+
+
+def _bound(share: float) -> str:
+    """An end of an interval of shares of a whole."""
+    if share < 0:
+        return say("root_cause.excess.under_none", none=words.percent(0.0, 0))
+    return say("root_cause.excess.over_all", all=words.percent(1.0, 0)) if share > 1 else words.percent(share, 0)
+
+
+def share_cell(share: float | None) -> str:
+    """A share of the gap in a table; beyond none and all in words."""
+    if share is None or not np.isfinite(share):
+        return "–"
+    if 0 <= share <= 1:
+        return words.percent(share, 0)
+    return say(f"root_cause.excess.cell_{'more' if share > 1 else 'none'}")
 
 
 def level_of(gap: Gap, x: float | None) -> float | None:

@@ -161,10 +161,12 @@ def _resample(
     """
     base, n = field.baseline, field.exposure
     general, scatter = 0 in fit.chosen, heterogeneity(fit)
+    p = len(base.fit_error)
+    root = np.linalg.cholesky(base.fit_error + 1e-9 * np.trace(base.fit_error) / p * np.eye(p))
     chosen, excess, expected = [], [], []
     for _ in range(resamples):
         drawn = _draw_cases(field, table, fit, rng)
-        shifted = _perturbed(base, rng)
+        shifted = _perturbed(base, root, rng)
         again = replace(field, baseline=shifted)
         chosen.append(choose(again, drawn, None, rules, general, scatter).chosen)
         level = n * mean_of(shifted.eta, base.family)
@@ -184,11 +186,9 @@ def _draw_cases(field: Field, table: CrossTable, fit: Fit, rng: np.random.Genera
     return observed + np.sqrt(n * base.scale) * rng.standard_normal(len(n))
 
 
-def _perturbed(base: Baseline, rng: np.random.Generator) -> Baseline:
-    """The baseline moved within the error of its fit, without the swing from period to period."""
-    p = len(base.fit_error)
-    root = np.linalg.cholesky(base.fit_error + 1e-9 * np.trace(base.fit_error) / p * np.eye(p))
-    noise = base.shrink * (base.effects.matrix @ (root @ rng.standard_normal(p)))
+def _perturbed(base: Baseline, root: np.ndarray, rng: np.random.Generator) -> Baseline:
+    """The baseline moved within the error of its fit (`root`: of its covariance), without the swing between periods."""
+    noise = base.shrink * (base.effects.matrix @ (root @ rng.standard_normal(len(root))))
     noise = noise + np.sqrt(base.leaf_error) * rng.standard_normal(len(base.eta))
     return replace(base, eta=base.eta + noise)
 

@@ -165,15 +165,15 @@ def fit_shifts(field: Field, observed: np.ndarray, chosen: tuple[int, ...]) -> F
     shift = np.zeros(len(chosen))
     picked = field.segments.member[list(chosen)].astype(float)
     expected = mean_of(base.eta, base.family)
-    longest = np.inf if base.family == "gaussian" else 2.0
+    longest, ridge = np.inf if base.family == "gaussian" else 2.0, 1e-9 * np.eye(len(chosen))
     for _ in range(25 if chosen else 0):
         weight = information(expected, field.exposure, base.family, base.scale)
         score = picked @ ((observed - field.exposure * expected) / scale)
-        gram = (picked * weight) @ picked.T + 1e-9 * np.eye(len(chosen))
+        gram = (picked * weight) @ picked.T + ridge
         step = np.clip(np.linalg.solve(gram, score), -longest, longest)
         shift = shift + step
         expected = mean_of(base.eta + picked.T @ shift, base.family)
-        if np.max(np.abs(step)) < 1e-6 or base.family == "gaussian":
+        if np.max(np.abs(step)) < 1e-4 or base.family == "gaussian":
             break
     return Fit(field, observed, chosen, shift, expected)
 

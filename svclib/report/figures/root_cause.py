@@ -42,6 +42,7 @@ from svclib.report.figures.style import (
 )
 from svclib.report.words import say
 from svclib.report.words.root_cause import driver_name, event_name, split_change, value_name, value_of
+from svclib.report.words.where import label as named
 
 LOOK_BACK = 24
 MOST_BARS = 8
@@ -118,7 +119,7 @@ def mix_figure(gap: Gap) -> Figure:
                     label, (max(size, 0.0), y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5
                 )
         axes.axvline(0, **line_style("zero"))
-        axes.set_yticks(range(len(splits)), [wrap(split.dimension, 20) for split in splits])
+        axes.set_yticks(range(len(splits)), [wrap(named(split.dimension), 20) for split in splits])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.32)

@@ -365,12 +365,9 @@ class RootCauseReport(Shown):
     def _pareto(self, gap: Gap) -> list[Block]:
         if not gap.paretos:
             return []
-        caution = (
-            []
-            if gap.localisation and gap.localisation.segments
-            else [note("caution", say("root_cause.pareto.caution"))]
-        )
-        return [*caution, self._pareto_chart(gap)]
+        if gap.answer == "mix" or (gap.localisation and gap.localisation.segments):
+            return [self._pareto_chart(gap)]
+        return [note("info", say("root_cause.pareto.none"))]
 
     def _pareto_chart(self, gap: Gap) -> Chart:
         dimension = next(iter(gap.paretos))

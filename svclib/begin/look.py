@@ -72,7 +72,8 @@ class Look(Shown):
 
     def explain(self) -> Block:
         """What stands in the file, what is in the way, and the next step as it could be written."""
-        rows = say("begin.look.rows", count=self.found.rows, columns=words.number(len(self.found.columns), 0))
+        wide = say("begin.look.columns", count=len(self.found.columns))
+        rows = say("begin.look.rows", count=self.found.rows, columns=wide)
         several = f" ({say('begin.look.files', count=self.files)})" if self.files > 1 else ""
         parts: list[Block] = [sentence(f"{self.path.name}{several}: {rows}"), self._table()]
         if remarks := self._remarks():
@@ -104,6 +105,8 @@ class Look(Shown):
 
     def _remarks(self) -> list[str]:
         remarks = []
+        if len(self.found.columns) == 1 and self.found.rows:
+            remarks.append(say("begin.look.one_column", column=self.found.columns[0].name))
         if self.found.rejected:
             remarks.append(say("begin.look.rejected", count=self.found.rejected))
         for column in self.found.columns:

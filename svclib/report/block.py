@@ -70,7 +70,7 @@ class Shown:
 
 _LAB_STYLE = (
     ".svc{max-width:60rem;line-height:1.5}.svc figure{margin:1em 0}.svc .svc-plot{overflow-x:auto}"
-    ".svc .svc-chart{background:#fff;max-width:none}.svc figcaption,.svc caption{text-align:left;font-weight:600;"
+    ".svc .svc-chart{background:#fff;max-width:max(100%,32rem);height:auto}.svc figcaption,.svc caption{text-align:left;font-weight:600;"
     "padding:.3em 0}.svc table{border-collapse:collapse;font-variant-numeric:tabular-nums}.svc .svc-scroll{overflow-x:"
     "auto}.svc th,.svc td{padding:.2em .7em;text-align:left!important;border-bottom:1px solid #8884}"
     ".svc .svc-n,.svc .svc-table td{text-align:right!important}.svc .svc-table .svc-t{text-align:left!important}.svc .svc-sentence{font-size:1.05em}.svc .svc-beside{display:grid;gap:1em;"

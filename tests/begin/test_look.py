@@ -305,3 +305,11 @@ def test_marks_from_one_to_ten_are_no_promoters(export):
     answers = [f"{i};2026-01-{i % 28 + 1:02d};A{i % 2};{i % 10 + 1}" for i in range(60)]
     draft = svclib.draft_source(svclib.look_into(export(answers, "Id;Answered;Office;Voto\n")))
     assert [kpi["kind"] for kpi in draft.proposals] == ["mean"]
+
+
+def test_a_title_above_the_heads_is_suspected_and_can_be_left_out(export):
+    path = export(rows(CLEAR), head="Ticket report\nGenerated;2026-10-01\n\n" + HEAD)
+    said = svclib.look_into(path).explain().plain
+    assert "rows in one column." in said
+    assert 'options={"skip_rows": 3}' in said
+    assert svclib.look_into(path, options={"skip_rows": 3}).guess.shape == "cases"

@@ -118,6 +118,10 @@ def test_a_notebook_runs_as_it_stands_and_shows_its_figures(lab, page, name):
     assert figures.count() >= 1
     drawn = figures.evaluate_all("images => images.every(i => i.complete && i.naturalWidth > 100 && i.alt.length > 20)")
     assert drawn
+    page.set_viewport_size({"width": 1024, "height": 768})
+    over = "i.getBoundingClientRect().right - i.parentElement.getBoundingClientRect().right"
+    cut = figures.evaluate_all(f"images => images.filter(i => i.width > 0 && {over} > 1).map(i => i.alt)")
+    assert cut == [], "the latest month stands at the right edge, and nothing would say that it is hidden"
     assert {url.split("/")[2] for url in page.asked if url.startswith("http")} == {address.split("/")[2]}
 
 

@@ -208,3 +208,17 @@ def test_unknown_names_are_answered_with_the_nearest(folder):
 def test_a_misspelt_name_of_the_package_is_told_the_nearest():
     with pytest.raises(AttributeError, match="svclib has no 'open_stdy': write 'open_study'"):
         _ = svclib.open_stdy
+
+
+def test_in_a_running_month_nothing_yet_is_no_fault(tmp_path):
+    """What no case of the month can tell yet is too early to tell; the limits of the months before stay on the chart."""
+    params = svclib.write_sample(tmp_path, months=24, seed=3)
+    study = open_study(params, department="D01", period="2026-11")
+    report = svclib.analyse_kpis(study)
+    findings = {f.kpi.code: f for f in report.analysis.findings}
+    empty = {code: f for code, f in findings.items() if not f.row["value"] == f.row["value"]}
+    assert {"complaints", "resolved_within_sla"} <= empty.keys()
+    assert {f.verdict.state for f in empty.values()} == {"provisional"}
+    said = str(report.explain("complaints"))
+    assert "has no value yet for November 2026; it counts for good from" in said
+    assert "centre line" in report.chart("complaints").alt

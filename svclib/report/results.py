@@ -49,7 +49,7 @@ class KpiResult:
     @property
     def standing(self) -> str:
         """What it is counted as: its state, or ``cannot_meet``."""
-        return standing(self.state, str(self.raw.get("assurance") or "none"))
+        return standing(self.state, str(self.raw.get("assurance") or "none"), str(self.raw.get("cause") or ""))
 
     @property
     def entry(self) -> dict[str, Any]:

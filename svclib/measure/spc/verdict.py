@@ -59,9 +59,9 @@ class Verdict:
 def verdict(chart: ControlChart, kpi: Kpi) -> Verdict:
     """Judge the latest period of a chart.
 
-    The state is, in this order: ``fault`` (no value, or one outside the possible range), ``withheld`` (fewer cases
-    than the disclosure minimum), ``too_few`` (fewer than the KPI's minimum, or too few periods for limits),
-    ``provisional`` (not mature), else the variation of the period.
+    The state is, in this order: ``fault`` (no value of a mature period, or one outside the possible range),
+    ``withheld`` (fewer cases than the disclosure minimum), ``provisional`` (not mature), ``too_few`` (fewer than the
+    KPI's minimum, or too few periods for limits), else the variation of the period.
     """
     row = chart.points.iloc[-1]
     target = None if np.isnan(row["target"]) else float(row["target"])
@@ -178,8 +178,8 @@ def p_meets(chart: ControlChart, target: float | None, direction: str | Band) ->
 def _state(chart: ControlChart, row: pd.Series, variation: Variation) -> tuple[State, str]:
     value, status = row["value"], str(row.get("status", "ok"))
     low, high = chart.possible
-    if not np.isfinite(value):
-        return "fault", "missing"
+    if not np.isfinite(value):  # while the period is young, nothing may have come yet
+        return ("fault", "missing") if row["mature"] else ("provisional", "immature")
     slack = 1e-9 * max(1.0, abs(value))
     if (low is not None and value < low - slack) or (high is not None and value > high + slack):
         return "fault", "impossible"

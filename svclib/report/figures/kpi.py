@@ -157,7 +157,8 @@ def _tick_decimals(axes: Axes, kpi: Kpi) -> int | None:
 
 def _end_labels(axes: Axes, finding: KpiFinding, states: Sequence[str]) -> list[Label]:
     points, kpi = finding.drawn, finding.kpi
-    last = points.iloc[-1]
+    limited = points[np.isfinite(points["centre"])]  # a period without cases has no limits of its own
+    last = (points if limited.empty else limited).iloc[-1]
     labels = []
     for column, colour in (("upper", LIMIT), ("centre", INK), ("lower", LIMIT)):
         if np.isfinite(last[column]):
@@ -169,19 +170,20 @@ def _end_labels(axes: Axes, finding: KpiFinding, states: Sequence[str]) -> list[
     bottom, top = axes.get_ylim()
     middle = last["centre"]
     labels = [lb for lb in labels if lb.colour == INK or abs(lb.y - middle) > 0.035 * (top - bottom)]
-    if np.isfinite(last["target"]):
+    latest = points.iloc[-1]
+    if np.isfinite(latest["target"]):
         source = finding.target.source if finding.target else "agreed"
         key = "target_placeholder" if source == "placeholder" else "target"
         labels.append(
             Label(
-                float(last["target"]),
-                words.say(f"kpi.figure.{key}", value=value_of(kpi, last["target"])),
+                float(latest["target"]),
+                words.say(f"kpi.figure.{key}", value=value_of(kpi, latest["target"])),
                 TARGET,
                 bold=True,
             )
         )
     if states[-1]:
-        labels.append(Label(float(last["value"]), value_of(kpi, last["value"]), DATA, bold=True))
+        labels.append(Label(float(latest["value"]), value_of(kpi, latest["value"]), DATA, bold=True))
     return labels
 
 

@@ -396,11 +396,13 @@ class KpiReport(Shown):
         return points[[c for c in _POINT_COLUMNS if c in points]]
 
     def _alt(self, finding: KpiFinding, names: dict[str, str]) -> str:
-        kpi, last = finding.kpi, finding.drawn.iloc[-1]
-        latest = kpi_words.value_of(kpi, last["value"]) if finding.shown else say("kpi.value.hidden")
+        kpi, drawn = finding.kpi, finding.drawn
+        latest = kpi_words.value_of(kpi, drawn["value"].iloc[-1]) if finding.shown else say("kpi.value.hidden")
         said = {**names, "count": str(len(finding.points)), "latest": latest}
-        if not np.isfinite(last["centre"]):
+        limited = drawn[np.isfinite(drawn["centre"])]  # a period without cases has no limits of its own
+        if limited.empty:
             return say("kpi.figure.control_alt_none", **said)
+        last = limited.iloc[-1]
         ends = [kpi_words.line_of(kpi, last[c]) for c in ("lower", "upper")]
         limits = say("value.interval", low=ends[0], high=ends[1])
         marked = finding.points[finding.points["signals"].map(bool)]
@@ -486,7 +488,7 @@ class KpiReport(Shown):
 
 
 def _standing(finding: KpiFinding) -> str:
-    return standing(finding.verdict.state, finding.verdict.assurance)
+    return standing(finding.verdict.state, finding.verdict.assurance, finding.verdict.cause)
 
 
 def _unusual(state: str) -> str:

@@ -21,15 +21,17 @@ COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
 _MORE_DECIMALS = 3
 
 
-def standing(state: str, assurance: str) -> str:
+def standing(state: str, assurance: str, cause: str = "") -> str:
     """The one thing that a KPI is counted as, on every page.
 
     It is the state, but for a KPI that shows only its usual variation and lies beyond its target with it: that is
-    ``cannot_meet``.
+    ``cannot_meet``; and a period without a value is ``missing``, which need be nobody's fault.
 
-    >>> standing("common_cause", "fail"), standing("concern", "fail")
-    ('cannot_meet', 'concern')
+    >>> standing("common_cause", "fail"), standing("concern", "fail"), standing("fault", "none", "missing")
+    ('cannot_meet', 'concern', 'missing')
     """
+    if cause == "missing":
+        return "missing"
     return "cannot_meet" if state == "common_cause" and assurance == "fail" else state
 
 
@@ -205,7 +207,10 @@ def _value(kpi: Mapping[str, Any], x: float | None) -> str:
 def _unknown(kpi: Mapping[str, Any], period: str) -> str:
     said = {"title": str(kpi["title"]), "period": values.period_name(period)}
     if kpi["state"] == "provisional" and kpi.get("final_on"):
-        return say(
-            "headline.provisional", value=_value(kpi, kpi.get("value")), date=values.date(str(kpi["final_on"])), **said
-        )
-    return say("headline.unknown", meaning=say(f"state_meaning.{kpi['state']}"), **said)
+        said |= {"value": _value(kpi, kpi.get("value")), "date": values.date(str(kpi["final_on"]))}
+        return say("headline.provisional" if kpi.get("value") is not None else "headline.nothing_yet", **said)
+    return say(
+        "headline.unknown",
+        meaning=say(f"state_meaning.{standing(str(kpi['state']), 'none', str(kpi.get('cause') or ''))}"),
+        **said,
+    )

@@ -222,12 +222,12 @@ def _unknown(finding: KpiFinding) -> str:
 
 
 def _provisional(finding: KpiFinding) -> str:
-    kpi, row = finding.kpi, finding.row
+    kpi, value = finding.kpi, finding.row["value"]
     return say(
-        "kpi.unknown.provisional",
+        "kpi.unknown.provisional" if math.isfinite(value) else "kpi.unknown.nothing_yet",
         title=kpi.title,
         period=_period(finding),
-        value=value_of(kpi, row["value"]),
+        value=value_of(kpi, value),
         date=words.date(final_on(finding)),
     )
 

@@ -48,8 +48,8 @@ def generate(folder: Path, rows: int) -> None:
         connection.execute(f"COPY ({query}) TO '{folder}/cases.parquet' (FORMAT parquet)")
 
 
-def by_svclib(folder: Path, file: str) -> int:
-    """Collect as an analyst would."""
+def collected(folder: Path, file: str, root: Path) -> Any:
+    """The snapshot of a file, collected as an analyst would."""
     import datetime as dt
 
     from svclib.catalogue.catalogue import Catalogue
@@ -59,9 +59,13 @@ def by_svclib(folder: Path, file: str) -> int:
     source = Source(name="cases", shape="cases", read=file, columns=COLUMNS, dimensions=["channel", "category"])
     departments = [Department(code=f"D{n:02d}", name=f"Department {n}") for n in range(1, 11)]
     catalogue = Catalogue(folder / "params", Organisation(name="Benchmark"), departments, [source], [])
+    return collect(catalogue, root=root, today=dt.date(2026, 11, 1), memory=MEMORY)
+
+
+def by_svclib(folder: Path, file: str) -> int:
+    """Collect."""
     with tempfile.TemporaryDirectory(dir=folder) as root:
-        snapshot = collect(catalogue, root=Path(root), today=dt.date(2026, 11, 1), memory=MEMORY)
-        return snapshot.report("cases")["kept"]
+        return collected(folder, file, Path(root)).report("cases")["kept"]
 
 
 def _by_hand(folder: Path, file: str) -> tuple[str, str, str]:
@@ -130,7 +134,30 @@ def by_pandas(folder: Path, file: str) -> int:
     )
 
 
-WAYS = {"svclib": by_svclib, "hand": by_hand, "checked": checked_by_hand, "pandas": by_pandas}
+def from_snapshot(folder: Path, file: str) -> int:
+    """The same figures from what was collected before: what each analysis takes from then on."""
+    import duckdb
+
+    path = next((folder / f"kept-{Path(file).suffix[1:]}").rglob("cases*.parquet"))
+    query = (
+        "SELECT department, date_trunc('month', opened_at) AS month, count(*) AS n, avg(contacts) AS c "
+        f"FROM '{path}' GROUP BY 1, 2"
+    )
+    return int(duckdb.sql(query).df()["n"].sum())
+
+
+WAYS = {
+    "svclib": by_svclib,
+    "hand": by_hand,
+    "checked": checked_by_hand,
+    "pandas": by_pandas,
+    "snapshot": from_snapshot,
+}
+ASKED = (
+    ("svclib", "hand", "collect / a query by hand", "<= 1.5"),
+    ("pandas", "snapshot", "read and group by pandas / from the snapshot", ">= 10"),
+    ("pandas", "svclib", "read and group by pandas / collect", ">= 10"),
+)
 
 
 def measure(way: str, folder: Path, file: str) -> tuple[float, float, float, int]:
@@ -165,12 +192,19 @@ def main() -> None:
         print(f"load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
         print(f"{'file':<14}{'way':<8}{'seconds':>16}{'processor':>11}{'memory MB':>11}{'rows kept':>12}")
         for file in ("cases.csv", "cases.parquet"):
+            found = {}
+            if "snapshot" in arguments.ways:
+                collected(folder, file, folder / f"kept-{Path(file).suffix[1:]}")
             for way in arguments.ways:
                 runs = sorted(measure(way, folder, file) for _ in range(1 if arguments.quick else arguments.repeat))
-                seconds, processor, memory, kept = runs[len(runs) // 2]
+                seconds, processor, memory, kept = found[way] = runs[len(runs) // 2]
                 print(
                     f"{file:<14}{way:<8}{seconds:>8.1f} ({runs[0][0]:>4.1f}){processor:>11.1f}{memory:>11.0f}{kept:>12,}"
                 )
+            for one_way, other, what, asked in ASKED:
+                if one_way in found and other in found:
+                    wall, worked = (found[one_way][i] / found[other][i] for i in (0, 1))
+                    print(f"{file:<14}{what}: {wall:.2f} (processor {worked:.2f}), asked {asked}")
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ def make_organisation(folder: Path, departments: int, *, share: float = 0.5) -> 
     import duckdb
     import yaml
 
+    from svclib.prepared import prepare
     from svclib.sample import write_sample
-    from svclib.study import prepare
 
     params = Path(write_sample(folder / "sample", months=36, seed=1))
     prepared = prepare(params)

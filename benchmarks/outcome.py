@@ -277,8 +277,9 @@ def sample_verdicts(seed: int, folder: Path) -> Iterator[tuple[str, str, str]]:
     """Action, planted verdict and verdict said, for every action of one sample organisation."""
     from svclib.evaluate.analysis import evaluate_plan
     from svclib.evaluate.of_study import plan_of
+    from svclib.prepared import prepare
     from svclib.sample import write_sample
-    from svclib.study import Study, prepare
+    from svclib.study import Study
 
     write_sample(folder, seed=seed)
     truth = {plan["id"]: plan["verdict"] for plan in json.loads((folder / "truth.json").read_text("utf-8"))["plans"]}

@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 _FACE = {
     "open_study": "svclib.study",
-    "prepare": "svclib.study",
+    "prepare": "svclib.prepared",
     "load_catalogue": "svclib.catalogue.load",
     "analyse_kpis": "svclib.report.views.kpi",
     "explain_gaps": "svclib.report.views.root_cause",

@@ -78,7 +78,7 @@ def check(params: Path | None) -> None:
 
     catalogue = load_catalogue(_declared(params))
 
-    from svclib.study import prepare
+    from svclib.prepared import prepare
 
     snapshot = prepare(catalogue).snapshot
     parts = {
@@ -99,7 +99,7 @@ def check(params: Path | None) -> None:
 )  # fmt: skip
 def collect(params: Path | None, as_of: str | None, accept_shrunk: list[str] | None) -> None:
     """Freeze the sources in a snapshot; tell the data's quality."""
-    from svclib.study import prepare
+    from svclib.prepared import prepare
 
     snapshot = prepare(_declared(params), as_of=as_of, accept_shrunk=accept_shrunk or ()).snapshot
     for quality in snapshot.quality:
@@ -146,8 +146,8 @@ def run(
         from svclib.report.export import required_chromium
 
         required_chromium()  # before anything is started
+    from svclib.prepared import prepare
     from svclib.run.batch import run_batch
-    from svclib.study import prepare
 
     result = run_batch(
         _declared(params, more["log"]), prepare=prepare, departments=department, notebooks=notebook, out=out, plan_only=plan, force=force,

@@ -12,7 +12,8 @@ import pytest
 
 import svclib
 from svclib.errors import InputRefused
-from svclib.study import open_study, prepare
+from svclib.prepared import prepare
+from svclib.study import open_study
 
 
 @pytest.fixture

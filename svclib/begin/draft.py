@@ -34,8 +34,9 @@ from svclib.report.words import say
 
 if TYPE_CHECKING:
     from svclib.begin.quality import Quality
+    from svclib.prepared import Prepared
     from svclib.report.views.kpi import KpiReport
-    from svclib.study import Prepared, Study
+    from svclib.study import Study
 
 _SOURCE, _KPI = "draft_source", "draft_kpi"
 
@@ -85,7 +86,7 @@ class Draft(Shown):
     @cached_property
     def prepared(self) -> Prepared:
         """Its KPIs measured for every department; `InputRefused` where none is declared."""
-        from svclib.study import prepare
+        from svclib.prepared import prepare
 
         if not self.kpis:
             raise InputRefused(Problem("draft", "declares no KPI yet", "draft = svclib.draft_kpi(draft) declares one"))

@@ -104,7 +104,7 @@ def run_batch(
     params
         The folder that declares the organisation, as `prepare` takes it.
     prepare
-        Gives catalogue, snapshot and measures; `svclib.study.prepare`.
+        Gives catalogue, snapshot and measures; `svclib.prepared.prepare`.
     period
         Label; the latest complete period where left out.
     departments, notebooks

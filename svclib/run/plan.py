@@ -41,7 +41,7 @@ class Inputs:
     Parameters
     ----------
     prepared
-        Catalogue, snapshot and measures, see `svclib.study.Prepared`.
+        Catalogue, snapshot and measures, see `svclib.prepared.Prepared`.
     period
         The period's label.
     as_of

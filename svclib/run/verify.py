@@ -62,7 +62,7 @@ def verify_period(
     departments
         Only these; all where left out.
     prepare
-        `svclib.study.prepare` where left out.
+        `svclib.prepared.prepare` where left out.
     note
         Takes remarks that are no differences, such as: another version of svclib made these pages.
     options
@@ -79,7 +79,7 @@ def verify_period(
         Where there is no manifest, or the snapshot it names is gone or another.
     """
     if prepare is None:
-        from svclib.study import prepare
+        from svclib.prepared import prepare
     reports = Path(reports).absolute()
     out, period = reports.parent, reports.name
     manifest = Manifest.load(out, period)

@@ -10,7 +10,7 @@ import yaml
 import svclib
 from svclib.catalogue.load import load_catalogue
 from svclib.errors import InputRefused
-from svclib.study import prepare
+from svclib.prepared import prepare
 
 FIRST = dt.date(2025, 1, 1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from svclib.study import Prepared, prepare
+from svclib.prepared import Prepared, prepare
 
 HERE = Path(__file__).parent
 

@@ -132,7 +132,8 @@ def test_what_changed_since_the_snapshot_before_is_listed(write_params):
     import numpy as np
 
     import svclib
-    from svclib.study import open_study, prepare
+    from svclib.prepared import prepare
+    from svclib.study import open_study
 
     params = write_params()
     rng = np.random.default_rng(1)

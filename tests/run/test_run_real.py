@@ -3,10 +3,10 @@
 import pytest
 from toys import HERE
 
+from svclib.prepared import prepare
 from svclib.run.batch import run_batch
 from svclib.run.manifest import Manifest
 from svclib.run.verify import verify_period
-from svclib.study import prepare
 
 PARAMS = HERE.parents[1] / "params"
 

@@ -81,8 +81,8 @@ print(json.dumps([missing, sorted(set(sys.modules) - before)]))
 def test_the_stack_holds_what_the_notebooks_import(tmp_path):
     """What is missing from it every report imports for itself; openpyxl alone was a tenth of a report's time."""
     from svclib.paths import NOTEBOOKS
+    from svclib.prepared import prepare
     from svclib.sample import write_sample
-    from svclib.study import prepare
 
     params = write_sample(tmp_path, months=30, seed=1)
     prepare(params)  # as the coordinator does

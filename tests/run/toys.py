@@ -40,7 +40,7 @@ def write_toy(path, *cells, **options):
 
 
 class Organisation:
-    """A small organisation of toy notebooks: what `svclib.study.prepare` gives, with real declarations."""
+    """A small organisation of toy notebooks: what `svclib.prepared.prepare` gives, with real declarations."""
 
     def __init__(self, root, codes=("D01", "D02", "D03")):
         self.root = root

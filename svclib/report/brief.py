@@ -11,7 +11,7 @@ from svclib.report import words
 from svclib.report.results import DepartmentMonth, KpiResult
 from svclib.report.show import STANDING_SIGNS, slug
 from svclib.report.words.headline import headline, outlook
-from svclib.report.words.where import where_of
+from svclib.report.words.where import shown_answer, where_of
 
 #: Verdict codes of an action to the state whose shape they share.
 VERDICT_STATES: Mapping[str, str] = {
@@ -70,7 +70,7 @@ def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
 
 def _advice(gap: Mapping[str, Any]) -> str:
     """What to do next about a gap that is explained; empty where the chart alone has to say it."""
-    answer = str(gap.get("answer"))
+    answer = answer_of(gap)
     if not gap.get("explain") or not words.known(f"headline.next_{answer}"):
         return ""
     segments = gap.get("segments") or []
@@ -82,6 +82,11 @@ def _advice(gap: Mapping[str, Any]) -> str:
     return words.say(f"headline.next_{answer}", **said)
 
 
+def answer_of(gap: Mapping[str, Any]) -> str:
+    """The answer to a gap of `root_cause_analysis.json` as its report names it."""
+    return shown_answer(str(gap.get("answer")), gap.get("why_not"), gap.get("candidates"))
+
+
 def outlook_text(kpi: KpiResult) -> str:
     """What to expect of the target; empty where there is none, or nothing that could tell."""
     code = outlook(kpi.entry)
@@ -90,10 +95,10 @@ def outlook_text(kpi: KpiResult) -> str:
 
 def gap_brief(gap: Mapping[str, Any]) -> str:
     """A gap's answer, where and since when, in short."""
-    answer, segments, onset = str(gap.get("answer")), gap.get("segments") or [], gap.get("onset")
+    answer, segments, onset = answer_of(gap), gap.get("segments") or [], gap.get("onset")
     if not words.known(f"root_cause.answer.{answer}"):
         return str(gap.get("sentence") or "")
-    if answer == "no_special_cause":  # its badge says so
+    if answer in ("no_special_cause", "weak_signal"):  # its badge says so
         return ""
     parts = [words.say(f"root_cause.answer.{answer}")]
     if answer in ("local", "local_and_general") and segments:

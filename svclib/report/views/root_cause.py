@@ -192,7 +192,7 @@ class RootCauseReport(Shown):
         link = Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title)
         return {
             say("kpi.table.kpi"): link,
-            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{_answer(gap)}")),
+            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{said.answer_of(gap)}")),
             say("kpi.table.value"): say("kpi.value.hidden") if hidden else said.value_of(kpi, question.value),
             say("kpi.table.target"): "–" if question.target is None else said.value_of(kpi, question.target),
             say("root_cause.overview.since"): words.period_short(question.onset.period) if question.onset else "–",
@@ -441,8 +441,3 @@ def _state(gap: Gap) -> str:
     if gap.question.why_not in ("too_few", "withheld", "missing"):
         return gap.question.why_not
     return STATES.get(gap.answer, "concern")
-
-
-def _answer(gap: Gap) -> str:
-    """The gap's answer, told apart where there was nothing to look into."""
-    return "unsearched" if gap.answer == "unlocated" and gap.localisation is None else gap.answer

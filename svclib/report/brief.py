@@ -63,9 +63,20 @@ def kpi_href(department: DepartmentMonth, code: str) -> str | None:
 
 
 def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
-    """A KPI's first sentence, with the next step that the root-cause analysis gives."""
+    """A KPI's first sentence, with the next step that the action plan's verdict or the root-cause analysis gives."""
     gap = next((gap for gap in department.gaps if gap.get("kpi") == kpi.code), None)
-    return headline(kpi.entry, period, advice=_advice(gap) if gap else "")
+    found = _advice(gap) if gap else ""
+    located = gap is not None and answer_of(gap) in ("local", "local_and_general", "mix")
+    return headline(kpi.entry, period, advice=found if located else _plan_advice(department, kpi) or found)
+
+
+def _plan_advice(department: DepartmentMonth, kpi: KpiResult) -> str:
+    """What to do next where the KPI moved the way that an action on it is held to have moved it; else empty."""
+    for action in department.actions:
+        key = f"headline.next_{kpi.state}_{verdict_of(action)}"
+        if action.get("kpi") == kpi.code and not action.get("segment") and words.known(key):
+            return words.say(key, id=str(action["id"]))
+    return ""
 
 
 def _advice(gap: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ from svclib.report.results import (
     period_labels,
     read_month,
 )
-from svclib.report.words.headline import UNKNOWN, count_words, moved, together
+from svclib.report.words.headline import UNKNOWN, count_words, moved, together, weak
 
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
@@ -233,8 +233,9 @@ def tally(month: Month) -> Counter[str]:
 
 def lede(month: Month) -> str:
     """The period in a sentence: how many KPIs of all departments stand how."""
-    standings = [kpi.standing for department in month.departments for kpi in department.kpis]
-    return count_words(standings, departments=len(month.departments)) if standings else ""
+    kpis = [kpi for department in month.departments for kpi in department.kpis]
+    found = sum(weak(kpi.entry) for kpi in kpis)
+    return count_words((kpi.standing for kpi in kpis), len(month.departments), found) if kpis else ""
 
 
 def by_evidence(month: Month) -> list[DepartmentMonth]:

@@ -371,10 +371,13 @@ def test_a_draft_never_asks_for_a_worse_level(local_gap, value, usual, target, a
     assert ("stay at" in words) == (value <= action.target)
 
 
-def test_a_plan_is_named_once_among_the_whys(local_gap):
+def test_a_plan_with_its_full_effect_is_named_once(local_gap):
     title = "A1: Answer within a day"
     events = [EventNear(title, dt.date(2026, 9, 1), True, kind) for kind in ("action_start", "action_full_effect")]
     assert rung_text(Rung("since", {"period": "2026-09", "events": events})).count(title) == 1
+    told = events_text(dataclasses.replace(local_gap, question=dataclasses.replace(local_gap.question, events=events)))
+    assert told.count(title) == 1
+    assert "its full effect" in told
 
 
 @pytest.mark.parametrize(("looked_at", "words"), [(0, "large enough"), (1, "One part"), (15, "15 parts")])

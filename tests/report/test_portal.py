@@ -426,3 +426,10 @@ def test_a_gap_has_one_answer_on_the_department_page_and_in_its_report():
     assert gap_brief(gap) == f"{words.say('root_cause.answer.unsearched')}."
     assert gap_brief({**gap, "candidates": 7}) == f"{words.say('root_cause.answer.unlocated')}."
     assert "too small" in gap_brief({**gap, "answer": "general", "candidates": 0})
+
+
+@pytest.mark.parametrize(("chance", "told"), [(0.01, "mostly_fail"), (0.98, "mostly_pass"), (0.5, "hit_or_miss")])
+def test_a_target_that_is_nearly_never_met_is_no_hit_and_miss(month, chance, told):
+    kpi = next(k for d in month.departments for k in d.kpis if k.state == "common_cause" and k.target is not None)
+    said = outlook_text(replace(kpi, raw={**kpi.raw, "assurance": "hit_or_miss", "p_meets_target_next": chance}))
+    assert said == words.say(f"assurance.{told}")

@@ -203,7 +203,8 @@ class RootCauseReport(Shown):
     def _quiet(self, gap: Gap) -> Block:
         kpi = gap.question.kpi
         text = said.sentence(gap, self.analysis.period)
-        blocks = [sentence(text, state=_state(gap))]
+        weak = said.answer_of(gap) == "weak_signal"  # the sign of "no special cause" would deny the signal
+        blocks = [sentence(text, state=None if weak else _state(gap))]
         if gap.answer == "no_special_cause":
             ishikawa = self._ishikawa(gap)
             inner = [note("info", say("root_cause.segments.not_needed")), *self._split_text(gap)]

@@ -18,6 +18,7 @@ from svclib.report.words.messages import say
 SIGNALS = frozenset({"concern", "improvement", "neutral"})
 UNKNOWN = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
 COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
+RARELY = 0.05  # a chance up to this is no hit and miss any more
 _MORE_DECIMALS = 3
 
 
@@ -36,14 +37,22 @@ def standing(state: str, assurance: str) -> str:
 def outlook(kpi: Mapping[str, Any]) -> str:
     """What is to be expected of the target: ``pass``, ``fail``, ``hit_or_miss``, ``changing`` or ``none``.
 
-    Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not.
+    Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not. A target
+    inside the limits that nineteen periods in twenty will meet (or miss) is ``mostly_pass`` (``mostly_fail``).
 
     >>> outlook({"variation": "concern", "assurance": "pass"}), outlook({"variation": "common_cause", "assurance": "pass"})
     ('changing', 'pass')
+    >>> outlook({"variation": "common_cause", "assurance": "hit_or_miss", "p_meets_target_next": 0.01})
+    'mostly_fail'
     """
     assurance = str(kpi.get("assurance") or "none")
     quiet = str(kpi.get("variation") or kpi.get("state") or "none") in ("common_cause", "none") or assurance == "none"
-    return assurance if quiet else "changing"
+    if not quiet:
+        return "changing"
+    chance = kpi.get("p_meets_target_next")
+    if assurance == "hit_or_miss" and isinstance(chance, int | float) and min(chance, 1 - chance) <= RARELY:
+        return "mostly_pass" if chance > 0.5 else "mostly_fail"
+    return assurance
 
 
 def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0) -> str:

@@ -168,7 +168,13 @@ def events_text(gap: Gap) -> str:
     """Declared events around the onset; empty without an onset."""
     if gap.question.onset is None:
         return ""
-    near = [f"{event_name(e)} ({words.date(e.date, 'medium')})" for e in gap.question.events if e.near_onset]
+    near: list[str] = []
+    told: set[str] = set()
+    for event in (e for e in gap.question.events if e.near_onset):
+        again = event.kind == "action_full_effect" and event.title in told  # stands right behind the action's start
+        name = say("root_cause.onset.its_full_effect") if again else event_name(event)
+        near.append(f"{name} ({words.date(event.date, 'medium')})")
+        told.add(event.title)
     if not near:
         return say("root_cause.onset.no_event")
     # a signal without a date of its own has no "around then", only the time since

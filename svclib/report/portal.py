@@ -319,7 +319,8 @@ def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
         whole = words.say("period_page.with_change", value=value, change=delta)
     link = kpi_href(department, kpi.code)
     # in the grid the column says what is counted, and the unit only takes room
-    short = words.value(kpi.value, "%" if kpi.unit == "%" else "", kpi.decimals) if kpi.value is not None else ""
+    places = 0 if kpi.unit == "%" and kpi.value == 1 else kpi.decimals  # "100.00%" would not fit its column
+    short = words.value(kpi.value, "%" if kpi.unit == "%" else "", places) if kpi.value is not None else ""
     return Cell(
         kpi.title,
         f"{department.folder}/{link}" if link else None,

@@ -433,3 +433,15 @@ def test_a_target_that_is_nearly_never_met_is_no_hit_and_miss(month, chance, tol
     kpi = next(k for d in month.departments for k in d.kpis if k.state == "common_cause" and k.target is not None)
     said = outlook_text(replace(kpi, raw={**kpi.raw, "assurance": "hit_or_miss", "p_meets_target_next": chance}))
     assert said == words.say(f"assurance.{told}")
+
+
+def test_the_whole_is_written_short_in_the_grid_and_in_full_beside_it(month):
+    from svclib.report.portal import _cell
+
+    department = month.departments[0]
+    kpi = replace(
+        department.kpis[0], raw={**department.kpis[0].raw, "unit": "%", "decimals": 2, "state": "common_cause"}
+    )
+    cells = {v: _cell(department, replace(kpi, raw={**kpi.raw, "value": v})) for v in (1.0, 0.99996, 0.9)}
+    assert [cell.value for cell in cells.values()] == ["100%", "100.00%", "90.00%"]
+    assert cells[1.0].whole.startswith("100.00%")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -213,7 +213,9 @@ class Kpi(Entry):
             max_length=40, description='"%", "h", "d", "min", "", any word, or both its forms: "breakdown|breakdowns"'
         ),
     ] = ""
-    decimals: Annotated[int | None, Field(ge=0, le=6)] = None
+    decimals: Annotated[
+        int | None, Field(ge=0, le=6, description="Three figures where left out; one decimal for %, nps")
+    ] = None
     minimum_n: Annotated[int, Field(ge=1)] = 10
     possible: Annotated[
         list[float] | None, Field(min_length=2, max_length=2, description="Lowest and highest possible value")
@@ -227,6 +229,14 @@ class Kpi(Entry):
         list[Code] | None, Field(description="Dimensions to explain with; the source's where left out")
     ] = None
     owner: Line | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nps_has_one_decimal(cls, given: Any) -> Any:
+        # three figures would set -2.99 beside 10 and 13.6
+        if isinstance(given, dict) and isinstance(given.get("scale"), dict) and given["scale"].get("measure") == "nps":
+            return {"decimals": 1, **given}
+        return given
 
     @model_validator(mode="after")
     def _parts_fit_the_kind(self) -> Self:

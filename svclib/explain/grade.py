@@ -88,7 +88,8 @@ def grade_evidence(
 class DraftAction:
     """A row for the action plan, its figures filled in and everything that people decide left empty.
 
-    `target_source` says what the target rests on: ``agreed``, ``legal`` or ``placeholder`` (the KPI's target in force) or ``usual`` (the level before).
+    `target_source` says what the target rests on: ``agreed``, ``legal`` or ``placeholder`` (the KPI's target in force) or
+    ``usual`` (the level before, where there is no target, or it is met and the level before was better).
     `gain` is what the KPI would be if the segment were at its baseline again.
     """
 
@@ -113,7 +114,8 @@ def draft_action(question: Question, period: Period, segment: Where, gain: float
     declared = question.kpi.target_on(period.start)
     target = question.target
     source: str = declared.source if declared else "agreed"
-    if target is None or question.worse * (question.usual - target) > 0 >= question.worse * (question.value - target):
+    met = target is not None and question.worse * (question.value - target) <= 0
+    if target is None or (met and question.worse * (question.value - question.usual) > 0):  # not to get worse still
         target, source = question.usual, "usual"
     due = _add_months(period.end, MONTHS_TO_IMPROVE)
     return DraftAction(

@@ -33,7 +33,8 @@ def climb(
         near = [e for e in question.events if e.near_onset]
         rungs.append(Rung("since", {"period": question.onset.period, "events": near}))
     if answer != "unlocated" or localisation is not None:  # what could not be looked at answers nothing
-        rungs.append(Rung(f"answer_{answer}", {}))
+        small = answer == "general" and localisation is not None and not localisation.candidates
+        rungs.append(Rung(f"answer_{answer}_small" if small else f"answer_{answer}", {}))
     if localisation is not None and localisation.segments:
         best = localisation.segments[0]
         rungs.append(Rung("segment", {"where": best.where, "share": best.share, "ratio": best.ratio}))

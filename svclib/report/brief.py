@@ -11,7 +11,7 @@ from svclib.report import words
 from svclib.report.results import DepartmentMonth, KpiResult
 from svclib.report.show import STANDING_SIGNS, slug
 from svclib.report.words.headline import headline, outlook
-from svclib.report.words.where import where_of
+from svclib.report.words.where import shown_answer, where_of
 
 #: Verdict codes of an action to the state whose shape they share.
 VERDICT_STATES: Mapping[str, str] = {
@@ -63,14 +63,25 @@ def kpi_href(department: DepartmentMonth, code: str) -> str | None:
 
 
 def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
-    """A KPI's first sentence, with the next step that the root-cause analysis gives."""
+    """A KPI's first sentence, with the next step that the action plan's verdict or the root-cause analysis gives."""
     gap = next((gap for gap in department.gaps if gap.get("kpi") == kpi.code), None)
-    return headline(kpi.entry, period, advice=_advice(gap) if gap else "")
+    found = _advice(gap) if gap else ""
+    located = gap is not None and answer_of(gap) in ("local", "local_and_general", "mix")
+    return headline(kpi.entry, period, advice=found if located else _plan_advice(department, kpi) or found)
+
+
+def _plan_advice(department: DepartmentMonth, kpi: KpiResult) -> str:
+    """What to do next where the KPI moved the way that an action on it is held to have moved it; else empty."""
+    for action in department.actions:
+        key = f"headline.next_{kpi.state}_{verdict_of(action)}"
+        if action.get("kpi") == kpi.code and not action.get("segment") and words.known(key):
+            return words.say(key, id=str(action["id"]))
+    return ""
 
 
 def _advice(gap: Mapping[str, Any]) -> str:
     """What to do next about a gap that is explained; empty where the chart alone has to say it."""
-    answer = str(gap.get("answer"))
+    answer = answer_of(gap)
     if not gap.get("explain") or not words.known(f"headline.next_{answer}"):
         return ""
     segments = gap.get("segments") or []
@@ -82,6 +93,11 @@ def _advice(gap: Mapping[str, Any]) -> str:
     return words.say(f"headline.next_{answer}", **said)
 
 
+def answer_of(gap: Mapping[str, Any]) -> str:
+    """The answer to a gap of `root_cause_analysis.json` as its report names it."""
+    return shown_answer(str(gap.get("answer")), gap.get("why_not"), gap.get("candidates"))
+
+
 def outlook_text(kpi: KpiResult) -> str:
     """What to expect of the target; empty where there is none, or nothing that could tell."""
     code = outlook(kpi.entry)
@@ -90,10 +106,10 @@ def outlook_text(kpi: KpiResult) -> str:
 
 def gap_brief(gap: Mapping[str, Any]) -> str:
     """A gap's answer, where and since when, in short."""
-    answer, segments, onset = str(gap.get("answer")), gap.get("segments") or [], gap.get("onset")
+    answer, segments, onset = answer_of(gap), gap.get("segments") or [], gap.get("onset")
     if not words.known(f"root_cause.answer.{answer}"):
         return str(gap.get("sentence") or "")
-    if answer == "no_special_cause":  # its badge says so
+    if answer in ("no_special_cause", "weak_signal"):  # its badge says so
         return ""
     parts = [words.say(f"root_cause.answer.{answer}")]
     if answer in ("local", "local_and_general") and segments:

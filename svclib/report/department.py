@@ -12,6 +12,7 @@ from svclib.report.brief import (
     Badge,
     action_brief,
     action_title,
+    answer_of,
     gap_brief,
     kpi_brief,
     kpi_href,
@@ -27,7 +28,7 @@ from svclib.report.page import write_page
 from svclib.report.render import all_links
 from svclib.report.results import NOTEBOOKS, STATE_ORDER, DepartmentMonth, KpiResult, Month
 from svclib.report.show import slug
-from svclib.report.words.headline import UNKNOWN, count_words
+from svclib.report.words.headline import UNKNOWN, count_words, weak
 
 _SPARK_POINTS = 24
 _DONE = frozenset({"done", "cancelled"})
@@ -211,7 +212,8 @@ def _kpi_items(department: DepartmentMonth, period: str, standings: Collection[s
 def answer(department: DepartmentMonth, period: str) -> str:
     """The month in a sentence or three: KPIs, overdue actions, reports that are missing."""
     kpis = department.kpis
-    sentences = [count_words(kpi.standing for kpi in kpis) if kpis else words.say("department.no_kpis")]
+    found = sum(weak(kpi.entry) for kpi in kpis)
+    sentences = [count_words((kpi.standing for kpi in kpis), weak=found) if kpis else words.say("department.no_kpis")]
     overdue = sum(line.overdue for line in actions(department, period))
     sentences += [words.say("answer.overdue", count=overdue)] if overdue else []
     sentences += [words.say("answer.missing", count=len(department.missing))] if department.missing else []
@@ -265,6 +267,8 @@ def causes(department: DepartmentMonth) -> list[Item]:
 def _unexplained(gap: Mapping[str, Any]) -> Badge:
     """A gap that nothing special explains, or one that cannot be judged yet."""
     state = "provisional" if gap.get("answer") == "not_evaluable" else "common_cause"
+    if answer_of(gap) == "weak_signal":  # its KPI is shown with a signal: "no special cause" would deny it
+        return Badge(state, words.say("root_cause.answer.weak_signal"))
     return Badge(state, words.say(f"state.{state}"))
 
 

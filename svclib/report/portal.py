@@ -29,7 +29,7 @@ from svclib.report.results import (
     period_labels,
     read_month,
 )
-from svclib.report.words.headline import UNKNOWN, count_words, moved, together
+from svclib.report.words.headline import UNKNOWN, count_words, moved, together, weak
 
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
@@ -233,8 +233,9 @@ def tally(month: Month) -> Counter[str]:
 
 def lede(month: Month) -> str:
     """The period in a sentence: how many KPIs of all departments stand how."""
-    standings = [kpi.standing for department in month.departments for kpi in department.kpis]
-    return count_words(standings, departments=len(month.departments)) if standings else ""
+    kpis = [kpi for department in month.departments for kpi in department.kpis]
+    found = sum(weak(kpi.entry) for kpi in kpis)
+    return count_words((kpi.standing for kpi in kpis), len(month.departments), found) if kpis else ""
 
 
 def by_evidence(month: Month) -> list[DepartmentMonth]:
@@ -318,7 +319,8 @@ def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
         whole = words.say("period_page.with_change", value=value, change=delta)
     link = kpi_href(department, kpi.code)
     # in the grid the column says what is counted, and the unit only takes room
-    short = words.value(kpi.value, "%" if kpi.unit == "%" else "", kpi.decimals) if kpi.value is not None else ""
+    places = 0 if kpi.unit == "%" and kpi.value == 1 else kpi.decimals  # "100.00%" would not fit its column
+    short = words.value(kpi.value, "%" if kpi.unit == "%" else "", places) if kpi.value is not None else ""
     return Cell(
         kpi.title,
         f"{department.folder}/{link}" if link else None,

@@ -163,7 +163,9 @@ def provenance_facts(provenance: Mapping[str, Any]) -> list[Fact]:
     for key, value in provenance.items():
         name = words.say(f"provenance.{key}") if words.known(f"provenance.{key}") else str(key)
         if isinstance(value, Mapping):
-            text = ", ".join(f"{part} {_short(entry)}" for part, entry in value.items())
+            facts = {part: entry for part, entry in value.items() if part != "changed"}
+            told = [f"{part} {_short(entry)}" for part, entry in facts.items()]
+            text = ", ".join(told + [words.say("provenance.changed")] * bool(value.get("changed")))
         elif isinstance(value, list | tuple):
             text = ", ".join(map(_short, value))
         else:

@@ -253,6 +253,11 @@ def test_figures_on_the_scale_of_the_kpi_are_accepted(write_params, kpi):
     assert load_catalogue(write_params(kpis=kpi)).kpi("k")
 
 
+@pytest.mark.parametrize(("more", "decimals"), [("", 1), ("  decimals: 2\n", 2)])
+def test_an_nps_has_one_decimal_unless_declared(write_params, more, decimals):
+    assert load_catalogue(write_params(kpis=kpi_of("nps", "points", -30, more))).kpi("k").decimals == decimals
+
+
 @pytest.mark.parametrize("maturity", ["  maturity: 5d\n", ""])
 def test_a_maturity_shorter_than_within_is_refused(write_params, texts, maturity):
     kpi = (

@@ -10,15 +10,17 @@ import pytest
 
 from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Theme
 from svclib.explain.analysis import RootCause, explain_gap
-from svclib.explain.question import BASELINE, find_questions
+from svclib.explain.grade import draft_action
+from svclib.explain.question import BASELINE, EventNear, find_questions
+from svclib.explain.whys import Rung
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
 from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
 from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
-from svclib.report.views.root_cause_steps import how_blocks
+from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table
 from svclib.report.words import use_language
-from svclib.report.words.root_cause import events_text, excess, sentence, share_cell
+from svclib.report.words.root_cause import events_text, excess, rung_text, sentence, share_cell
 
 PERIOD = Period.parse("2026-10")
 LABELS = [p.label for p in PERIOD.last(30)]
@@ -350,3 +352,38 @@ def test_small_cells_of_the_heat_map_are_withheld(local_gap):
     assert len(small) < len(cells)
     drawn = heat_figure(local_gap, cells).axes[0]
     assert len(drawn.texts) == len(cells) - len(small)
+
+
+@pytest.mark.parametrize(
+    ("value", "usual", "target", "asked"),
+    [
+        (0.145, 0.104, 0.12, (0.12, "agreed")),  # off target: to the target
+        (0.11, 0.08, 0.12, (0.08, "usual")),  # on target and worse than before: never towards a worse figure
+        (0.11, 0.13, 0.12, (0.12, "agreed")),  # on target and no worse than before: stay
+        (0.11, 0.08, None, (0.08, "usual")),
+    ],
+)
+def test_a_draft_never_asks_for_a_worse_level(local_gap, value, usual, target, asked):
+    question = dataclasses.replace(local_gap.question, value=value, usual=usual, target=target)
+    action = draft_action(question, PERIOD, (), None)
+    assert (action.target, action.target_source) == asked
+    words = action_block(dataclasses.replace(local_gap, question=question, action=action), PERIOD)[-1].plain
+    assert ("stay at" in words) == (value <= action.target)
+
+
+def test_a_plan_with_its_full_effect_is_named_once(local_gap):
+    title = "A1: Answer within a day"
+    events = [EventNear(title, dt.date(2026, 9, 1), True, kind) for kind in ("action_start", "action_full_effect")]
+    assert rung_text(Rung("since", {"period": "2026-09", "events": events})).count(title) == 1
+    told = events_text(dataclasses.replace(local_gap, question=dataclasses.replace(local_gap.question, events=events)))
+    assert told.count(title) == 1
+    assert "its full effect" in told
+
+
+@pytest.mark.parametrize(("looked_at", "words"), [(0, "large enough"), (1, "One part"), (15, "15 parts")])
+def test_how_many_parts_were_looked_at_is_said_as_it_is(local_gap, looked_at, words):
+    local = dataclasses.replace(local_gap.localisation, segments=(), candidates=looked_at)
+    gap = dataclasses.replace(local_gap, answer="general", localisation=local)
+    assert words in segment_table(gap)[0].plain
+    stands_out = "stands out" in sentence(gap, PERIOD)
+    assert stands_out == (looked_at > 0)

@@ -72,7 +72,7 @@ CASES = {
     ),
     "concern": (
         lambda: a_finding([*QUIET, 20.0], target=15.0, direction="decrease"),
-        "Waiting rose from 10.1 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: look",
+        "Waiting rose from 10.1 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: find out where it comes from",
     ),
     "neutral": (
         lambda: a_finding([*QUIET, 20.0], direction="neutral"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from svclib.report import words
 from svclib.report.brief import kpi_brief, outlook_text
-from svclib.report.department import answer, attention, department_page, improved, tile, unknown
+from svclib.report.department import answer, attention, causes, department_page, improved, tile, unknown
 from svclib.report.portal import (
     lede,
     period_page,
@@ -378,3 +378,70 @@ def test_a_department_speaks_its_reports_language_and_the_shared_pages_theirs(tm
     assert 'href="../../glossary-it.html"' in own
     assert (tmp_path / "glossary-it.html").is_file()
     assert (tmp_path / "glossary-en.html").is_file()
+
+
+def _with(department, notebook, **content):
+    report = department.reports[notebook]
+    changed = replace(report, content={**report.content, **content})
+    return replace(department, reports={**department.reports, notebook: changed})
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "told"),
+    [
+        ("improvement", "met_attributable", "next: keep what action A-7 brought."),
+        ("improvement", "improved_target_missed", "next: extend action A-7"),
+        ("improvement", "met_not_attributable", "next: find out what brought it"),
+        ("concern", "worsened", "next: stop or change action A-7"),
+        ("concern", "met_attributable", "next: find out where it comes from"),
+    ],
+)
+def test_the_next_step_agrees_with_the_verdict_of_the_plan(month, state, verdict, told):
+    plain = next(d for d in month.departments if any(k.signals for k in d.kpis))
+    first = next(k for k in plain.kpis if k.signals)
+    kpi = replace(first, raw={**first.raw, "state": state, "p": 0.0001})
+    action = {"id": "A-7", "kpi": kpi.code, "verdict": verdict, "segment": None}
+    department = _with(_with(plain, "outcome_evaluation", actions=[action]), "root_cause_analysis", gaps=[])
+    assert told in kpi_brief(department, kpi, "2026-10")
+    part = _with(department, "outcome_evaluation", actions=[{**action, "segment": {"channel": "Chat"}}])
+    assert "A-7" not in kpi_brief(part, kpi, "2026-10")
+
+
+def test_a_weak_signal_is_counted_as_such_and_never_denied(month):
+    plain = next(d for d in month.departments if sum(k.signals for k in d.kpis) >= 1)
+    raws = [{**k.raw, "p": 0.2 if k.signals else k.raw.get("p")} for k in plain.kpis]
+    code = next(k.code for k in plain.kpis if k.signals)
+    gap = {"kpi": code, "explain": False, "answer": "no_special_cause", "why_not": "weak_signal"}
+    department = _with(_with(plain, "kpi_analysis", kpis=raws), "root_cause_analysis", gaps=[gap])
+    count = sum(k.signals for k in department.kpis)
+    assert f"{count} of these changes may be chance." in answer(department, "2026-10")
+    (item,) = causes(department)
+    assert item.badge.text == words.say("root_cause.answer.weak_signal")
+
+
+def test_a_gap_has_one_answer_on_the_department_page_and_in_its_report():
+    from svclib.report.brief import gap_brief
+
+    gap = {"kpi": "k", "explain": True, "answer": "unlocated", "why_not": None, "candidates": None}
+    assert gap_brief(gap) == f"{words.say('root_cause.answer.unsearched')}."
+    assert gap_brief({**gap, "candidates": 7}) == f"{words.say('root_cause.answer.unlocated')}."
+    assert "too small" in gap_brief({**gap, "answer": "general", "candidates": 0})
+
+
+@pytest.mark.parametrize(("chance", "told"), [(0.01, "mostly_fail"), (0.98, "mostly_pass"), (0.5, "hit_or_miss")])
+def test_a_target_that_is_nearly_never_met_is_no_hit_and_miss(month, chance, told):
+    kpi = next(k for d in month.departments for k in d.kpis if k.state == "common_cause" and k.target is not None)
+    said = outlook_text(replace(kpi, raw={**kpi.raw, "assurance": "hit_or_miss", "p_meets_target_next": chance}))
+    assert said == words.say(f"assurance.{told}")
+
+
+def test_the_whole_is_written_short_in_the_grid_and_in_full_beside_it(month):
+    from svclib.report.portal import _cell
+
+    department = month.departments[0]
+    kpi = replace(
+        department.kpis[0], raw={**department.kpis[0].raw, "unit": "%", "decimals": 2, "state": "common_cause"}
+    )
+    cells = {v: _cell(department, replace(kpi, raw={**kpi.raw, "value": v})) for v in (1.0, 0.99996, 0.9)}
+    assert [cell.value for cell in cells.values()] == ["100%", "100.00%", "90.00%"]
+    assert cells[1.0].whole.startswith("100.00%")

@@ -7,7 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from svclib.paths import NOTEBOOKS
 from svclib.report import show, words
 from svclib.report.figures.style import new_chart
-from svclib.report.render import _shorter, render_failure, render_notebook
+from svclib.report.render import _shorter, provenance_facts, render_failure, render_notebook
 from svclib.report.tables import table
 
 LINKS = {"portal": "../../index.html", "period": "../index.html", "department": "index.html", "next": None}
@@ -56,6 +56,17 @@ def test_warnings_stay_out_and_prints_go_into_the_notes():
     page = render(code("f()", printed("<b>12</b> rows\n"), printed("/home/me/x.py: Warning", "stderr")))
     assert "&lt;b&gt;12&lt;/b&gt; rows" in page
     assert "/home/me" not in page
+
+
+def test_a_cell_that_shows_nothing_leaves_no_line():
+    page = render(code("report.progress()", result(show.stack()), count=5), code("b", result(show.sentence("Well."))))
+    assert "report.progress()" not in page
+    assert "<code>b</code>" in page
+
+
+def test_the_state_of_the_code_is_told_in_words():
+    told = {state: provenance_facts({"code": {"commit": "1a2b", "changed": state}})[0].value for state in (True, False)}
+    assert told == {True: f"commit 1a2b, {words.say('provenance.changed')}", False: "commit 1a2b"}
 
 
 def test_prose_is_said_in_the_readers_language():

@@ -64,6 +64,12 @@ def test_the_table_behind_a_figure_leaves_out_empty_columns():
     assert list(chart.data.columns) == ["period", "value", "target"]
 
 
+@pytest.mark.parametrize(("column", "timed"), [("period", True), ("channel", False)])
+def test_only_a_figure_of_periods_begins_at_its_end(column, timed):
+    chart = show.show(new_chart(9, 2)[0], name="x", alt="a", caption="c", data=pd.DataFrame({column: ["x"]}))
+    assert ("svc-timed" in chart.html) == timed
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=40))
 def test_data_are_text_wherever_they_stand(text):

@@ -40,7 +40,7 @@ from svclib.report.tables import table, write_csv
 from svclib.report.views import kpi_context
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import count_words, outlook, standing
+from svclib.report.words.headline import count_words, outlook, standing, weak
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -309,7 +309,8 @@ class KpiReport(Shown):
         return words.period_name(self.analysis.period)
 
     def _answer(self) -> Block:
-        return sentence(count_words(map(_standing, self.analysis.findings)))
+        found = self.analysis.findings
+        return sentence(count_words(map(_standing, found), weak=sum(weak(kpi_words.entry_of(f, None)) for f in found)))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict

@@ -192,7 +192,7 @@ class RootCauseReport(Shown):
         link = Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title)
         return {
             say("kpi.table.kpi"): link,
-            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{_answer(gap)}")),
+            say("root_cause.overview.answer"): badge(_state(gap), say(f"root_cause.answer.{said.answer_of(gap)}")),
             say("kpi.table.value"): say("kpi.value.hidden") if hidden else said.value_of(kpi, question.value),
             say("kpi.table.target"): "–" if question.target is None else said.value_of(kpi, question.target),
             say("root_cause.overview.since"): words.period_short(question.onset.period) if question.onset else "–",
@@ -203,7 +203,8 @@ class RootCauseReport(Shown):
     def _quiet(self, gap: Gap) -> Block:
         kpi = gap.question.kpi
         text = said.sentence(gap, self.analysis.period)
-        blocks = [sentence(text, state=_state(gap))]
+        weak = said.answer_of(gap) == "weak_signal"  # the sign of "no special cause" would deny the signal
+        blocks = [sentence(text, state=None if weak else _state(gap))]
         if gap.answer == "no_special_cause":
             ishikawa = self._ishikawa(gap)
             inner = [note("info", say("root_cause.segments.not_needed")), *self._split_text(gap)]
@@ -441,8 +442,3 @@ def _state(gap: Gap) -> str:
     if gap.question.why_not in ("too_few", "withheld", "missing"):
         return gap.question.why_not
     return STATES.get(gap.answer, "concern")
-
-
-def _answer(gap: Gap) -> str:
-    """The gap's answer, told apart where there was nothing to look into."""
-    return "unsearched" if gap.answer == "unlocated" and gap.localisation is None else gap.answer

@@ -9,7 +9,7 @@ import pandas as pd
 
 from svclib.explain.analysis import Gap
 from svclib.explain.localise import Localisation, Segment
-from svclib.explain.process import Load
+from svclib.explain.process import Load, ProcessPart
 from svclib.explain.record import effect_of
 from svclib.measure.periods import Period
 from svclib.report import words
@@ -29,8 +29,8 @@ def segment_table(gap: Gap) -> list[Block]:
     assert local is not None
     if not local.segments:
         key = "nothing_general" if local.general.established else "nothing"
-        looked_at = words.number(local.candidates, 0)
-        return [sentence(say(f"root_cause.segments.{key}", count=looked_at, **_general_numbers(gap, local)))]
+        key = key if local.candidates else f"{key}_small"
+        return [sentence(say(f"root_cause.segments.{key}", count=local.candidates, **_general_numbers(gap, local)))]
     general = _general(gap, local)
     rows = pd.DataFrame([_segment_row(gap, segment) for segment in local.segments])
     caption = say("root_cause.segments.caption", count=words.number(local.candidates, 0))
@@ -56,8 +56,13 @@ def _general(gap: Gap, local: Localisation) -> str:
 def _general_numbers(gap: Gap, local: Localisation) -> dict[str, str]:
     low, high = local.general.ratio_interval
     numbers = {"ratio": local.general.ratio, "low": low, "high": high}
-    effect = say(f"root_cause.effect.{effect_of(gap)}")
-    return {"effect": effect} | {name: words.number(value, 2) for name, value in numbers.items()}
+    kind = effect_of(gap)
+    return {"effect": say(f"root_cause.effect.{kind}")} | {name: _effect(gap, x) for name, x in numbers.items()}
+
+
+def _effect(gap: Gap, x: float) -> str:
+    """A ratio as a number, a difference in the KPI's unit."""
+    return said.change_of(gap.question.kpi, x) if effect_of(gap) == "difference" else words.number(x, 2)
 
 
 def _segment_row(gap: Gap, segment: Segment) -> dict[str, Any]:
@@ -72,7 +77,7 @@ def _segment_row(gap: Gap, segment: Segment) -> dict[str, Any]:
         "cases": words.number(round(segment.cases), 0),
         "excess": words.signed(segment.excess, 0),
         "share": said.share_cell(segment.share),
-        "effect": f"{say(f'root_cause.effect.{effect_of(gap)}')} {words.number(segment.ratio, 2)}",
+        "effect": f"{say(f'root_cause.effect.{effect_of(gap)}')} {_effect(gap, segment.ratio)}",
         "value": level(segment.value),
         "usual": level(segment.baseline),
         "elsewhere": level(segment.complement),
@@ -95,8 +100,8 @@ def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
                 say("root_cause.process.part"): say(f"root_cause.process.{part.part}"),
                 say("root_cause.process.usual"): said.part_value(part.part, part.usual),
                 say("root_cause.process.now"): said.part_value(part.part, part.now),
-                say("root_cause.process.difference"): words.signed(part.difference, 2),
-                say("root_cause.process.interval"): words.interval(part.lower, part.upper, "", 2),
+                say("root_cause.process.difference"): said.part_change(part.part, part.difference),
+                say("root_cause.process.interval"): _part_interval(part),
                 say("root_cause.segments.p"): words.p_value(part.p),
             }
             for part in gap.process
@@ -113,6 +118,11 @@ def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
     if gap.drivers is not None:
         blocks += _drivers(gap, period, draw)
     return blocks or [note("unknown", say("root_cause.process.none"))]
+
+
+def _part_interval(part: ProcessPart) -> str:
+    low, high = (said.part_change(part.part, x) for x in (part.lower, part.upper))
+    return say("value.interval", low=low, high=high)
 
 
 def _hours(gap: Gap, draw: Draw) -> list[Block]:
@@ -246,11 +256,10 @@ def action_block(gap: Gap, period: Period) -> list[Block]:
         "target": said.value_of(kpi, action.target),
         "due": words.date(action.due),
     }
-    objective = (
-        say("root_cause.action.objective_segment", where=where, **named)
-        if where
-        else say("root_cause.action.objective_text", **named)
-    )
+    current, target = action.current, action.target
+    met = current is not None and target is not None and gap.question.worse * (current - target) <= 0
+    form = "keep" if met else "segment" if where else "text"
+    objective = say(f"root_cause.action.objective_{form}", where=where, **named)
     baseline = say(
         "root_cause.action.baseline_text",
         value=said.value_of(kpi, action.baseline),

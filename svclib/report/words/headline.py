@@ -18,6 +18,7 @@ from svclib.report.words.messages import say
 SIGNALS = frozenset({"concern", "improvement", "neutral"})
 UNKNOWN = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
 COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
+RARELY = 0.05  # a chance up to this is no hit and miss any more
 _MORE_DECIMALS = 3
 
 
@@ -38,17 +39,25 @@ def standing(state: str, assurance: str, cause: str = "") -> str:
 def outlook(kpi: Mapping[str, Any]) -> str:
     """What is to be expected of the target: ``pass``, ``fail``, ``hit_or_miss``, ``changing`` or ``none``.
 
-    Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not.
+    Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not. A target
+    inside the limits that nineteen periods in twenty will meet (or miss) is ``mostly_pass`` (``mostly_fail``).
 
     >>> outlook({"variation": "concern", "assurance": "pass"}), outlook({"variation": "common_cause", "assurance": "pass"})
     ('changing', 'pass')
+    >>> outlook({"variation": "common_cause", "assurance": "hit_or_miss", "p_meets_target_next": 0.01})
+    'mostly_fail'
     """
     assurance = str(kpi.get("assurance") or "none")
     quiet = str(kpi.get("variation") or kpi.get("state") or "none") in ("common_cause", "none") or assurance == "none"
-    return assurance if quiet else "changing"
+    if not quiet:
+        return "changing"
+    chance = kpi.get("p_meets_target_next")
+    if assurance == "hit_or_miss" and isinstance(chance, int | float) and min(chance, 1 - chance) <= RARELY:
+        return "mostly_pass" if chance > 0.5 else "mostly_fail"
+    return assurance
 
 
-def count_words(standings: Iterable[str], departments: int | None = None) -> str:
+def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0) -> str:
     """How many KPIs stand how: the same count in the same words on every page.
 
     Parameters
@@ -57,11 +66,15 @@ def count_words(standings: Iterable[str], departments: int | None = None) -> str
         What `standing` says of each KPI.
     departments
         How many they belong to, on a page that tells of several.
+    weak
+        How many of the signals may be chance (`weak`).
 
     Examples
     --------
     >>> count_words(["concern", "concern", "cannot_meet", "provisional", "common_cause"])
     'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet.'
+    >>> count_words(["concern", "improvement"], weak=1)
+    'Of 2 KPIs, 1 shows a concern and 1 shows an improvement. 1 of these changes may be chance.'
     """
     counted = Counter("unknown" if name in UNKNOWN else name for name in standings)
     parts = [say(f"answer.{name}", count=counted[name]) for name in COUNTED if counted[name]]
@@ -69,10 +82,11 @@ def count_words(standings: Iterable[str], departments: int | None = None) -> str
     if not parts:
         return say("answer.quiet", count=total)
     listed = values.list_of(parts)
+    chance = f" {say('answer.weak', count=weak)}" if weak else ""
     if departments is None:
-        return say("answer.sentence", count=total, parts=listed)
+        return say("answer.sentence", count=total, parts=listed) + chance
     among = say("answer.departments", count=departments)
-    return say("answer.sentence_all", count=total, departments=among, parts=listed)
+    return say("answer.sentence_all", count=total, departments=among, parts=listed) + chance
 
 
 def weak(kpi: Mapping[str, Any]) -> bool:
@@ -99,8 +113,8 @@ def headline(kpi: Mapping[str, Any], period: str, *, advice: str = "") -> str:
     --------
     >>> headline({"title": "Escalations", "unit": "%", "decimals": None, "state": "concern", "value": 0.145, "met": False,
     ...           "target": 0.12, "p": 0.0004, "moved": {"since": "2026-10", "before": 0.103, "after": 0.145}}, "2026-10")
-    'Escalations rose from 10.3% to 14.5% in October 2026, missing the target of 12.0%; next: look for what changed, \
-before acting on the process as a whole.'
+    'Escalations rose from 10.3% to 14.5% in October 2026, missing the target of 12.0%; next: find out where it comes \
+from (root-cause analysis), before acting on the process as a whole.'
     """
     state = str(kpi["state"])
     if state in SIGNALS:

@@ -13,11 +13,10 @@ from svclib.explain.since import Moved
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.headline import UNKNOWN, headline
+from svclib.report.words.headline import RARELY, UNKNOWN, headline
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
-_RARELY = 0.05
 _RECENT = 12
 _WEAK_BELOW, _WEAK_P = 24, 0.0027
 
@@ -89,6 +88,7 @@ def entry_of(finding: KpiFinding, moved: Moved | None) -> dict[str, Any]:
         "variation": judged.variation,
         "side": judged.side,
         "assurance": judged.assurance,
+        "p_meets_target_next": judged.p_meets_target_next,
         "value": finding.row["value"],
         "target": judged.target,
         "met": judged.met,
@@ -154,7 +154,7 @@ def _against(finding: KpiFinding) -> list[str]:
 def _stable(finding: KpiFinding) -> str:
     judged = finding.verdict
     p = judged.p_meets_target_next
-    if judged.assurance == "hit_or_miss" and p is not None and not _RARELY < p < 1 - _RARELY:
+    if judged.assurance == "hit_or_miss" and p is not None and min(p, 1 - p) <= RARELY:
         return say(
             f"kpi.stable.{'mostly_met' if p > 0.5 else 'mostly_missed'}", period=_sentence_start(_period(finding))
         )

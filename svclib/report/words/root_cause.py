@@ -15,7 +15,7 @@ from svclib.explain.whys import Rung
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.where import label
+from svclib.report.words.where import label, shown_answer
 from svclib.report.words.where import value_name as value_name
 from svclib.report.words.where import where_of as where_of
 
@@ -54,7 +54,13 @@ def sentence(gap: Gap, period: Period) -> str:
             "delta": split_change(gap, split, split.delta),
         }
     totals = gap.answer == "unlocated" and any(code in ("totals_only", "no_dimensions") for code, _ in gap.limits)
-    return say(f"root_cause.sentence.{'unlocated_totals' if totals else gap.answer}", **said)
+    shown = "unlocated_totals" if totals else "general_small" if answer_of(gap) == "general_small" else gap.answer
+    return say(f"root_cause.sentence.{shown}", **said)
+
+
+def answer_of(gap: Gap) -> str:
+    """The gap's answer as readers get it (`shown_answer`)."""
+    return shown_answer(gap.answer, gap.question.why_not, gap.localisation.candidates if gap.localisation else None)
 
 
 def mixed_split(gap: Gap) -> Decomposition:
@@ -73,6 +79,8 @@ def _nothing(gap: Gap, period: Period) -> str:
         said |= {"value": value_of(question.kpi, question.value), "advice": advice}
     if question.why_not == "weak_signal":
         said["p"] = words.p_value(question.p)
+        if "off_target" not in question.reasons:
+            said["advice"] = say("root_cause.sentence.advice_weak")
     return say(key, **said)
 
 
@@ -160,10 +168,18 @@ def events_text(gap: Gap) -> str:
     """Declared events around the onset; empty without an onset."""
     if gap.question.onset is None:
         return ""
-    near = [f"{event_name(e)} ({words.date(e.date, 'medium')})" for e in gap.question.events if e.near_onset]
+    near: list[str] = []
+    told: set[str] = set()
+    for event in (e for e in gap.question.events if e.near_onset):
+        again = event.kind == "action_full_effect" and event.title in told  # stands right behind the action's start
+        name = say("root_cause.onset.its_full_effect") if again else event_name(event)
+        near.append(f"{name} ({words.date(event.date, 'medium')})")
+        told.add(event.title)
     if not near:
         return say("root_cause.onset.no_event")
-    return say("root_cause.onset.event", events=words.list_of(near))
+    # a signal without a date of its own has no "around then", only the time since
+    key = "event_since" if gap.question.onset.method == "signal" else "event"
+    return say(f"root_cause.onset.{key}", events=words.list_of(near))
 
 
 def event_name(event: EventNear) -> str:
@@ -222,8 +238,10 @@ def rung_text(rung: Rung) -> str:
     """One answer on the ladder of whys."""
     facts = rung.facts
     if rung.code == "since":
-        events = words.list_of(event_name(event) for event in facts["events"])
-        tail = say("root_cause.why.since_events", events=events) if facts["events"] else ""
+        named: dict[str, str] = {}
+        for event in facts["events"]:
+            named.setdefault(event.title, event_name(event))  # an action's start and its full effect are one answer
+        tail = say("root_cause.why.since_events", events=words.list_of(named.values())) if named else ""
         return say("root_cause.why.since", period=words.period_name(facts["period"]), events=tail)
     if rung.code == "segment":
         return say("root_cause.why.segment", where=where_of(facts["where"]))
@@ -250,6 +268,13 @@ def part_value(part: str, x: float) -> str:
     if part == "reopened":
         return words.percent(x, 1)
     return words.value(x, "h", 1) if part.endswith("hours") else words.number(x, 2)
+
+
+def part_change(part: str, x: float) -> str:
+    """A difference of two means of a part of the process, in the unit of `part_value`."""
+    if part == "reopened":
+        return words.change(x, "%", 1)
+    return words.change(x, "h", 1) if part.endswith("hours") else words.signed(x, 2)
 
 
 def evidence_codes(codes: tuple[str, ...]) -> str:

@@ -8,6 +8,28 @@ from svclib.explain.crosstab import OTHER
 from svclib.report.words.messages import say
 
 
+def shown_answer(answer: str, why_not: str | None, looked_at: int | None) -> str:
+    """The answer to a gap as every page names it, told apart where a reader would take it for another.
+
+    Parameters
+    ----------
+    answer, why_not
+        As `svclib.explain.analysis.Gap` and its question have them.
+    looked_at
+        How many parts of the cases were looked at; None where none could be.
+
+    >>> shown_answer("unlocated", "", None), shown_answer("general", "", 0), shown_answer("general", "", 15)
+    ('unsearched', 'general_small', 'general')
+    >>> shown_answer("no_special_cause", "weak_signal", None)
+    'weak_signal'
+    """
+    if answer == "unlocated" and looked_at is None:
+        return "unsearched"
+    if answer == "general" and not looked_at:
+        return "general_small"
+    return "weak_signal" if why_not == "weak_signal" else answer
+
+
 def label(name: str) -> str:
     """A column or dimension as people say it.
 

@@ -7,7 +7,6 @@ come in with `look_into`, `draft_source` and `draft_kpi`.
 
 from __future__ import annotations
 
-import functools
 import importlib
 from typing import Any
 
@@ -26,8 +25,6 @@ _FACE = {
     "write_sample": "svclib.sample",
 }
 
-_OF_STUDY = ("analyse_kpis", "explain_gaps", "evaluate_plan")
-
 __all__ = ["__version__", *_FACE]
 
 
@@ -37,25 +34,7 @@ def __getattr__(name: str) -> Any:
         from svclib.catalogue.names import nearest
 
         raise AttributeError(f"svclib has no {name!r}: {nearest(name, _FACE)}")
-    function = getattr(importlib.import_module(_FACE[name]), name)
-    return _of_study(function) if name in _OF_STUDY else function
-
-
-def _of_study(function: Any) -> Any:
-    """The function, telling whoever gives it something else than a study how to open one."""
-
-    @functools.wraps(function)
-    def checked(study: Any, *more: Any, **options: Any) -> Any:
-        from svclib.errors import InputRefused, Problem
-        from svclib.study import Study
-
-        if not isinstance(study, Study):
-            what = f"needs a study, and this is a {type(study).__name__}"
-            cure = f"study = svclib.open_study(params='params'), then svclib.{function.__name__}(study)"
-            raise InputRefused(Problem(function.__name__, what, cure))
-        return function(study, *more, **options)
-
-    return checked
+    return getattr(importlib.import_module(_FACE[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -290,10 +290,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _refuse_unknown_command(first: Sequence[str]) -> None:
-    from svclib.catalogue.names import nearest
-
     for word in first:
         if not word.startswith("-") and word not in _COMMANDS:
+            from svclib.catalogue.names import nearest  # help has no need of it, and has to come at once
+
             known = [name for name in _COMMANDS if name not in _HIDDEN]
             _refuse(f"there is no command {word!r}. Cure: {nearest(word, known)}; see svclib --help")
 

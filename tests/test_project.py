@@ -115,7 +115,7 @@ def test_rooms_know_only_what_comes_before_them(room):
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; sys.argv=['svclib', '--help']\ntry:\n import svclib.cli; svclib.cli.main()\nexcept SystemExit: pass\nprint([m for m in ('pandas', 'numpy', 'nbformat', 'duckdb', 'matplotlib', 'click', 'typer', 'rich', 'yaml') if m in sys.modules])"
+    code = "import sys; sys.argv=['svclib', '--help']\ntry:\n import svclib.cli; svclib.cli.main()\nexcept SystemExit: pass\nprint([m for m in ('pandas', 'numpy', 'nbformat', 'duckdb', 'matplotlib', 'click', 'typer', 'rich', 'yaml', 'difflib', 'inspect') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip().endswith("[]")
 

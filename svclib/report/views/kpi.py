@@ -18,7 +18,6 @@ from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.peers import Funnel
 from svclib.measure.spc.verdict import point_states
 from svclib.report import words
-from svclib.report.block import Shown
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.show import (
     Block,
@@ -38,6 +37,7 @@ from svclib.report.show import (
 )
 from svclib.report.tables import table, write_csv
 from svclib.report.views import kpi_context
+from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
 from svclib.report.words.headline import count_words, outlook, standing, weak
@@ -54,6 +54,7 @@ _POINT_COLUMNS = (
 )  # fmt: skip
 
 
+@of_study
 def analyse_kpis(study: Study) -> KpiReport:
     """The KPI analysis of a study: shows the month at a glance; its methods show the rest."""
     department = study.department
@@ -74,7 +75,7 @@ def analyse_kpis(study: Study) -> KpiReport:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class KpiReport(Shown):
+class KpiReport(StudyReport):
     """A department's KPI analysis.
 
     `frame` is its overview as a table, `chart(code)` one control chart, `explain()` every KPI with its sentences;
@@ -295,18 +296,7 @@ class KpiReport(Shown):
         charts = [self.chart(f.kpi.code) for f in self.analysis.findings]
         return [*charts, *(self._funnel_chart(f) for f in self.analysis.findings if f.funnel is not None)]
 
-    def _shown(self) -> Block:
-        return self.overview()
-
-    @property
-    def _called(self) -> str:
-        return self.study._called
-
     # Pieces
-
-    @property
-    def _period(self) -> str:
-        return words.period_name(self.analysis.period)
 
     def _answer(self) -> Block:
         found = self.analysis.findings

@@ -16,7 +16,6 @@ from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
 from svclib.evaluate.planning import Planning, plan_ahead
 from svclib.report import words
-from svclib.report.block import Shown
 from svclib.report.figures.outcome import effect_shares, effects_figure, outcome_figure, steps_figure
 from svclib.report.show import (
     Block,
@@ -33,6 +32,7 @@ from svclib.report.show import (
     verdict,
 )
 from svclib.report.tables import table, write_csv
+from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import outcome as outcome_words
 from svclib.report.words import say
 
@@ -52,6 +52,7 @@ _TONES = {
 }
 
 
+@of_study
 def evaluate_plan(study: Study) -> OutcomeReport:
     """The outcome evaluation of a study: shows the plan at a glance; its methods show the rest."""
     plan = plan_of(study)
@@ -59,7 +60,7 @@ def evaluate_plan(study: Study) -> OutcomeReport:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OutcomeReport(Shown):
+class OutcomeReport(StudyReport):
     """A department's outcome evaluation.
 
     `frame` is its overview as a table, `chart(id)` the figure of one action, `explain()` every action with its
@@ -183,18 +184,7 @@ class OutcomeReport(Shown):
         more = [chart for chart in (self._effects_chart, self._steps_chart) if chart is not None]
         return [*self._charts.values(), *more]
 
-    def _shown(self) -> Block:
-        return self.overview()
-
-    @property
-    def _called(self) -> str:
-        return self.study._called
-
     # Pieces
-
-    @property
-    def _period(self) -> str:
-        return words.period_name(self.evaluation.period)
 
     def _empty(self) -> Block:
         how = [say(f"outcome.empty.{name}") for name in ("begin", "baseline", "compare", "see")]

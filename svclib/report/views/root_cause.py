@@ -18,7 +18,6 @@ from svclib.explain.choose import Rules
 from svclib.explain.record import shown_paretos, without_small
 from svclib.measure.spc import BEYOND_CHANCE
 from svclib.report import words
-from svclib.report.block import Shown
 from svclib.report.figures import root_cause as figures
 from svclib.report.show import (
     Block,
@@ -37,6 +36,7 @@ from svclib.report.show import (
 )
 from svclib.report.tables import table, write_csv
 from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table, themes_blocks, whys_block
+from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 STATES = {"no_special_cause": "common_cause", "not_evaluable": "provisional"}
 
 
+@of_study
 def explain_gaps(study: Study, kpis: Sequence[str] | None = None) -> RootCauseReport:
     """The root-cause analysis of a study: shows what needs explaining; its methods show the rest.
 
@@ -71,7 +72,7 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None) -> RootCauseRe
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RootCauseReport(Shown):
+class RootCauseReport(StudyReport):
     """A department's root-cause analysis.
 
     `frame` is its overview as a table, `chart(kpi)` the onset chart of a gap, `explain()` every gap step by step; `save()`
@@ -157,18 +158,7 @@ class RootCauseReport(Shown):
         draft.write_text(text, encoding="utf-8")
         draft.replace(out / "root_cause_analysis.json")
 
-    def _shown(self) -> Block:
-        return self.overview()
-
-    @property
-    def _called(self) -> str:
-        return self.study._called
-
     # Pieces
-
-    @property
-    def _period(self) -> str:
-        return words.period_name(self.analysis.period)
 
     def _headline(self) -> Block:
         special = sum(gap.question.explain for gap in self.analysis.gaps)

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from svclib.report.figures.style import DARK, INK
 
-_FONT = "system-ui,'Segoe UI','Noto Sans',Arial,sans-serif"
+_FONT = "system-ui,sans-serif"
 _NAMES = {light: f"--{chr(97 + i)}" for i, light in enumerate(DARK)}
 _NUMBER = re.compile(r"-?\d+\.\d+")
 _COMMAND = re.compile(r"([MLz])([^MLz]*)", re.I)
@@ -21,6 +21,10 @@ _GEOMETRY = frozenset({"x", "y", "width", "height", "transform", "points", "view
 # matplotlib draws the circle of a marker as eight Bezier curves
 _CIRCLE = re.compile(r"M 0 ([\d.]+) (?:C [-\d. ]+){8}z ?")
 _IDLE = frozenset({"fill:none", "fill:none;opacity:0", ""})
+_DEFINED = re.compile(r"<defs>(?:<path [^<>]*/>)+</defs>")
+_STYLE = re.compile(r"style='([^']*;[^']*)'")
+_CUT = re.compile(r"style='([^']*);clip-path:(url\(#[\w-]+\))'")
+_STYLED = re.compile(r"style='([^']{14,})'(?![^<>]*class=)")
 
 
 def compact(svg: str) -> str:
@@ -41,9 +45,33 @@ def compact(svg: str) -> str:
     rules = _classes(root)
     body = "".join(_written(child) for child in root)
     head = " ".join(f"{name}='{root.get(name)}'" for name in ("width", "height", "viewBox"))
-    return (
+    return _lean(
         f"<svg xmlns='http://www.w3.org/2000/svg' {head}><style>{_base_rules(body + rules)}{rules}</style>{body}</svg>"
     )
+
+
+def _lean(svg: str) -> str:
+    """The document without marks that nobody draws any more, and with everything said once.
+
+    That is each property of a style (the last one counts) and each style: what several elements have, where each of
+    them is cut left aside, becomes a class.
+
+    >>> _lean("<svg><defs><path d='M0 0' id='i1'/></defs><path style='fill:none;stroke:red;fill:blue'/></svg>")
+    "<svg><path style='fill:blue;stroke:red'/></svg>"
+    """
+    used = set(re.findall(r"(?:'|\()#([\w-]+)", svg))
+    svg = _DEFINED.sub(lambda part: part[0] if used & set(re.findall(r"id='([\w-]+)'", part[0])) else "", svg)
+    svg = _STYLE.sub(lambda style: f"style='{_once(style[1])}'", svg)
+    svg = _CUT.sub(r"style='\1' clip-path='\2'", svg)
+    many = [style for style, count in Counter(_STYLED.findall(svg)).items() if count > 2]
+    names = {style: f"t{number}" for number, style in enumerate(many)}
+    svg = _STYLED.sub(lambda part: f"class='{names[part[1]]}'" if part[1] in names else part[0], svg)
+    return svg.replace("</style>", "".join(f".{name}{{{style}}}" for style, name in names.items()) + "</style>", 1)
+
+
+def _once(style: str) -> str:
+    pairs = [entry.split(":", 1) for entry in style.split(";") if entry]
+    return ";".join(f"{name}:{value}" for name, value in dict(pairs).items())
 
 
 def _short_names(root: ElementTree.Element) -> dict[str, str]:
@@ -153,7 +181,7 @@ def _prune(parent: ElementTree.Element) -> None:
         _prune(child)
         name = child.tag.removeprefix(_SVG)
         if name in ("metadata", "style") or (
-            name == "path" and child.get("style", "") in _IDLE and not child.get("id")
+            name == "path" and child.get("style", "").split(";clip-path")[0] in _IDLE and not child.get("id")
         ):
             continue
         if name in ("g", "defs") and not len(child):

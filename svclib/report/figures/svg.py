@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections import Counter
 from collections.abc import Callable
 from io import BytesIO, StringIO
 from urllib.parse import quote
@@ -46,41 +45,11 @@ def svg_of(figure: Figure) -> str:
     (True, True, True)
     """
     _rasterise(figure, lambda artist: _marks(artist) > MOST_MARKS)
-    svg = lean(compact(_drawn(figure)))
+    svg = compact(_drawn(figure))
     if len(svg) > MOST_BYTES:
         _rasterise_all(figure)
-        svg = lean(compact(_drawn(figure)))
+        svg = compact(_drawn(figure))
     return svg
-
-
-_DEFINED = re.compile(r"<defs>(?:<path [^<>]*/>)+</defs>")
-_STYLE = re.compile(r"style='([^']*;[^']*)'")
-_CUT = re.compile(r"style='([^']*);clip-path:(url\(#[\w-]+\))'")
-_STYLED = re.compile(r"style='([^']{14,})'(?![^<>]*class=)")
-
-
-def lean(svg: str) -> str:
-    """The document without marks that nobody draws any more, and with everything said once.
-
-    That is each property of a style (the last one counts) and each style: what several elements have, where each of
-    them is cut left aside, becomes a class.
-
-    >>> lean("<svg><defs><path d='M0 0' id='i1'/></defs><path style='fill:none;stroke:red;fill:blue'/></svg>")
-    "<svg><path style='fill:blue;stroke:red'/></svg>"
-    """
-    used = set(re.findall(r"(?:'|\()#([\w-]+)", svg))
-    svg = _DEFINED.sub(lambda part: part[0] if used & set(re.findall(r"id='([\w-]+)'", part[0])) else "", svg)
-    svg = _STYLE.sub(lambda style: f"style='{_once(style[1])}'", svg)
-    svg = _CUT.sub(r"style='\1' clip-path='\2'", svg)
-    many = [style for style, count in Counter(_STYLED.findall(svg)).items() if count > 2]
-    names = {style: f"t{number}" for number, style in enumerate(many)}
-    svg = _STYLED.sub(lambda part: f"class='{names[part[1]]}'" if part[1] in names else part[0], svg)
-    return svg.replace("</style>", "".join(f".{name}{{{style}}}" for style, name in names.items()) + "</style>", 1)
-
-
-def _once(style: str) -> str:
-    pairs = [entry.split(":", 1) for entry in style.split(";") if entry]
-    return ";".join(f"{name}:{value}" for name, value in dict(pairs).items())
 
 
 def data_uri(svg: str) -> str:

@@ -10,6 +10,8 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
+_RIDGE = 1e-13  # columns that say the same are no trouble; below what any digit shows
+
 
 @dataclass(frozen=True)
 class DriverShares:
@@ -65,41 +67,49 @@ def lmg_shares(
         blocks.append(np.arange(at, at + block.shape[1]))
         at += block.shape[1]
     data = np.column_stack([np.ones(len(outcome)), *columns, np.asarray(outcome, dtype=float)])
-    shares, r2 = _shares(data.T @ data, blocks)
+    rng, even = np.random.default_rng(seed), np.full(len(data), 1 / len(data))
+    weights = [np.ones(len(data)), *(rng.multinomial(len(data), even) for _ in range(resamples))]
+    drawn, r2 = _shares(np.stack([(data * weight[:, None]).T @ data for weight in weights]), blocks)
     lower = upper = np.full(len(names), np.nan)
     if resamples:
-        rng = np.random.default_rng(seed)
-        drawn = np.empty((resamples, len(names)))
-        for i in range(resamples):
-            weight = rng.multinomial(len(data), np.full(len(data), 1 / len(data)))
-            drawn[i] = _shares((data * weight[:, None]).T @ data, blocks)[0]
-        lower, upper = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return DriverShares(names, shares, lower, upper, r2, len(data))
+        lower, upper = np.quantile(drawn[1:], [0.025, 0.975], axis=0)
+    return DriverShares(names, drawn[0], lower, upper, float(r2[0]), len(data))
 
 
-def _shares(gram: np.ndarray, blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
+def _shares(grams: np.ndarray, blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the drivers (samples x drivers) and R squared of all of them, from each sample's cross products."""
     k = len(blocks)
+    grams = _centred(grams)
     r2 = {}
     for size in range(k + 1):
         for subset in combinations(range(k), size):
-            r2[subset] = _r_squared(gram, np.concatenate([[0], *[blocks[i] for i in subset]]).astype(int))
-    shares = np.zeros(k)
+            r2[subset] = _r_squared(grams, np.concatenate([[], *[blocks[i] - 1 for i in subset]]).astype(int))
+    shares = np.zeros((len(grams), k))
     for i in range(k):
         others = [j for j in range(k) if j != i]
         for size in range(k):
             weight = factorial(size) * factorial(k - size - 1) / factorial(k)
             for subset in combinations(others, size):
-                shares[i] += weight * (r2[tuple(sorted((*subset, i)))] - r2[subset])
+                shares[:, i] += weight * (r2[tuple(sorted((*subset, i)))] - r2[subset])
     return shares, r2[tuple(range(k))]
 
 
-def _r_squared(gram: np.ndarray, columns: np.ndarray) -> float:
-    xx, xy, yy = gram[np.ix_(columns, columns)], gram[columns, -1], gram[-1, -1]
-    total = yy - gram[0, -1] ** 2 / gram[0, 0]
-    if total <= 0:
-        return 0.0
-    fitted = np.linalg.lstsq(xx, xy, rcond=1e-12)[0]
-    return float(1 - (yy - fitted @ xy) / total)
+def _centred(grams: np.ndarray) -> np.ndarray:
+    """Correlations of the columns but the first, which is the constant; 0 with a column that does not vary."""
+    first = grams[:, 0, :]
+    centred = grams - first[:, :, None] * first[:, None, :] / grams[:, :1, :1]
+    variance = np.diagonal(centred, axis1=1, axis2=2)[:, 1:]
+    scale = np.where(variance > 1e-12 * np.diagonal(grams, axis1=1, axis2=2)[:, 1:], variance, np.inf) ** -0.5
+    return centred[:, 1:, 1:] * scale[:, :, None] * scale[:, None, :]
+
+
+def _r_squared(correlations: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Of the last column on some others, for each sample; what others say already (a dummy too many) adds nothing."""
+    if columns.size == 0:
+        return np.zeros(len(correlations))
+    among = correlations[:, columns[:, None], columns] + _RIDGE * np.eye(columns.size)
+    with_outcome = correlations[:, columns, -1]
+    return np.einsum("sc,sc->s", np.linalg.solve(among, with_outcome[:, :, None])[:, :, 0], with_outcome)
 
 
 def dummies(values: pd.Series, most: int = 8) -> np.ndarray:

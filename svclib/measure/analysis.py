@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class KpiFinding:
     year_to_date: YearToDate | None
     events: tuple[Event, ...] = ()
 
-    @property
+    @cached_property
     def drawn(self) -> pd.DataFrame:
         """The points with limits kept within what is possible, as figures and their descriptions show them."""
         low, high = self.chart.possible
@@ -178,7 +179,7 @@ def _find(
     series = recent(rows, history, _A_YEAR[period.frequency])
     chart = control_chart(series, kpi)
     judged = verdict(chart, kpi)
-    points = chart.reading().tail(history).reset_index(drop=True)
+    points = chart.reading.tail(history).reset_index(drop=True)
     known = points["value"].where(points["judged"]).to_numpy(dtype=float)
     latest = chart.latest
     since = pd.Timestamp(points["start"].iloc[0]).date()

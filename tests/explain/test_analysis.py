@@ -174,6 +174,7 @@ def test_report_of_a_gap_draws_everything(local_gap, language):
     class Study:
         department = Department()
         out = None
+        period = PERIOD
 
     with use_language(language):
         analysis = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (local_gap,), 1)

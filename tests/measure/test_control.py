@@ -293,7 +293,7 @@ def test_shares_stay_shares(pairs):
     r = np.array([min(a, b) for a, b in pairs], dtype=float)
     kpi = a_kpi("proportion", "strict", targets=[{"value": 0.5, "from": "2022-01-01"}])
     chart = control_chart(a_share(r, n), kpi)
-    lines = chart.reading()[["lower", "upper"]].dropna().to_numpy()
+    lines = chart.reading[["lower", "upper"]].dropna().to_numpy()
     assert ((lines >= 0) & (lines <= 1)).all()
     verdict(chart, kpi)
 

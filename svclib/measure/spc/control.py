@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ class ControlChart:
     season_ahead: tuple[float, ...]
     possible: tuple[float | None, float | None]
 
-    @property
+    @cached_property
     def latest(self) -> pd.Series | None:
         """The latest point that may be judged, or None."""
         rows = self.points[self.points["judged"]]
@@ -88,14 +89,15 @@ class ControlChart:
         latest = self.points[self.points["phase"] == self.points["phase"].iloc[-1]]
         return int(latest["judged"].sum()) > self.baseline_points + 1
 
+    @cached_property
     def reading(self) -> pd.DataFrame:
         """The points with lines for the eye: clipped to the possible range, except in the NHS rule sets."""
-        table = self.points.copy()
-        if self.rules == "strict":
-            low, high = self.possible
-            for name in _LINES[1:]:
-                table[name] = table[name].clip(lower=low, upper=high)
-        return table
+        if self.rules != "strict":
+            return self.points
+        low, high = (
+            end if end is not None else other for end, other in zip(self.possible, (-np.inf, np.inf), strict=True)
+        )
+        return self.points.assign(**{name: np.clip(self.points[name].to_numpy(), low, high) for name in _LINES[1:]})
 
 
 @dataclass(frozen=True)

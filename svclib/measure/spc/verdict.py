@@ -136,7 +136,7 @@ def assurance_of(chart: ControlChart, target: float | None, direction: str | Ban
     lines = chart.points[["lower", "upper"]].dropna()
     if lines.empty:
         return "none"
-    lower, upper = (float(x) for x in chart.reading()[["lower", "upper"]].dropna().iloc[-1])
+    lower, upper = (float(x) for x in chart.reading[["lower", "upper"]].dropna().iloc[-1])
     if chart.constant:
         return "pass" if meets(lower, target, direction) else "fail"
     near, far = (lower, upper) if direction == "increase" else (upper, lower)
@@ -151,7 +151,7 @@ def assurance_of(chart: ControlChart, target: float | None, direction: str | Ban
 
 
 def _band_assurance(chart: ControlChart, band: Band) -> Assurance:
-    lines = chart.reading()[["lower", "upper"]].dropna()
+    lines = chart.reading[["lower", "upper"]].dropna()
     if lines.empty or chart.standing == "none":
         return "none"
     lower, upper = lines.iloc[-1]

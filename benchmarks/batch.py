@@ -356,8 +356,8 @@ def warm_against_cold(folder: Path) -> None:
     tasks = dict(reversed(tasks_of(run_batch(params, folder / "kernels" / "reports"))))
     tasks = {name: (name, parameters) for name, parameters in sorted(tasks.items())}
     tasks["a model and two figures"] = notebook_of(folder / "realistic", _MODEL_AND_FIGURES)
-    imports = [f"import {module}" for module in STACK if not module.startswith(("svclib", "ipykernel"))]
-    tasks["start and imports alone"] = notebook_of(folder / "empty", imports)
+    imports = "\n".join(f"import {module}" for module in STACK if not module.startswith(("svclib", "ipykernel")))
+    tasks["start and imports alone"] = notebook_of(folder / "empty", [imports])
     for name, task in tasks.items():
         cold, forked = (
             kernel_seconds(task, folder / f"{name}-{'warm' if warm else 'cold'}", warm=warm) for warm in (False, True)

@@ -115,11 +115,12 @@ def _local(jobs: int | None, reports: int, peak_mb: float | None, modules: Seque
 
 
 def load_tools() -> None:
-    """Import what making a report needs, while the zygote imports what a notebook needs."""
+    """Import what reports and the pages about them need, while the zygote imports what a notebook needs."""
     from svclib.run.execute import load_papermill
 
     load_papermill()
     with contextlib.suppress(ImportError):
+        import svclib.report.portal  # noqa: F401 # else it would be waited for when all reports are made
         from svclib.report.render import exporter
 
         exporter()

@@ -100,7 +100,7 @@ def _events(gap: Gap, labels: Sequence[str]) -> list[tuple[float, str]]:
 
 def mix_figure(gap: Gap) -> Figure:
     """For each dimension how much of the change comes from the parts themselves and how much from other cases."""
-    splits, kpi = gap.splits, gap.question.kpi
+    splits = gap.splits
     count = splits[0].kind == "count"
     parts = ["rate", "mix", "volume"] if count else ["rate", "mix"]
     figure, axes = new_chart(8.2, 1.1 + 0.34 * len(parts) * len(splits))
@@ -122,10 +122,9 @@ def mix_figure(gap: Gap) -> Figure:
         axes.set_yticks(range(len(splits)), [wrap(named(split.dimension), 20) for split in splits])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
+        axes.xaxis.set_visible(False)  # each bar has its number, and a change of a share is in points, not in per cent
+        axes.spines["bottom"].set_visible(False)
         axes.margins(x=0.32)
-    if not count:
-        beyond = gap.piece is not None and gap.piece.level == "share_beyond"
-        value_axis(axes, "%" if beyond else kpi.unit, None, which="x")
     return figure
 
 

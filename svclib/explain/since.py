@@ -10,8 +10,7 @@ import pandas as pd
 
 from svclib.explain.question import date_onset, usual_periods
 from svclib.measure.analysis import KpiFinding
-
-_SIGNALS = ("concern", "improvement", "neutral")
+from svclib.measure.spc import SIGNALS
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def since_when(finding: KpiFinding) -> Moved | None:
         None where the period does not signal, or where no level before it bears the signal out.
     """
     verdict = finding.verdict
-    if verdict.state not in _SIGNALS:
+    if verdict.state not in SIGNALS:
         return None
     sign = 1 if verdict.side == "high" else -1
     points = finding.points

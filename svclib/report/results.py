@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from svclib.measure.periods import Period
+from svclib.measure.spc import SIGNALS
 from svclib.report.words.headline import standing
 
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
@@ -86,7 +87,7 @@ class KpiResult:
 
     @property
     def signals(self) -> bool:
-        return self.state in ("concern", "improvement", "neutral")
+        return self.state in SIGNALS
 
     @property
     def previous(self) -> float | None:

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from svclib.measure.periods import Period
-from svclib.measure.spc import BEYOND_CHANCE
+from svclib.measure.spc import BEYOND_CHANCE, SIGNALS
 from svclib.report.words import values
 from svclib.report.words.messages import say
 
-SIGNALS = frozenset({"concern", "improvement", "neutral"})
 UNKNOWN = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
 COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
 RARELY = 0.05  # a chance up to this is no hit and miss any more

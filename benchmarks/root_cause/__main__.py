@@ -27,7 +27,7 @@ VARIANTS = {
 
 def row(label: str, score: Score) -> str:
     false, recall, three, f1, hit = score.false_alarms, score.recall, score.recall_in_three, score.f1, score.hit
-    parts = [f"{label:58s} any false {false:.3f} ±{score.error(false):.3f}"]
+    parts = [f"{label:58s} any false {false:.3f} ±{score.error(false):.3f}, with leads {score.astray:.3f}"]
     if score.planted:
         parts.append(f"recall named {recall:.3f} ±{score.error(recall, score.planted):.3f}")
         parts.append(f"recall@3 {three:.3f} ±{score.error(three, score.planted):.3f}  F1 {f1:.3f}  hit@1 {hit:.3f}")

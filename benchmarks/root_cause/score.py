@@ -28,11 +28,13 @@ _KPIS = {
 class Score:
     """Tallies over repetitions; every rate comes with its simulation error.
 
-    `true_found` counts causes among the segments that were named, `in_three` those among the first three of the ranking.
+    `any_false` counts repetitions that named a segment without a cause, `any_astray` those that named one or gave one as a
+    lead; `true_found` counts causes among the segments that were named, `in_three` those among the first three answers.
     """
 
     repetitions: int = 0
     any_false: int = 0
+    any_astray: int = 0
     hit_first: int = 0
     true_found: int = 0
     in_three: int = 0
@@ -46,6 +48,7 @@ class Score:
         right = [segment in causes for segment in found]
         self.repetitions += 1
         self.any_false += not all(right)
+        self.any_astray += not all(frozenset(lead.where) in causes for lead in localisation.leads) or not all(right)
         self.hit_first += bool(right and right[0])
         self.true_found += sum(right)
         self.in_three += len(set(ranked_answers(localisation)[:3]) & set(causes))
@@ -57,6 +60,10 @@ class Score:
     @property
     def false_alarms(self) -> float:
         return self.any_false / self.repetitions
+
+    @property
+    def astray(self) -> float:
+        return self.any_astray / self.repetitions
 
     @property
     def recall(self) -> float:
@@ -84,10 +91,10 @@ class Score:
 
 
 def ranked_answers(localisation: Localisation) -> list[frozenset]:
-    """The named segments, then what describes the data nearly as well as each of them, in that order; each once."""
-    named = [frozenset(segment.where) for segment in localisation.segments]
+    """The named segments, the leads, then what describes the data nearly as well as what was named; each once."""
+    answers = [frozenset(segment.where) for segment in (*localisation.segments, *localisation.leads)]
     near = [frozenset(where) for segment in localisation.segments for where in segment.alternatives]
-    return list(dict.fromkeys([*named, *near]))
+    return list(dict.fromkeys([*answers, *near]))
 
 
 def run_month(design: Design, seed: int) -> tuple[Month, Localisation, float]:

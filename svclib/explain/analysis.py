@@ -43,8 +43,9 @@ class Gap:
 
     Attributes
     ----------
-    answer : ``no_special_cause``, ``not_evaluable``, ``local``, ``general``, ``local_and_general``, ``mix`` or
-        ``unlocated`` (special, but no segment stands out, or none could be looked at: `localisation` is None).
+    answer : ``no_special_cause``, ``not_evaluable``, ``local``, ``general``, ``local_and_general``, ``mix``, ``unsure``
+        (special, but where is no more than a lead) or ``unlocated`` (special, but no segment stands out, or none could be
+        looked at: `localisation` is None).
     limits : what could not be done and why: (code, detail), e.g. ``("folded", "category")``.
     """
 
@@ -193,7 +194,6 @@ def explain_gap(
         limits += [("folded", name) for name in localisation.folded]
         if localisation.periods_used < LEAST_BASELINE:
             limits.append(("short_history", str(localisation.periods_used)))
-        limits += [("unstable", _named(s.where)) for s in localisation.dropped]
         limits += [("new_segment", _named(s.where)) for s in localisation.segments if s.new]
     answer = _answer(question, localisation, splits, piece)
     process, load = _how(rows, question, source, period)
@@ -297,6 +297,8 @@ def _answer(
     worst = max((split.mix / split.delta for split in splits if _worsened(split, question)), default=0.0)
     if worst >= MIX_PART and (piece is None or piece.measure != "count"):
         return "mix"
+    if localisation is not None and localisation.leads:
+        return "unsure"
     if localisation is not None and localisation.general.established:
         return "general"
     return "unlocated"

@@ -19,6 +19,7 @@ CLEAR = 2.5
 PART_LEVEL = 0.05  # chance, over all parts of a value, of taking one of them for the whole of its shift
 ONE_SIDED = 1.645  # 5 %, for the comparison of a segment with the cases outside it
 MINOR = 0.4
+BARELY = 3.0  # a Bayes factor up to which one answer is barely likelier than another (Kass and Raftery 1995)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,23 @@ class Rules:
     minimum: float = 20
     max_depth: int = 2
     replicates: int = 300
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, and the segment that would have been but for the general shift.
+
+    `rivalled` stands out beyond chance, and the rest of the cases did not visibly move with it, yet a shift of all of them
+    makes the data likelier, though at most `BARELY` times: the data cannot tell the two apart. None where there is no such
+    segment, or where others were chosen.
+    """
+
+    fit: Fit
+    rivalled: int | None
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        return self.fit.chosen
 
 
 def heterogeneity(fit: Fit) -> float:
@@ -50,7 +68,7 @@ def choose(
     rules: Rules,
     general: bool = True,
     scatter: float | None = None,
-) -> Fit:
+) -> Choice:
     """Greedy choice of at most `rules.most` local segments; everything (segment 0) may enter as the general shift.
 
     Whether there is anything to name and what describes it best are two questions. The first is answered by `evidence`
@@ -70,14 +88,16 @@ def choose(
     search = _Search(field, observed, null, rules, scatter)
     fit, allowed = search.fit(()), np.ones(len(field.segments), dtype=bool)
     allowed[0] = general
-    gap = max(float(search.excess(fit)[0]), 0.0)
+    gap, rivalled = max(float(search.excess(fit)[0]), 0.0), None
     while sum(c != 0 for c in fit.chosen) < rules.most:
         open_ = allowed & search.evident(fit) & (search.excess(fit) >= rules.least_share * gap)
         if any(fit.chosen):
             open_ &= search.elsewhere(fit)
         if not open_.any():
             break
-        for picked in search.best(fit, open_):
+        candidates, outdone = search.best(fit, open_)
+        rivalled = outdone if rivalled is None else rivalled
+        for picked in candidates:
             if not allowed[list(picked)].all():  # the whole of what is named already
                 continue
             pruned = search.prune((*fit.chosen, *picked))
@@ -89,7 +109,7 @@ def choose(
         fit = refit
         for c in picked:
             allowed = allowed & ~_related(field.segments, c)
-    return fit
+    return Choice(fit, None if any(fit.chosen) else rivalled)
 
 
 @dataclass(frozen=True)
@@ -139,10 +159,10 @@ class _Search:
         beyond = outside * np.sqrt(info_outside / heterogeneity(fit)) >= ONE_SIDED
         return np.asarray(beyond & (outside >= WIDEN * whole))
 
-    def best(self, fit: Fit, open_: np.ndarray) -> list[tuple[int, ...]]:
+    def best(self, fit: Fit, open_: np.ndarray) -> tuple[list[tuple[int, ...]], int | None]:
         """What describes best what is left, best first: several values of a dimension, one segment, the general shift.
 
-        Several values are asked about where the best segment is none of them; else the others come in their turn, or a
+        With it the segment that the general shift outdid, if only barely (`Choice.rivalled`). Several values are asked about where the best segment is none of them; else the others come in their turn, or a
         part of them does.
         """
         scatter = self.scatter or self._scatter(fit, open_)
@@ -153,10 +173,10 @@ class _Search:
         together = self._siblings(fit, open_, score)
         if together and first not in together and score[list(together)].sum() > score[first]:
             narrowed = tuple(self._narrow(fit.chosen, c, scatter) for c in together)
-            return [narrowed, alone]
+            return [narrowed, alone], None
         if (open_[0] or not any(fit.chosen)) and not self._differs(fit, alone[0], scatter):
-            return [(0,)] if open_[0] else []
-        return [alone]
+            return [(0,)] if open_[0] else [], self._barely_outdone(fit, alone[0], scatter)
+        return [alone], None
 
     def _scores(self, fit: Fit, scatter: float) -> tuple[np.ndarray, float]:
         return scores(self.field, fit.root / np.sqrt(scatter), fit.left)
@@ -182,6 +202,12 @@ class _Search:
         others[0] = False
         second = np.max(self._scores(beside, scatter)[0][others], initial=0.0)
         return bool(score[picked] + second > rival)
+
+    def _barely_outdone(self, fit: Fit, picked: int, scatter: float) -> int | None:
+        """The segment, if the rest did not visibly move with it and the general shift is hardly likelier; else None."""
+        score, rival = self._scores(fit, scatter)
+        close = picked != 0 and self._rest_moved(fit.chosen, picked, 0) == 0 and rival - score[picked] <= np.log(BARELY)
+        return picked if close else None
 
     def _rest_moved(self, chosen: tuple[int, ...], part: int, whole: int) -> float:
         """Standard errors by which the rest of a whole moved with its part; 0 if less than `WIDEN` as far, or by chance."""

@@ -58,13 +58,13 @@ def grade_evidence(
     holds = {
         "segment_sure": best is not None and best.p_adjusted < 0.01,
         "segment_significant": best is not None and 0.01 <= best.p_adjusted < 0.05,
-        "stable": best is not None and best.stability >= 0.8,
+        "stable": best is not None and (best.stability or 0.0) >= 0.8,
         "onset_dated": dated,
         "event_near": event,
         "process_changed": process,
         "replicated": replicated is True,
         "peers_agree": question.peers == "worse",
-        "general_beyond_chance": answer in ("general", "local_and_general") and general_p < 0.01,
+        "general_beyond_chance": answer in ("general", "local_and_general", "unsure") and general_p < 0.01,
     }
     grade: Grade = "D"
     if answer in ("local", "local_and_general") and best is not None:
@@ -73,7 +73,7 @@ def grade_evidence(
         grade = "A" if sure and linked and (replicated or holds["peers_agree"]) else "B"
     elif answer == "general":
         grade = "B" if holds["general_beyond_chance"] and dated and event else "C"
-    elif answer == "mix":
+    elif answer in ("mix", "unsure"):
         grade = "C"
     if short and grade in ("A", "B"):
         grade = "C"

@@ -29,7 +29,10 @@ class Segment:
     ratio : odds ratio (shares), rate ratio (counts, times: of the pace) or difference (means) against the baseline.
     value, baseline, complement, complement_baseline : level now and expected, in the segment and in all other cases.
     p_adjusted : family-wise over all segments scanned.
-    stability : share of the resamples in which the scan names it, a part of it, or one with nearly the same cases.
+    stability : share of the resamples in which the scan names it, a part of it, or one with nearly the same cases; None
+        where it was not named and so not resampled.
+    doubt : why it is a lead and no finding: ``unstable`` (named in too few resamples) or ``rivalled`` (a shift of all
+        cases describes the data as well); empty for a finding.
     alternatives : other segments that describe the data nearly as well.
     new : the history has no case of it.
     """
@@ -46,9 +49,10 @@ class Segment:
     complement: float | None
     complement_baseline: float | None
     p_adjusted: float
-    stability: float
+    stability: float | None
     alternatives: tuple[Where, ...]
     new: bool
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,10 @@ class General:
 
 @dataclass(frozen=True)
 class Localisation:
-    """What a scan found; `dropped` were beyond chance but not stable."""
+    """What a scan found, and its leads: segments beyond chance that are not sure enough to be named (`Segment.doubt`)."""
 
     segments: tuple[Segment, ...]
-    dropped: tuple[Segment, ...]
+    leads: tuple[Segment, ...]
     general: General
     observed: float
     expected: float
@@ -119,16 +123,18 @@ def localise(
     field = prepare(table, segments, baseline, bad)
     null = simulate_null(field, rules.replicates, rng)
     observed = table.observed[-1]
-    fit = choose(field, observed, null, rules)
+    choice = choose(field, observed, null, rules)
+    fit = choice.fit
     draws = _resample(field, table, fit, rules, resamples if fit.chosen else 0, rng)
-    found = [_describe(field, table, fit, c, null, draws) for c in fit.chosen if c]
-    kept = tuple(c for c in fit.chosen if not c) + tuple(
-        c for c, segment in zip([c for c in fit.chosen if c], found, strict=True) if segment.stability >= stable
-    )
-    keep = [segment for segment in found if segment.stability >= stable]
+    found = {c: _describe(field, table, fit, c, null, draws) for c in fit.chosen if c}
+    sure = {c: segment for c, segment in found.items() if (segment.stability or 0.0) >= stable}
+    leads = [replace(segment, doubt="unstable") for c, segment in found.items() if c not in sure]
+    if choice.rivalled is not None:
+        alone = fit_shifts(field, observed, (choice.rivalled,))
+        leads.append(replace(_describe(field, table, alone, choice.rivalled, null, None), doubt="rivalled"))
     return Localisation(
-        segments=tuple(keep),
-        dropped=tuple(segment for segment in found if segment.stability < stable),
+        segments=tuple(sure.values()),
+        leads=tuple(leads),
         general=_general(field, observed, fit, null),
         observed=float(observed.sum()),
         expected=float(field.exposure @ mean_of(baseline.eta, family)),
@@ -139,7 +145,7 @@ def localise(
         swing=tuple(float(s) for s in np.sqrt(baseline.swing.variance)),
         field=field,
         table=table,
-        fit=fit_shifts(field, observed, kept),
+        fit=fit_shifts(field, observed, tuple(c for c in fit.chosen if not c or c in sure)),
     )
 
 
@@ -207,7 +213,7 @@ def _parts(segments: Segments, whole: int) -> set[int]:
     return {i for i, where in enumerate(segments.where) if mine < set(where)}
 
 
-def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarray, draws: _Draws) -> Segment:
+def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarray, draws: _Draws | None) -> Segment:
     base, A, n, observed = field.baseline, field.segments.leaves, field.exposure, table.observed[-1]
     rest = tuple(other for other in fit.chosen if other != c)
     alone = fit_shifts(field, observed, rest)
@@ -215,7 +221,7 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
     twins = set(np.flatnonzero(alike >= ALIKE))
     # What comes out of a resample is often one part of a whole, by chance that part: it speaks for the whole.
     agreeing = twins | _parts(field.segments, c)
-    named = [bool(agreeing & set(chosen)) for chosen in draws.chosen]
+    named = [bool(agreeing & set(chosen)) for chosen in draws.chosen] if draws else []
     level = n * mean_of(base.eta, base.family)
     held = float(field.held[c])
     excess, total = float(A[[c]].dot(observed - level)[0]), float(np.sum(observed - level))
@@ -235,7 +241,7 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
         cases=held,
         excess=excess,
         share=excess / total if worse else None,
-        share_interval=_share_interval(draws, c) if worse else None,
+        share_interval=_share_interval(draws, c) if worse and draws else None,
         ratio=_effect(shift, base.family),
         ratio_interval=(_effect(shift - 1.96 * error, base.family), _effect(shift + 1.96 * error, base.family)),
         value=float(A[[c]].dot(observed)[0] / held),
@@ -243,7 +249,7 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
         complement=outside,
         complement_baseline=base_outside,
         p_adjusted=float(tail_probability(evidence(field, observed, alone)[[c]], null[0])[0]),
-        stability=float(np.mean(named)) if named else 0.0,
+        stability=float(np.mean(named)) if named else None,
         alternatives=tuple([field.segments.where[i] for i in order] + same[:2]),
         new=bool(A[[c]].dot(table.exposure[:-1].sum(axis=0))[0] == 0),
     )

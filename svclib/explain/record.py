@@ -35,7 +35,7 @@ def record_of(gap: Gap) -> dict[str, Any]:
         "onset": _onset(gap),
         "mix_rate": [_split(split, gap.disclosure_minimum) for split in gap.splits],
         "segments": [_segment(segment, gap) for segment in (local.segments if local else ())],
-        "dropped": [_segment(segment, gap) for segment in (local.dropped if local else ())],
+        "leads": [_segment(lead, gap) | {"doubt": lead.doubt} for lead in (local.leads if local else ())],
         "candidates": local.candidates if local else None,
         "general_shift": _general(gap),
         "process": _process(gap),

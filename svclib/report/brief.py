@@ -26,6 +26,9 @@ VERDICT_STATES: Mapping[str, str] = {
     "not_evaluable": "missing",
 }
 
+#: Answers to a gap that point to a part of the cases.
+PLACED = ("local", "local_and_general", "unsure")
+
 
 @dataclass(frozen=True)
 class Badge:
@@ -65,7 +68,7 @@ def kpi_href(department: DepartmentMonth, code: str) -> str | None:
 def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
     """A KPI's first sentence, with the next step that the action plan's verdict or the root-cause analysis gives."""
     gap = next((gap for gap in department.gaps if gap.get("kpi") == kpi.code), None)
-    found = _advice(gap) if gap else ""
+    found = gap_advice(gap) if gap else ""
     located = gap is not None and answer_of(gap) in ("local", "local_and_general", "mix")
     return headline(kpi.entry, period, advice=found if located else _plan_advice(department, kpi) or found)
 
@@ -79,23 +82,29 @@ def _plan_advice(department: DepartmentMonth, kpi: KpiResult) -> str:
     return ""
 
 
-def _advice(gap: Mapping[str, Any]) -> str:
+def gap_advice(gap: Mapping[str, Any]) -> str:
     """What to do next about a gap that is explained; empty where the chart alone has to say it."""
     answer = answer_of(gap)
     if not gap.get("explain") or not words.known(f"headline.next_{answer}"):
         return ""
-    segments = gap.get("segments") or []
     said = {}
-    if answer in ("local", "local_and_general"):
-        if not segments:
+    if answer in PLACED:
+        place = _place(gap)
+        if not place:
             return ""
-        said = {"where": where_of(segments[0]["where"].items()), "grade": str(gap.get("grade") or "–")}
+        said = {"where": place, "grade": str(gap.get("grade") or "–")}
     return words.say(f"headline.next_{answer}", **said)
 
 
 def answer_of(gap: Mapping[str, Any]) -> str:
     """The answer to a gap of `root_cause_analysis.json` as its report names it."""
     return shown_answer(str(gap.get("answer")), gap.get("why_not"), gap.get("candidates"))
+
+
+def _place(gap: Mapping[str, Any]) -> str:
+    """The first part of the cases that a gap's answer points to, named or a lead; empty where there is none."""
+    parts = [*(gap.get("segments") or []), *(gap.get("leads") or [])]
+    return where_of(parts[0]["where"].items()) if parts else ""
 
 
 def outlook_text(kpi: KpiResult) -> str:
@@ -106,14 +115,14 @@ def outlook_text(kpi: KpiResult) -> str:
 
 def gap_brief(gap: Mapping[str, Any]) -> str:
     """A gap's answer, where and since when, in short."""
-    answer, segments, onset = answer_of(gap), gap.get("segments") or [], gap.get("onset")
+    answer, place, onset = answer_of(gap), _place(gap), gap.get("onset")
     if not words.known(f"root_cause.answer.{answer}"):
         return str(gap.get("sentence") or "")
     if answer in ("no_special_cause", "weak_signal"):  # its badge says so
         return ""
     parts = [words.say(f"root_cause.answer.{answer}")]
-    if answer in ("local", "local_and_general") and segments:
-        parts[0] = f"{parts[0]}: {where_of(segments[0]['where'].items())}"
+    if answer in PLACED and place:
+        parts[0] = f"{parts[0]}: {place}"
     if gap.get("explain") and onset:
         parts.append(words.say("headline.since", period=words.period_name(str(onset["period"]))))
     return f"{', '.join(parts)}."

@@ -10,11 +10,12 @@ import pytest
 
 from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Theme
 from svclib.explain.analysis import RootCause, explain_gap
-from svclib.explain.grade import draft_action
+from svclib.explain.grade import draft_action, grade_evidence
 from svclib.explain.question import BASELINE, EventNear, find_questions
 from svclib.explain.whys import Rung
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
+from svclib.report.brief import gap_advice, gap_brief
 from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
 from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
@@ -263,6 +264,39 @@ def test_general_shift_names_no_segment():
     rows = _rows("den == 1", effect=0.12, cases=1500)
     gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
     assert (gap.answer, gap.localisation.segments) == ("general", ())
+
+
+@pytest.mark.parametrize(
+    ("language", "lead"), [("en", "a lead to check, not a finding"), ("it", "una pista da verificare")]
+)
+@pytest.mark.parametrize(("doubt", "stability"), [("rivalled", None), ("unstable", 0.55)])
+def test_a_lead_is_shown_as_a_lead_on_every_page(local_gap, language, lead, doubt, stability):
+    best = dataclasses.replace(local_gap.localisation.segments[0], doubt=doubt, stability=stability)
+    local = dataclasses.replace(local_gap.localisation, segments=(), leads=(best,))
+    gap = dataclasses.replace(local_gap, answer="unsure", localisation=local)
+    with use_language(language):
+        told = sentence(gap, PERIOD)
+        blocks = segment_table(gap)
+        record = RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1).to_json(lambda g: sentence(g, PERIOD))[
+            "gaps"
+        ][0]
+        short, advice = gap_brief(record), gap_advice(record)
+    assert lead in told
+    assert ("55" in told) == (doubt == "unstable")
+    assert "  " not in told
+    assert lead in blocks[1].plain
+    assert record["segments"] == []
+    assert [(found["where"], found["doubt"]) for found in record["leads"]] == [({"channel": "Chat"}, doubt)]
+    assert "Chat" in short
+    assert "Chat" in advice
+    assert heat_table(gap)["found"].sum() == 0
+
+
+def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):
+    evidence = grade_evidence(
+        "unsure", local_gap.question, None, general_p=0.001, replicated=True, process=True, short=False
+    )
+    assert evidence.grade == "C"
 
 
 def test_mix_shift_is_told_from_worse_work():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.root_cause.score import score_design, score_video
+from benchmarks.root_cause.score import run_month, score_design, score_video
 from benchmarks.root_cause.tickets import CURRENT, DIMENSIONS, Design, simulate
 from svclib.catalogue.models import Kpi
 from svclib.explain.crosstab import OTHER, cross_tabulate
@@ -173,3 +173,20 @@ def test_a_cause_that_works_unevenly_is_one_cause():
     rows = _hit(rows, rows["team"] == "te1", 0.2)
     _, found = _scan(_hit(rows, (rows["team"] == "te1") & (rows["channel"] == "ch1"), 0.3), DIMENSIONS)
     assert [dict(segment.where).get("team") for segment in found.segments] == ["te1"]
+
+
+@pytest.mark.parametrize(("seed", "cause", "doubt"), [(314, "one", "rivalled"), (339, "one+two", "unstable")])
+def test_what_is_not_sure_is_a_lead_and_no_finding(seed, cause, doubt):
+    month, found, _ = run_month(Design(600, cause), seed)
+    truth = {frozenset(planted.items()) for planted in month.causes}
+    (lead,) = found.leads
+    assert frozenset(lead.where) in truth
+    assert lead.where not in [segment.where for segment in found.segments]
+    assert (lead.doubt, lead.p_adjusted < 0.05) == (doubt, True)
+    assert (lead.stability is None) == (doubt == "rivalled")
+    assert all(not segment.doubt and segment.stability >= 0.6 for segment in found.segments)
+
+
+def test_a_part_far_less_likely_than_the_general_shift_is_no_lead():
+    score = score_design(Design(5000, "general", effect=0.6), range(300, 306))
+    assert score.any_astray <= 1

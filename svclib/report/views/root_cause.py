@@ -177,7 +177,7 @@ class RootCauseReport(StudyReport):
 
     def _overview_row(self, gap: Gap) -> dict[str, Any]:
         question, kpi = gap.question, gap.question.kpi
-        best = gap.localisation.segments[0] if gap.localisation and gap.localisation.segments else None
+        best = next(iter((*gap.localisation.segments, *gap.localisation.leads)), None) if gap.localisation else None
         hidden = question.why_not == "withheld"
         link = Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title)
         return {

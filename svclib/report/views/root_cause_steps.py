@@ -24,9 +24,12 @@ Draw = Callable[..., Chart]  # name, gap and what `show` takes; `figure` draws i
 
 
 def segment_table(gap: Gap) -> list[Block]:
-    """What the scan found, what else would fit, and whether all cases moved."""
+    """What the scan found, what else would fit, what is only a lead, and whether all cases moved."""
     local = gap.localisation
     assert local is not None
+    leads: list[Block] = [note("caution", said.lead_text(gap, lead)) for lead in local.leads]
+    if leads and not local.segments:
+        return [sentence(say("root_cause.segments.unsure", count=local.candidates)), *leads]
     if not local.segments:
         key = "nothing_general" if local.general.established else "nothing"
         key = key if local.candidates else f"{key}_small"
@@ -44,7 +47,7 @@ def segment_table(gap: Gap) -> list[Block]:
             names = words.list_of((said.where_of(where) for where in segment.alternatives), either=True)
             text = say("root_cause.segments.alternatives", where=said.where_of(segment.where), alternatives=names)
             blocks.append(note("caution", text))
-    return blocks
+    return [*blocks, *leads]
 
 
 def _general(gap: Gap, local: Localisation) -> str:

@@ -45,6 +45,8 @@ def sentence(gap: Gap, period: Period) -> str:
         best = gap.localisation.segments[0]
         said |= {"where": where_of(best.where), "excess": excess(gap, best), "elsewhere": elsewhere(gap, best)}
         return say(f"root_cause.sentence.{gap.answer}", **said).strip()
+    if gap.answer == "unsure":
+        return f"{say('root_cause.sentence.unsure', **said)} {lead_text(gap, first_lead(gap))}"
     if gap.answer == "mix":
         split = mixed_split(gap)
         part = question.worse * split.mix / (question.worse * (split.after - split.before))
@@ -56,6 +58,22 @@ def sentence(gap: Gap, period: Period) -> str:
     totals = gap.answer == "unlocated" and any(code in ("totals_only", "no_dimensions") for code, _ in gap.limits)
     shown = "unlocated_totals" if totals else "general_small" if answer_of(gap) == "general_small" else gap.answer
     return say(f"root_cause.sentence.{shown}", **said)
+
+
+def first_lead(gap: Gap) -> Segment:
+    """The lead that the answer ``unsure`` speaks of."""
+    assert gap.localisation is not None
+    return gap.localisation.leads[0]
+
+
+def lead_text(gap: Gap, lead: Segment) -> str:
+    """Where to look although nothing is established there, and what keeps it from being a finding."""
+    stability = words.percent(lead.stability or 0.0, 0)
+    doubt = say(f"root_cause.lead.{lead.doubt}", stability=stability)
+    return say(
+        "root_cause.lead.text", where=where_of(lead.where), excess=excess(gap, lead), elsewhere=elsewhere(gap, lead),
+        doubt=doubt,
+    ).replace("  ", " ")  # fmt: skip
 
 
 def answer_of(gap: Gap) -> str:
@@ -228,7 +246,7 @@ def limit_text(code: str, detail: str) -> str:
     """What could not be done."""
     said = (
         {"detail": label(detail) if code == "folded" else detail}
-        if code in ("folded", "unstable", "new_segment", "short_history")
+        if code in ("folded", "new_segment", "short_history")
         else {}
     )
     return say(f"root_cause.limits.{code}", **said)

@@ -13,6 +13,8 @@ from benchmarks.root_cause.score import Score, score_design, score_video
 from benchmarks.root_cause.tickets import Design
 
 CAUSES = ("one", "one+two", "two")
+#: Several causes look like a general shift to each of them alone.
+SEVERAL = ("one+one", "two+two", "two siblings", "three siblings")
 #: What breaks the home advantage: the baseline of the scan is additive in the logit, these are not.
 VARIANTS = {
     "strong interactions (pairs .6, cells .4)": {"interaction": 0.6, "leaf": 0.4},
@@ -64,6 +66,11 @@ def main() -> None:
             for cause in ("none", "one+two"):
                 score = score_design(Design(2000, cause, effect=effect, **changes), few)
                 print(row(f"  {label}: {cause}", score), flush=True)
+        print(f"\nSeveral causes at once, six months of history, {len(few)} repetitions")
+        for cause in SEVERAL:
+            for cases, effect in ((600, 1.0), (5000, 1.0), (20_000, 2.0)):
+                score = score_design(Design(cases, cause, effect=effect, months=6, leaf=0.1, shock=0.05), few)
+                print(row(f"  {cause}, {cases} cases, +{effect:.0f}", score), flush=True)
         print("\nThe sample's planted causes")
         planted.main()
     folder = chosen.data / "root_cause" / "video_cdn"

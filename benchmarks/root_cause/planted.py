@@ -44,8 +44,8 @@ def check_sample(seed: int) -> Iterator[Verdict]:
         for department in QUIET:
             gaps, seconds = _explained(home, department, truth["last"])
             special = [gap for gap in gaps if gap.question.explain]
-            # A concern may well be one by chance; what must not be is a culprit.
-            named = not any(gap.answer in ("local", "local_and_general") for gap in special)
+            # A concern may well be one by chance; what must not be is a culprit, nor a lead to one.
+            named = not any(gap.answer in ("local", "local_and_general", "unsure") for gap in special)
             yield Verdict(f"none {department}", named, _said(special), seconds)
 
 

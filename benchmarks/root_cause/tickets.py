@@ -10,14 +10,18 @@ import pandas as pd
 LEVELS = {"channel": 4, "category": 6, "team": 5, "priority": 3}
 DIMENSIONS = list(LEVELS)
 CURRENT = "m99"  # sorts behind every month of history
+#: Depth of each planted cause.
+DEPTHS = {"one": (1,), "two": (2,), "one+two": (1, 2), "one+one": (1, 1), "two+two": (2, 2)}
+#: Number of values of one dimension that got worse together.
+SIBLINGS = {"two siblings": 2, "three siblings": 3}
 
 
 @dataclass(frozen=True)
 class Design:
     """One setting of the generator.
 
-    `cause` is ``none``, ``mix`` (only the mix shifts), ``general``, ``one`` (a value of one dimension), ``two`` (a pair of
-    values), ``one+two`` (one of each); `effect` is in log-odds (rates), log rate (counts, hazards) or standard deviations.
+    `cause` is ``none``, ``mix`` (only the mix shifts), ``general``, a key of `DEPTHS` (values and pairs of values) or of
+    `SIBLINGS` (values of one dimension); `effect` is in log-odds (rates), log rate (counts, hazards) or standard deviations.
     `interaction` is the standard deviation of the category x team effects, `leaf` the one of every single cell, `shock` the
     one of each value's own monthly swing (overdispersion).
     """
@@ -68,9 +72,12 @@ def _touches(codes: np.ndarray, segment: dict[str, str]) -> np.ndarray:
 
 
 def _plant(rng: np.random.Generator, design: Design, codes: np.ndarray) -> list[dict[str, str]]:
-    depths = {"one": [1], "two": [2], "one+two": [1, 2]}.get(design.cause, [])
+    if design.cause in SIBLINGS:
+        dimension = int(rng.choice([d for d, size in enumerate(LEVELS.values()) if size > SIBLINGS[design.cause]]))
+        values = rng.choice(list(LEVELS.values())[dimension], size=SIBLINGS[design.cause], replace=False)
+        return [{DIMENSIONS[dimension]: f"{DIMENSIONS[dimension][:2]}{value}"} for value in values]
     causes: list[dict[str, str]] = []
-    for depth in depths:
+    for depth in DEPTHS.get(design.cause, ()):
         while True:
             segment = _segment(rng, depth, codes)
             # Nested causes have no separate truth.

@@ -162,8 +162,9 @@ class _Search:
     def best(self, fit: Fit, open_: np.ndarray) -> tuple[list[tuple[int, ...]], int | None]:
         """What describes best what is left, best first: several values of a dimension, one segment, the general shift.
 
-        With it the segment that the general shift outdid, if only barely (`Choice.rivalled`). Several values are asked about where the best segment is none of them; else the others come in their turn, or a
-        part of them does.
+        With it the segment that the general shift outdid, if only barely (`Choice.rivalled`). Several
+        values are asked about where the best segment is none of them; else the others come in their turn, or a part of them
+        does.
         """
         scatter = self.scatter or self._scatter(fit, open_)
         score, _ = self._scores(fit, scatter)
@@ -182,39 +183,81 @@ class _Search:
         return scores(self.field, fit.root / np.sqrt(scatter), fit.left)
 
     def _scatter(self, fit: Fit, open_: np.ndarray) -> float:
-        """The least that any of the best candidates leaves."""
-        order = np.argsort(-np.where(open_, fit.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
-        return min(heterogeneity(self.fit((*fit.chosen, int(c)))) for c in order)
+        """The least that the best candidates leave, or the best further ones beside the best of them.
+
+        Where several causes are at work, any one alone leaves the others' shift, which is no scatter.
+        """
+        least, at = heterogeneity(fit), fit
+        for _ in range(self.rules.most):
+            order = np.argsort(-np.where(open_, at.gain, -np.inf))[: min(FINALISTS, int(open_.sum()))]
+            fits = [self.fit((*at.chosen, int(c))) for c in order]
+            if not fits:
+                break
+            left = [heterogeneity(other) for other in fits]
+            at, open_ = fits[int(np.argmin(left))], open_.copy()
+            open_[list(at.chosen)] = False
+            least = min(least, *left)
+        return least
 
     def _differs(self, fit: Fit, picked: int, scatter: float) -> bool:
         """Whether a segment tells more than the general shift does: most cases look worse when all of them did.
 
-        All other cases must not have moved as far; and it, or it and the best further segment, must make the data likelier
-        than the general shift does.
+        All other cases must not have moved as far, but for those of further segments beside it (`_with_others`); and it, or
+        it and those, must make the data likelier than the general shift does.
         """
-        if picked == 0 or self._rest_moved(fit.chosen, picked, 0) > 0:
-            return picked == 0
-        score, rival = self._scores(fit, scatter)
-        if score[picked] > rival:
+        if picked == 0:
             return True
-        beside = self.fit((*fit.chosen, picked))
-        others = self.elsewhere(beside) & ~_related(self.field.segments, picked)
-        others[0] = False
-        second = np.max(self._scores(beside, scatter)[0][others], initial=0.0)
-        return bool(score[picked] + second > rival)
+        score, rival = self._scores(fit, scatter)
+        if self._rest_moved(fit.chosen, (picked,), 0) == 0:
+            if score[picked] > rival:
+                return True
+            beside = self.fit((*fit.chosen, picked))
+            others = self.elsewhere(beside) & ~_related(self.field.segments, picked)
+            others[0] = False
+            second = np.max(self._scores(beside, scatter)[0][others], initial=0.0)
+            return bool(score[picked] + second > rival)
+        return self._with_others(fit, picked, scatter) > rival
+
+    def _with_others(self, fit: Fit, picked: int, scatter: float) -> float:
+        """What a segment and further ones beside it score, if the rest of all cases did not move with them.
+
+        Two causes look like a shift of everything to each of them alone. Negative infinity where the rest moved all the same.
+        """
+        segments, group, total = self.field.segments, [picked], float(self._scores(fit, scatter)[0][picked])
+        open_ = ~_related(segments, picked)
+        open_[0] = False
+        for _ in range(1, self.rules.most - sum(c != 0 for c in fit.chosen)):
+            beside = self.fit((*fit.chosen, *group))
+            score = np.where(open_ & self.evident(beside), self._scores(beside, scatter)[0], -np.inf)
+            further = int(np.argmax(score))
+            if not score[further] > 0:
+                break
+            group.append(further)
+            total += float(score[further])
+            open_ &= ~_related(segments, further)
+            if self._rest_moved(fit.chosen, tuple(group), 0) == 0:
+                return total
+        return -np.inf
 
     def _barely_outdone(self, fit: Fit, picked: int, scatter: float) -> int | None:
         """The segment, if the rest did not visibly move with it and the general shift is hardly likelier; else None."""
         score, rival = self._scores(fit, scatter)
-        close = picked != 0 and self._rest_moved(fit.chosen, picked, 0) == 0 and rival - score[picked] <= np.log(BARELY)
-        return picked if close else None
+        apart = picked != 0 and self._rest_moved(fit.chosen, (picked,), 0) == 0
+        return picked if apart and rival - score[picked] <= np.log(BARELY) else None
 
-    def _rest_moved(self, chosen: tuple[int, ...], part: int, whole: int) -> float:
-        """Standard errors by which the rest of a whole moved with its part; 0 if less than `WIDEN` as far, or by chance."""
+    def _rest_moved(self, chosen: tuple[int, ...], parts: tuple[int, ...], whole: int) -> float:
+        """Standard errors by which the rest of a whole moved with its parts; 0 if less than `WIDEN` as far, or by chance.
+
+        A rest of several parts that is no segment of its own cannot speak: it counts as moved.
+        """
         field = self.field
-        fit = self.fit((*chosen, part, whole))
-        extra, common = field.bad * fit.shift[-2], field.bad * fit.shift[-1]
-        z = float(common * np.sqrt(_information_of_rest(field, fit.expected, whole, part)))
+        rest = field.segments.member[whole] & ~field.segments.member[list(parts)].any(axis=0)
+        if len(parts) > 1 and self.field.exposure[rest].sum() < self.rules.minimum:
+            return np.inf
+        fit = self.fit((*chosen, *parts, whole))
+        extra, common = (field.bad * fit.shift[len(chosen) : -1]).min(), field.bad * fit.shift[-1]
+        weight = information(fit.expected, field.exposure, field.family, field.baseline.scale)
+        z = float(common * np.sqrt(weight[rest].sum()))
         return z if z >= CLEAR and common >= WIDEN * (extra + common) else 0.0
 
     def _siblings(self, fit: Fit, open_: np.ndarray, score: np.ndarray) -> tuple[int, ...]:
@@ -245,7 +288,7 @@ class _Search:
         """The whole of which `picked` is a part, if the rest of it moved as well (`_rest_moved`); the clearer of two."""
         where = self.field.segments.where
         wholes = [where.index((item,)) for item in where[picked] if len(where[picked]) > 1 and (item,) in where]
-        moved = {w: self._rest_moved(chosen, picked, w) for w in wholes if w not in chosen}
+        moved = {w: self._rest_moved(chosen, (picked,), w) for w in wholes if w not in chosen}
         return max((w for w in moved if moved[w] > 0), key=lambda w: moved[w], default=picked)
 
     def _narrow(self, chosen: tuple[int, ...], picked: int, scatter: float) -> int:
@@ -294,10 +337,3 @@ def _minor(field: Field, fit: Fit, picked: int) -> bool:
     if picked == 0:
         return False
     return bool(field.bad * fit.shift[fit.chosen.index(picked)] < MINOR * np.max(field.bad * fit.shift))
-
-
-def _information_of_rest(field: Field, expected: np.ndarray, parent: int, part: int) -> float:
-    base = field.baseline
-    weight = information(expected, field.exposure, base.family, base.scale)
-    rest = field.segments.member[parent] & ~field.segments.member[part]
-    return float(weight[rest].sum())

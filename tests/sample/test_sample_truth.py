@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.root_cause.planted import months_off
 from benchmarks.sample import as_told, facts, measure, plans
 from svclib.evaluate.autoregression import fit_ar1
 
@@ -200,3 +201,10 @@ def test_facts_and_plans_are_as_told_for_every_seed(sample, seed):
     found = [*facts(kpis), *plans(kpis, sizes, sample.catalogue.actions)]
     assert len(found) == 17
     assert [(name, z) for name, z in found if not as_told(name, z)] == []
+
+
+def test_reports_date_a_lasting_change_to_its_month(sample):
+    off = dict(months_off(sample.root))
+    assert len(off) >= 6
+    assert max(map(abs, off.values())) <= 1
+    assert sum(months == 0 for months in off.values()) >= len(off) - 1

@@ -203,9 +203,6 @@ class Draft(Shown):
     def _called(self) -> str:
         return f"of {self.source['name']}"
 
-    def __repr__(self) -> str:
-        return self.explain().plain
-
     @cached_property
     def _tolerant(self) -> Catalogue:
         """The same with any share of bad rows, so that they can be looked at."""

@@ -87,9 +87,6 @@ class Look(Shown):
     def _called(self) -> str:
         return f"at {self.path.name}"
 
-    def __repr__(self) -> str:
-        return self.explain().plain
-
     def _proposed(self) -> dict[str, str]:
         return {**self.guess.columns, **self.guess.extra, **self.guess.dimensions}
 

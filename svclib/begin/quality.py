@@ -80,9 +80,6 @@ class Quality(Shown):
     def _called(self) -> str:
         return f"of {self.source}"
 
-    def __repr__(self) -> str:
-        return self.explain().plain
-
     def _answer(self) -> str:
         facts = self.facts
         if not facts.bad_rows:

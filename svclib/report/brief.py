@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from svclib.report import words
 from svclib.report.results import DepartmentMonth, KpiResult
 from svclib.report.show import STANDING_SIGNS, slug
-from svclib.report.words.headline import headline, outlook
+from svclib.report.words.headline import headline, outlook, weak
 from svclib.report.words.where import shown_answer, where_of
 
 #: Verdict codes of an action to the state whose shape they share.
@@ -32,14 +32,15 @@ PLACED = ("local", "local_and_general", "unsure")
 
 @dataclass(frozen=True)
 class Badge:
-    """A state as it stands in a template: its class, its sign, its word."""
+    """A state as it stands in a template: its class, its sign, its word; a weak one has its sign in no colour."""
 
     state: str
     text: str
+    weak: bool = False
 
     @property
     def kind(self) -> str:
-        return self.state.replace("_", "-")
+        return "weak" if self.weak else self.state.replace("_", "-")
 
     @property
     def sign(self) -> str:
@@ -51,6 +52,12 @@ def state_badge(state: str) -> Badge:
     if state not in STANDING_SIGNS:
         return Badge("missing", state.replace("_", " "))
     return Badge(state, words.say(f"state.{state}"))
+
+
+def kpi_badge(kpi: KpiResult) -> Badge:
+    """The badge of a KPI's standing; a signal that may be chance is called so and stands back."""
+    badge = state_badge(kpi.standing)
+    return replace(badge, text=words.say("state_weak.badge", state=badge.text), weak=True) if weak(kpi.entry) else badge
 
 
 def verdict_badge(verdict: str) -> Badge:

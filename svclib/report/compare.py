@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from svclib.errors import InputRefused, Problem
 from svclib.report import words
-from svclib.report.brief import Badge, kpi_href, state_badge, verdict_badge
+from svclib.report.brief import Badge, kpi_badge, kpi_href, verdict_badge
 from svclib.report.changes import Change, compare_months
 from svclib.report.page import write_page
 from svclib.report.portal import signals_of
@@ -144,8 +144,8 @@ def _line(change: Change, earlier: Month, later: Month) -> Line:
         write(change.before),
         write(change.after),
         words.change(change.difference, now.unit, now.decimals) if change.difference is not None else "–",
-        state_badge(change.before.standing) if change.before else None,
-        state_badge(change.after.standing) if change.after else None,
+        kpi_badge(change.before) if change.before else None,
+        kpi_badge(change.after) if change.after else None,
         target,
     )
 

@@ -14,10 +14,10 @@ from svclib.report.brief import (
     action_title,
     answer_of,
     gap_brief,
+    kpi_badge,
     kpi_brief,
     kpi_href,
     outlook_text,
-    state_badge,
     verdict_badge,
     verdict_of,
 )
@@ -203,7 +203,7 @@ def unknown(department: DepartmentMonth, period: str) -> list[Item]:
 
 def _kpi_items(department: DepartmentMonth, period: str, standings: Collection[str]) -> list[Item]:
     return [
-        Item(kpi.title, kpi_brief(department, kpi, period), kpi_href(department, kpi.code), state_badge(kpi.standing))
+        Item(kpi.title, kpi_brief(department, kpi, period), kpi_href(department, kpi.code), kpi_badge(kpi))
         for kpi in ranked(department.kpis)
         if kpi.standing in standings
     ]
@@ -243,7 +243,7 @@ def tile(department: DepartmentMonth, kpi: KpiResult) -> Tile:
         kpi_href(department, kpi.code),
         write(kpi.value),
         words.say("department.target", target=write(kpi.target)) if kpi.target is not None else words.say("department.no_target"),
-        state_badge(kpi.standing),
+        kpi_badge(kpi),
         outlook_text(kpi),
         data_uri(spark),
         alt,

@@ -14,7 +14,7 @@ from typing import Any
 from svclib.measure.periods import Period
 from svclib.measure.spc.multiplicity import count_signals
 from svclib.report import words
-from svclib.report.brief import Badge, kpi_brief, kpi_href, state_badge
+from svclib.report.brief import Badge, kpi_badge, kpi_brief, kpi_href, state_badge
 from svclib.report.changes import Change, changes
 from svclib.report.department import answer, department_page, failure_reason
 from svclib.report.glossary import glossary_name, write_glossary
@@ -263,7 +263,7 @@ def strongest(month: Month) -> Iterator[Strong]:
         alike.setdefault((kpi.code, kpi.state), []).append((kpi, department))
     for kpi, department in found:
         group = alike[kpi.code, kpi.state]
-        mark = state_badge(kpi.state)
+        mark = kpi_badge(kpi)
         if len(group) < _TOGETHER:
             said = kpi_brief(department, kpi, month.label)
             yield Strong(department.name, kpi.title, _href(department, kpi), mark, said)
@@ -325,7 +325,7 @@ def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
         kpi.title,
         f"{department.folder}/{link}" if link else None,
         short,
-        state_badge(kpi.standing),
+        kpi_badge(kpi),
         value.removeprefix(short).strip() if short and kpi.unit != "%" else "",
         whole,
     )
@@ -354,8 +354,8 @@ def _told(found: Sequence[Change], month: Month) -> list[Told]:
                 department.name,
                 department.title_of(change.kpi),
                 f"{department.folder}/{link}",
-                state_badge(change.before.standing),
-                state_badge(change.after.standing),
+                kpi_badge(change.before),
+                kpi_badge(change.after),
             )
         )
     return told

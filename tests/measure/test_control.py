@@ -303,3 +303,15 @@ def test_the_factor_of_a_short_baseline_is_the_simulated_one():
     simulated = {8: 5.29, 10: 4.72, 12: 4.32, 13: 4.22, 18: 3.80, 24: 3.60, 36: 3.40}
     for n, factor in simulated.items():
         assert prediction_factor(n) == pytest.approx(factor, abs=0.06)
+
+
+def test_one_month_far_out_makes_no_level_of_six():
+    rng = np.random.default_rng(3)
+    usual = 10 + rng.normal(0, 1, 30)
+    latest = np.array([10.4, 10.3, 25.0, 10.6, 10.4, 10.5])
+    chart = control_chart(a_series(np.concatenate([usual, latest])), a_kpi(rules="strict"))
+    assert [codes for codes in chart.points["signals"].tail(6) if codes] == [("beyond_high",)]
+    risen = control_chart(
+        a_series(np.concatenate([usual, latest + np.where(latest > 20, 0, 2.5)])), a_kpi(rules="strict")
+    )
+    assert all("level_high" in codes for codes in risen.points["signals"].tail(6))

@@ -10,13 +10,15 @@ from svclib.measure.spc.charts import D2
 
 LEVEL_PERIODS = 6
 _LEAST_REFERENCE = 12
+_FARTHEST = 3.0  # sigma
 
 
 def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: int = LEVEL_PERIODS) -> float:
     """Two-sided p-value that the latest `recent` points lie on the level of those before them.
 
     A step that stays is found here long before single points leave their limits. The earlier points (the first 24)
-    set mean and sigma (mean moving range), the later ones have no part in it.
+    set mean and sigma (mean moving range), the later ones have no part in it. A later point beyond three sigma has a
+    rule of its own; here it counts as if it lay there, so that one month cannot make a level of six.
 
     Parameters
     ----------
@@ -38,17 +40,23 @@ def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: in
     >>> step = np.concatenate([quiet[:18], quiet[:6] + 5])
     >>> bool(level_p(quiet, np.full(24, True)) > 0.5), bool(level_p(step, np.full(24, True)) < 0.001)
     (True, True)
+    >>> spike = np.concatenate([quiet[:18], [1.0, 0.0, 9.0, 1.0, 1.0, 0.0]])
+    >>> bool(level_p(spike, np.full(24, True)) > 0.0027)
+    True
     """
     kept = z[judged & np.isfinite(z)]
     earlier, later = kept[:-recent][:FREEZE], kept[-recent:]
     if earlier.size < _LEAST_REFERENCE:
         return np.nan
     sigma = max(float(np.abs(np.diff(earlier)).mean()) / D2, floor)
-    difference = later.mean() - earlier.mean()
+    constant = sigma <= 1e-12 * max(1.0, float(np.abs(kept).max()))
+    farthest = np.inf if constant else _FARTHEST * sigma
+    shifts = np.clip(later - earlier.mean(), -farthest, farthest)
+    difference = float(shifts.mean())
     # One extreme month is no level: all but one of the later points must lie on the new side.
-    if np.sum(np.sign(later - earlier.mean()) == np.sign(difference)) < recent - 1:
+    if np.sum(np.sign(shifts) == np.sign(difference)) < recent - 1:
         return 1.0
-    if sigma <= 1e-12 * max(1.0, float(np.abs(kept).max())):
+    if constant:
         return 1.0 if abs(difference) <= 1e-12 else 0.0
     reach = difference / (sigma * np.sqrt(1 / later.size + 1 / earlier.size))
     return float(2 * stats.t.sf(abs(reach), degrees_of_freedom(earlier.size)))

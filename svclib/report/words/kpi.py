@@ -295,7 +295,8 @@ def _year(finding: KpiFinding) -> list[str]:
         if not year.comparable:
             parts.append(say("kpi.year.broken", **said))
         elif math.isnan(year.lower):
-            parts.append(say("kpi.year.over", change=change, **said))
+            same = change == words.change(0.0, kpi.unit, kpi.decimals)
+            parts.append(say(f"kpi.year.{'same' if same else 'over'}", change=change, **said))
         else:
             ends = [words.change(x, kpi.unit, kpi.decimals) for x in (year.lower, year.upper)]
             interval = say("value.interval", low=ends[0], high=ends[1])

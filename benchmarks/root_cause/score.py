@@ -48,7 +48,7 @@ class Score:
         right = [segment in causes for segment in found]
         self.repetitions += 1
         self.any_false += not all(right)
-        self.any_astray += not all(frozenset(lead.where) in causes for lead in localisation.leads) or not all(right)
+        self.any_astray += not {frozenset(segment.where) for segment in localisation.answers} <= set(causes)
         self.hit_first += bool(right and right[0])
         self.true_found += sum(right)
         self.in_three += len(set(ranked_answers(localisation)[:3]) & set(causes))
@@ -92,7 +92,7 @@ class Score:
 
 def ranked_answers(localisation: Localisation) -> list[frozenset]:
     """The named segments, the leads, then what describes the data nearly as well as what was named; each once."""
-    answers = [frozenset(segment.where) for segment in (*localisation.segments, *localisation.leads)]
+    answers = [frozenset(segment.where) for segment in localisation.answers]
     near = [frozenset(where) for segment in localisation.segments for where in segment.alternatives]
     return list(dict.fromkeys([*answers, *near]))
 

@@ -17,7 +17,7 @@ from svclib.explain.decompose import Decomposition, decompose_count, decompose_l
 from svclib.explain.drivers import DriverShares, dummies, lmg_shares
 from svclib.explain.grade import DraftAction, Evidence, draft_action, grade_evidence
 from svclib.explain.hypotheses import Bone, root_of, test_hypotheses
-from svclib.explain.localise import Localisation, localise
+from svclib.explain.localise import Localisation, Segment, localise
 from svclib.explain.pareto import pareto_of_excess
 from svclib.explain.process import Load, ProcessPart, measure_load, split_process
 from svclib.explain.question import LEAST_BASELINE, Question, find_questions
@@ -72,6 +72,14 @@ class Gap:
     def main_split(self) -> Decomposition | None:
         """The decomposition whose mix matters most; the first one where none does."""
         return max(self.splits, key=lambda split: abs(split.mix), default=None)
+
+    @property
+    def place(self) -> Segment | None:
+        """The segment that the answer points to, named or a lead; None where it points to none."""
+        local = self.localisation
+        if local is None or not (local.segments or self.answer == "unsure"):
+            return None
+        return local.answers[0]
 
 
 @dataclass(frozen=True)

@@ -162,9 +162,8 @@ class _Search:
     def best(self, fit: Fit, open_: np.ndarray) -> tuple[list[tuple[int, ...]], int | None]:
         """What describes best what is left, best first: several values of a dimension, one segment, the general shift.
 
-        With it the segment that the general shift outdid, if only barely (`Choice.rivalled`). Several
-        values are asked about where the best segment is none of them; else the others come in their turn, or a part of them
-        does.
+        With it the segment that the general shift outdid, if only barely (`Choice.rivalled`). Several values are asked
+        about where the best segment is none of them; else the others come in their turn, or a part of them does.
         """
         scatter = self.scatter or self._scatter(fit, open_)
         score, _ = self._scores(fit, scatter)

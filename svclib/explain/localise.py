@@ -86,6 +86,11 @@ class Localisation:
     table: CrossTable = dataclass_field(repr=False, compare=False)
     fit: Fit = dataclass_field(repr=False, compare=False)
 
+    @property
+    def answers(self) -> tuple[Segment, ...]:
+        """Where to look, in that order: what is named, then the leads."""
+        return (*self.segments, *self.leads)
+
 
 def localise(
     table: CrossTable,

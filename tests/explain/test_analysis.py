@@ -290,6 +290,8 @@ def test_a_lead_is_shown_as_a_lead_on_every_page(local_gap, language, lead, doub
     assert "Chat" in short
     assert "Chat" in advice
     assert heat_table(gap)["found"].sum() == 0
+    assert gap.place is best
+    assert dataclasses.replace(gap, answer="mix").place is None
 
 
 def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):

@@ -161,8 +161,7 @@ def telling_dimensions(gap: Gap) -> list[str]:
     """The dimensions of the best segment or lead, else those whose values differ most; two where there are two."""
     local = gap.localisation
     assert local is not None
-    best = (*local.segments, *local.leads)
-    names = [name for name, _ in best[0].where] if best else []
+    names = [name for name, _ in local.answers[0].where] if local.answers else []
     spread = {split.dimension: float(split.segments["total"].abs().max()) for split in gap.splits}
     names += sorted((n for n in local.table.dimensions if n not in names), key=lambda n: -spread.get(n, 0.0))
     return names[:2]

@@ -177,7 +177,6 @@ class RootCauseReport(StudyReport):
 
     def _overview_row(self, gap: Gap) -> dict[str, Any]:
         question, kpi = gap.question, gap.question.kpi
-        best = next(iter((*gap.localisation.segments, *gap.localisation.leads)), None) if gap.localisation else None
         hidden = question.why_not == "withheld"
         link = Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title)
         return {
@@ -186,7 +185,7 @@ class RootCauseReport(StudyReport):
             say("kpi.table.value"): say("kpi.value.hidden") if hidden else said.value_of(kpi, question.value),
             say("kpi.table.target"): "–" if question.target is None else said.value_of(kpi, question.target),
             say("root_cause.overview.since"): words.period_short(question.onset.period) if question.onset else "–",
-            say("root_cause.overview.where"): said.where_of(best.where) if best else "–",
+            say("root_cause.overview.where"): said.where_of(gap.place.where) if gap.place else "–",
             say("root_cause.overview.grade"): gap.evidence.grade if question.explain else "–",
         }
 

@@ -41,12 +41,12 @@ def sentence(gap: Gap, period: Period) -> str:
         "usual": value_of(question.kpi, question.usual),
         "period": words.period_name(period),
     }
-    if gap.answer in ("local", "local_and_general") and gap.localisation is not None:
-        best = gap.localisation.segments[0]
+    best = gap.place
+    if gap.answer in ("local", "local_and_general") and best is not None:
         said |= {"where": where_of(best.where), "excess": excess(gap, best), "elsewhere": elsewhere(gap, best)}
         return say(f"root_cause.sentence.{gap.answer}", **said).strip()
-    if gap.answer == "unsure":
-        return f"{say('root_cause.sentence.unsure', **said)} {lead_text(gap, first_lead(gap))}"
+    if gap.answer == "unsure" and best is not None:
+        return f"{say('root_cause.sentence.unsure', **said)} {lead_text(gap, best)}"
     if gap.answer == "mix":
         split = mixed_split(gap)
         part = question.worse * split.mix / (question.worse * (split.after - split.before))
@@ -60,20 +60,11 @@ def sentence(gap: Gap, period: Period) -> str:
     return say(f"root_cause.sentence.{shown}", **said)
 
 
-def first_lead(gap: Gap) -> Segment:
-    """The lead that the answer ``unsure`` speaks of."""
-    assert gap.localisation is not None
-    return gap.localisation.leads[0]
-
-
 def lead_text(gap: Gap, lead: Segment) -> str:
     """Where to look although nothing is established there, and what keeps it from being a finding."""
-    stability = words.percent(lead.stability or 0.0, 0)
-    doubt = say(f"root_cause.lead.{lead.doubt}", stability=stability)
-    return say(
-        "root_cause.lead.text", where=where_of(lead.where), excess=excess(gap, lead), elsewhere=elsewhere(gap, lead),
-        doubt=doubt,
-    ).replace("  ", " ")  # fmt: skip
+    told = say("root_cause.lead.text", where=where_of(lead.where), excess=excess(gap, lead))
+    doubt = say(f"root_cause.lead.{lead.doubt}", stability=words.percent(lead.stability or 0.0, 0))
+    return " ".join(filter(None, [told, elsewhere(gap, lead), doubt]))
 
 
 def answer_of(gap: Gap) -> str:

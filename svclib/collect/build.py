@@ -124,11 +124,13 @@ def _plan(
 def _plan_whole(
     connection: DuckDBPyConnection, declared: Declared, raw: RawTable, names: list[str]
 ) -> dict[str, Column]:
-    """Columns planned on all rows: of that nothing is left to doubt."""
+    """Columns planned on all rows: of that nothing is left to doubt. One refused, and all are asked."""
     chosen = ", ".join(map(sql.name, names))
     read_rows(connection, raw, "_whole", lambda rows: f"SELECT {chosen} FROM {rows}")
     columns, problems = _plan(connection, declared, {name: raw.types[name] for name in names}, "_whole")
     connection.execute("DROP TABLE _whole")
+    if problems and len(names) < len(raw.types):  # what the first rows did not tell of the others is told too
+        return _plan_whole(connection, declared, raw, list(raw.types))
     if problems:
         raise InputRefused(problems)
     return {name: replace(column, doubt="false") for name, column in columns.items()}

@@ -96,6 +96,17 @@ def test_a_plan_that_holds_is_made_once(snap, folder, monkeypatch):
     assert len(reads) == 4  # the plan fails, all rows are asked, and the rows are read anew
 
 
+def test_what_is_refused_is_told_of_all_columns_at_once(snap, folder, monkeypatch):
+    """Also of those that the first rows speak well of."""
+    monkeypatch.setattr(build, "_FIRST", 1)
+    (folder / "t.csv").write_text(HEAD + "1,D01,2026-01-05 08:00:00,open,Web,,\n2,D01,05/01/2026,open,Web,,\n")
+    source = Source(name="t", shape="cases", read="t.csv", columns=COLUMNS, max_bad_share=1.0)
+    with pytest.raises(InputRefused) as refused:
+        snap(source)
+    told = [problem.what.split("'")[1] for problem in refused.value.problems]
+    assert told == ["opened", "closed"]
+
+
 def test_quarantine_holds_what_stood_there(snap, folder):
     """As it was written, also of rows that repeat another one: these are fine as long as one looks at them alone."""
     (folder / "t.csv").write_text(

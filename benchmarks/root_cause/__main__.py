@@ -47,14 +47,15 @@ def main() -> None:
     count = 20 if chosen.quick else chosen.repetitions
     # The seeds below 100,000 were used while the scan was built; these were not.
     seeds = range(100_000, 100_000 + count)
-    few = range(200_000, 200_000 + max(count // 4, 10))
+    planted_seeds = range(200_000, 200_000 + count)
+    few = planted_seeds[: max(count // 4, 10)]
     for cases in (600, 5000):
         print(f"\n{cases} cases a month, 3 months of history, {count} repetitions (± one standard error)")
         for cause in ("none", "mix"):
             print(row(f"  {cause}", score_design(Design(cases, cause), seeds)), flush=True)
         pooled = Score()
         for cause in CAUSES:
-            score = score_design(Design(cases, cause), few)
+            score = score_design(Design(cases, cause), planted_seeds)
             pooled = pooled + score
             print(row(f"  +1 log-odds, {cause}", score), flush=True)
         print(row("  +1 log-odds, all", pooled), flush=True)
@@ -71,6 +72,11 @@ def main() -> None:
             for cases, effect in ((600, 1.0), (5000, 1.0), (20_000, 2.0)):
                 score = score_design(Design(cases, cause, effect=effect, months=6, leaf=0.1, shock=0.05), few)
                 print(row(f"  {cause}, {cases} cases, +{effect:.0f}", score), flush=True)
+        print(f"\nThe cause had been there before, 5000 cases a month, {len(few)} repetitions")
+        for months, bursts in ((6, 1), (6, 2), (12, 2)):
+            for cause in ("none", "one", "two"):
+                score = score_design(Design(5000, cause, months=months, bursts=bursts, shock=0.1), few)
+                print(row(f"  {cause}, in {bursts} of {months} months", score), flush=True)
         print("\nThe sample's planted causes")
         planted.main()
     folder = chosen.data / "root_cause" / "video_cdn"

@@ -23,7 +23,8 @@ class Design:
     `cause` is ``none``, ``mix`` (only the mix shifts), ``general``, a key of `DEPTHS` (values and pairs of values) or of
     `SIBLINGS` (values of one dimension); `effect` is in log-odds (rates), log rate (counts, hazards) or standard deviations.
     `interaction` is the standard deviation of the category x team effects, `leaf` the one of every single cell, `shock` the
-    one of each value's own monthly swing (overdispersion).
+    one of each value's own monthly swing (overdispersion). In `bursts` earlier months, none of them the last one, the first
+    cause (or any segment, if there is none) had been there already.
     """
 
     cases: int = 5000
@@ -33,6 +34,7 @@ class Design:
     interaction: float = 0.15
     leaf: float = 0.0
     shock: float = 0.0
+    bursts: int = 0
     kind: str = "rate"
 
     def named(self, **changes: object) -> Design:
@@ -87,6 +89,17 @@ def _plant(rng: np.random.Generator, design: Design, codes: np.ndarray) -> list[
     return causes
 
 
+def _bursts(
+    design: Design, shares: dict[str, np.ndarray], seed: int
+) -> tuple[list[dict[str, str]], dict[str, str], list[int]]:
+    """The causes, the segment that had burst before, and in which months; drawn apart, so that all else stays the same."""
+    rng = np.random.default_rng([seed, 20262])
+    codes = _draw_dimensions(rng, shares, 5000)
+    causes = _plant(rng, design, codes)
+    burst = causes[0] if causes else _segment(rng, int(rng.integers(1, 3)), codes)
+    return causes, burst, rng.choice(design.months - 1, size=design.bursts, replace=False).tolist()
+
+
 def simulate(design: Design, seed: int) -> Month:
     """`design.months` months of history and the month `CURRENT` with its cause; same design and seed, same rows."""
     rng = np.random.default_rng([seed, 20260])
@@ -94,6 +107,7 @@ def simulate(design: Design, seed: int) -> Month:
     effects = [rng.normal(0, 0.35, size) for size in LEVELS.values()]
     pair = rng.normal(0, design.interaction, (LEVELS["category"], LEVELS["team"]))
     cells = rng.normal(0, design.leaf, tuple(LEVELS.values()))
+    causes, burst, bursts = _bursts(design, shares, seed) if design.bursts else ([], {}, [])
     frames = []
     for month in range(design.months + 1):
         last = month == design.months
@@ -104,11 +118,13 @@ def simulate(design: Design, seed: int) -> Month:
         eta = eta + pair[codes[:, 1], codes[:, 2]] + cells[tuple(codes.T)]
         shift = np.zeros(len(codes))
         if last:
-            causes = _plant(rng, design, codes)
+            causes = causes or _plant(rng, design, codes)
             for segment in causes:
                 shift[_touches(codes, segment)] += design.effect
             if design.cause == "general":
                 shift += design.effect
+        if month in bursts:
+            shift[_touches(codes, burst)] += design.effect
         frame = _outcomes(rng, design, codes, eta, shift)
         frame["period"] = CURRENT if last else f"m{month:02d}"
         frames.append(frame)

@@ -64,7 +64,7 @@ class Gap:
     themes: Themes | None
     evidence: Evidence
     action: DraftAction | None
-    limits: tuple[tuple[str, str], ...]
+    limits: tuple[tuple[str, str | Where], ...]
     factor: float = 1.0
     disclosure_minimum: int = 5
 
@@ -202,7 +202,7 @@ def explain_gap(
         limits += [("folded", name) for name in localisation.folded]
         if localisation.periods_used < LEAST_BASELINE:
             limits.append(("short_history", str(localisation.periods_used)))
-        limits += [("new_segment", _named(s.where)) for s in localisation.segments if s.new]
+        limits += [("new_segment", s.where) for s in localisation.segments if s.new]
     answer = _answer(question, localisation, splits, piece)
     process, load = _how(rows, question, source, period)
     best = localisation.segments[0] if localisation and localisation.segments else None
@@ -231,18 +231,14 @@ def explain_gap(
     )  # fmt: skip
 
 
-def _named(where: Where) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in where)
-
-
 def _slice(
     question: Question, rows: pd.DataFrame | None, dimensions: Sequence[str], current: str
-) -> tuple[CaseSlice | None, list[tuple[str, str]]]:
+) -> tuple[CaseSlice | None, list[tuple[str, str | Where]]]:
     """The rows ready to be added up, and what stands in the way."""
     if rows is None:
         known = question.value is not None and question.why_not != "withheld"
         return None, [("totals_only", "")] if known else []
-    limits = [] if dimensions else [("no_dimensions", "")]
+    limits: list[tuple[str, str | Where]] = [] if dimensions else [("no_dimensions", "")]
     if not question.baseline:
         return None, [*limits, ("no_history", "")]
     if question.kpi.kind == "availability":

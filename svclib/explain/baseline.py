@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit, logit
-from scipy.stats import chi2, norm
+from scipy.special import logit
+from scipy.stats import chi2
 
 from svclib.explain.crosstab import CrossTable
+from svclib.explain.family import Family, information, mean_of
+from svclib.explain.history import unusual_cells
+from svclib.explain.segments import Segments, Where, list_segments
 
-Family = Literal["binomial", "poisson", "gaussian"]
 MAXIMUM_COLUMNS = 400
 PRIOR_SWING = (0.02, 0.01, 0.005)  # variance of log odds (14, 10, 7 %) by depth, before the history has spoken
 LEAST_FREEDOM = 4.0  # below, the mean of an inverse chi-square does not settle
 SWING_ROUNDS = 8
+ODD_ROUNDS = 3  # of fitting the level and looking for what stands out from it
 _LEAST, _MOST = 1e-6, 4.0
 
 
@@ -73,6 +75,7 @@ class Baseline:
     shrink : weight, 0 to 1, of the effects (not of the leaf's own history) in `eta`.
     swing : how far each depth of effects swings from period to period, and how well that is known.
     scale : for means, the pooled variance of single values; 1 else.
+    stood_out : parts that stood out in a single period, and its label (`unusual_cells`): they are not in all this.
     """
 
     eta: np.ndarray
@@ -83,32 +86,12 @@ class Baseline:
     swing: Swing
     family: Family
     scale: float
+    stood_out: tuple[tuple[Where, str], ...] = ()
 
     @property
     def error(self) -> np.ndarray:
         """Covariance of the effects of the current period around the baseline: the fit's error and the swing."""
         return self.fit_error + np.diag(self.swing.variance[self.effects.depth][self.effects.group])
-
-
-def mean_of(eta: np.ndarray, family: Family) -> np.ndarray:
-    """The inverse link: a share, a rate, or a mean.
-
-    >>> mean_of(np.array([0.0]), "binomial")
-    array([0.5])
-    """
-    if family == "binomial":
-        return expit(eta)
-    return np.exp(np.clip(eta, -50, 50)) if family == "poisson" else np.asarray(eta)
-
-
-def information(mean: np.ndarray, exposure: np.ndarray, family: Family, scale: float = 1.0) -> np.ndarray:
-    """Variance of the total and, at once, the weight of a leaf on the scale of its linear predictor.
-
-    For means both differ by `scale`; the total is then divided by it, so that the same formula holds.
-    """
-    if family == "binomial":
-        return exposure * mean * (1 - mean)
-    return exposure * mean if family == "poisson" else exposure / scale
 
 
 def design_effects(table: CrossTable) -> Effects:
@@ -138,79 +121,17 @@ def design_effects(table: CrossTable) -> Effects:
     return Effects(matrix, np.concatenate(group), np.array(depth))
 
 
-@cache
-def outlier_limit(periods: int, level: float = 0.05) -> float:
-    """Median absolute deviations from the median that one of `periods` ordinary values passes with probability `level`.
-
-    Hampel's identifier as Davies and Gather standardise it by the sample's size ("The identification of multiple outliers",
-    J. Am. Stat. Assoc. 88, 1993, 782-792, doi:10.1080/01621459.1993.10476339): a fixed limit of three robust deviations
-    would take a period from every fifth ordinary history, and its usual swing with it. By simulation of normal values, the
-    same ones each time.
-
-    Examples
-    --------
-    >>> [round(outlier_limit(periods), 1) for periods in (6, 12, 24)]
-    [8.0, 6.5, 5.8]
-    """
-    values = np.random.default_rng(1993).standard_normal((10_000, min(periods, 100)))
-    away = np.abs(values - np.median(values, axis=1, keepdims=True))
-    return float(np.quantile(away.max(axis=1) / np.median(away, axis=1), 1 - level))
-
-
-def steady_periods(table: CrossTable, family: Family, *, level: float = 0.05, fewest: int = 5) -> np.ndarray:
-    """Which earlier periods may serve as the baseline: those whose total is no outlier among them.
-
-    A spike in the history would make every swing look usual; a usual period taken for a spike makes the swing look too
-    small. So no period is left out of more than a share `level` of ordinary histories, whether it is the swing or the
-    sampling error that moves them. With fewer than `fewest` periods there is no telling, and all are used; never is more
-    than half of them left out.
-
-    Returns
-    -------
-    Boolean, one for each period before the current one.
-
-    Examples
-    --------
-    >>> y, n = np.array([[9.0], [11], [10], [60], [8], [12]]), np.full((6, 1), 100.0)
-    >>> table = CrossTable((), (), np.zeros((1, 0), dtype=int), tuple("123456"), y, n)
-    >>> steady_periods(table, "binomial")
-    array([ True,  True,  True, False,  True])
-    """
-    y, n = table.observed[:-1].sum(axis=1), table.exposure[:-1].sum(axis=1)
-    if np.sum(n > 0) < fewest:
-        return n > 0
-    values = np.divide(y, n, out=np.full(len(n), np.nan), where=n > 0)
-    middle = float(np.nanmedian(values))
-    away = np.abs(values - middle)
-    sampling = _sampling_error(table, middle, n, family)
-    beyond_sampling = float(norm.isf(level / (2 * np.sum(n > 0))))
-    limits = np.maximum(
-        outlier_limit(int(np.sum(n > 0)), level) * float(np.nanmedian(away)), beyond_sampling * sampling
-    )
-    steady = (n > 0) & (away <= limits)
-    if steady.sum() * 2 < np.sum(n > 0):
-        steady = (n > 0) & (away <= np.nanmedian(away))
-    return steady
-
-
-def _sampling_error(table: CrossTable, middle: float, n: np.ndarray, family: Family) -> np.ndarray:
-    if family == "gaussian":
-        variance = _scale(table, np.ones(len(n), dtype=bool))
-    else:
-        variance = middle * (1 - middle) if family == "binomial" else max(middle, 0.0)
-    return np.sqrt(variance / np.maximum(n, 1.0))
-
-
-def fit_baseline(table: CrossTable, family: Family, *, history: np.ndarray | None = None, rounds: int = 12) -> Baseline:
+def fit_baseline(table: CrossTable, family: Family, *, segments: Segments | None = None, rounds: int = 12) -> Baseline:
     """Main effects and pairs as random effects, leaves shrunk to them; variances from the data.
 
     Penalised quasi-likelihood (Breslow and Clayton 1993) with MacKay's update of the variance components. The same
-    effects, let loose in every period of the history, give the swing from period to period.
+    effects, let loose in every period of the history, give the swing from period to period. What stood out in a single
+    period (`unusual_cells`) serves for neither.
 
     Parameters
     ----------
     table : its last period is not used for the fit.
-    history : which of the earlier periods to use (boolean); `steady_periods` where left out.
+    segments : the parts that may have stood out; all of one or two dimensions where left out.
     rounds : of the alternation between effects and variances.
 
     Raises
@@ -218,45 +139,75 @@ def fit_baseline(table: CrossTable, family: Family, *, history: np.ndarray | Non
     ValueError
         If the history holds no case.
     """
-    use = steady_periods(table, family) if history is None else history
+    use = table.exposure[:-1].sum(axis=1) > 0
     observed, exposure = table.observed[:-1][use], table.exposure[:-1][use]
-    y, n = observed.sum(axis=0), exposure.sum(axis=0)
-    if n.sum() <= 0:
+    labels = [label for label, used in zip(table.periods, use, strict=False) if used]
+    if not labels:
         raise ValueError("there is no history to compare with")
-    scale = _scale(table, use) if family == "gaussian" else 1.0
-    effects = design_effects(table)
+    scale = _pooled_variance(table) if family == "gaussian" else 1.0
+    segments = segments or list_segments(table, minimum=0)
+    effects, usual = design_effects(table), (observed, exposure)
+    cells: list[tuple[int, int]] = []
+    level = _fit_level(effects, observed, exposure, family, scale, rounds)
+    for _ in range(ODD_ROUNDS):
+        before, cells = cells, unusual_cells(segments, level.eta, observed, exposure, family, scale)
+        if cells == before:
+            break
+        odd = np.zeros(observed.shape, dtype=bool)
+        for period, segment in cells:
+            odd[period] |= segments.member[segment]
+        usual = np.where(odd, 0.0, observed), np.where(odd, 0.0, exposure)
+        level = _fit_level(effects, *usual, family, scale, rounds)
+    seen, left = (effects.matrix.T @ part.sum(axis=0) for part in (exposure, usual[1]))
+    periods = len(observed) * np.divide(left, seen, out=np.ones(len(seen)), where=seen > 0)
+    # What the fit took of each effect of the mean: the swing of a few periods is still in that much of it.
+    taken = np.clip(1 - np.diag(level.covariance) / np.maximum(level.variance, 1e-12)[effects.group], 0, 1)
+    taken[0] = 1.0
+    swing = _swing(effects, level.eta, *usual, family, scale, taken)
+    left = taken**2 * swing.variance[effects.depth][effects.group] / np.maximum(periods, 1.0)
+    return Baseline(
+        level.eta, effects, level.covariance + np.diag(left), level.leaf_variance * level.shrink, level.shrink, swing,
+        family, scale, tuple((segments.where[segment], labels[period]) for period, segment in cells),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Level:
+    eta: np.ndarray
+    covariance: np.ndarray  # of the effects
+    variance: np.ndarray  # of each group of effects
+    leaf_variance: float
+    shrink: np.ndarray
+
+
+def _fit_level(
+    effects: Effects, observed: np.ndarray, exposure: np.ndarray, family: Family, scale: float, rounds: int
+) -> _Level:
+    y, n = observed.sum(axis=0), exposure.sum(axis=0)
     total = y.sum() / n.sum()
     if family == "binomial":
         start = float(logit(np.clip(total, 0.5 / n.sum(), 1 - 0.5 / n.sum())))
     else:
         start = float(np.log(max(total, 0.5 / n.sum()))) if family == "poisson" else float(total)
-    unit = scale if family == "gaussian" else 1.0
     eta = _first_guess(y, n, total, family)
-    variance = np.full(effects.groups, 0.05) * unit
-    leaf_variance = 0.02 * unit
-    Z, own = effects.matrix, np.zeros(table.leaves)
+    variance = np.full(effects.groups, 0.05) * scale
+    leaf_variance = 0.02 * scale
+    # Small steps: from a tiny expectation a full Newton step overshoots for good.
+    longest = np.inf if family == "gaussian" else 1.5
     for _ in range(rounds):
         mean = mean_of(eta, family)
         weight = np.maximum(information(mean, n, family, scale), 1e-12)
-        residual = (y - n * mean) / (scale if family == "gaussian" else 1.0)
-        working = eta - start + np.where(n > 0, residual / weight, 0.0)
+        working = eta - start + np.where(n > 0, (y - n * mean) / scale / weight, 0.0)
         precision = weight / (1 + weight * leaf_variance)
         b, covariance = _solve(precision, working, variance, effects)
-        fitted = Z @ b
+        fitted = effects.matrix @ b
         shrink = 1 / (1 + weight * leaf_variance)
         own = (1 - shrink) * (working - fitted)
-        # Small steps: from a tiny expectation a full Newton step overshoots for good.
-        longest = np.inf if family == "gaussian" else 1.5
         eta = eta + np.clip(start + fitted + own - eta, -longest, longest)
-        variance = _update(b[None], covariance[None], variance, effects, unit)
+        variance = _update(b[None], covariance[None], variance, effects, scale)
         used = np.sum((1 - shrink)[n > 0])
-        leaf_variance = float(np.clip(np.sum(own**2) / max(used, 1e-9), _LEAST * unit, _MOST * unit))
-    # What the fit took of each effect of the mean: the swing of a few periods is still in that much of it.
-    taken = np.clip(1 - np.diag(covariance) / np.maximum(variance, 1e-12)[effects.group], 0, 1)
-    taken[0] = 1.0
-    swing = _swing(effects, eta, observed, exposure, family, scale, unit, taken)
-    left = taken**2 * swing.variance[effects.depth][effects.group] / len(observed)
-    return Baseline(eta, effects, covariance + np.diag(left), leaf_variance * shrink, shrink, swing, family, scale)
+        leaf_variance = float(np.clip(np.sum(own**2) / max(used, 1e-9), _LEAST * scale, _MOST * scale))
+    return _Level(eta, covariance, variance, leaf_variance, shrink)
 
 
 def _first_guess(y: np.ndarray, n: np.ndarray, total: float, family: Family) -> np.ndarray:
@@ -271,10 +222,10 @@ def _first_guess(y: np.ndarray, n: np.ndarray, total: float, family: Family) -> 
     return np.asarray(logit(np.minimum(level, 1 - 1e-6)) if family == "binomial" else np.log(level))
 
 
-def _scale(table: CrossTable, use: np.ndarray) -> float:
-    """Pooled variance of single values within leaf and period."""
+def _pooled_variance(table: CrossTable) -> float:
+    """Variance of single values within leaf and earlier period."""
     assert table.squares is not None, "means need the sum of squares"
-    y, n, squares = table.observed[:-1][use], table.exposure[:-1][use], table.squares[:-1][use]
+    y, n, squares = table.observed[:-1], table.exposure[:-1], table.squares[:-1]
     within = np.sum(squares[n > 0] - y[n > 0] ** 2 / n[n > 0])
     return max(float(within / max(np.sum(n[n > 0] - 1), 1.0)), 1e-12)
 
@@ -307,7 +258,6 @@ def _swing(
     exposure: np.ndarray,
     family: Family,
     scale: float,
-    unit: float,
     taken: np.ndarray,
 ) -> Swing:
     """Variance of the effects from period to period, pooled over the groups of a depth, and what else it may be.
@@ -315,12 +265,12 @@ def _swing(
     The estimate is the fixed point of MacKay (1992) for the effects let loose in every period. What else it may be tells a
     scaled inverse chi-square whose degrees of freedom match the information that the periods have of its logarithm.
     """
-    prior = np.array(PRIOR_SWING)[: int(effects.depth.max()) + 1] * unit
+    prior = np.array(PRIOR_SWING)[: int(effects.depth.max()) + 1] * scale
     periods = len(observed)
     if periods < 2:
         return _plausible(prior, np.zeros(len(prior)))
     depth = effects.depth[effects.group]
-    divisor, longest = (scale, np.inf) if family == "gaussian" else (1.0, 1.5)
+    longest = np.inf if family == "gaussian" else 1.5
     # The baseline has seen these periods: what it took of their swing is put back.
     kept = 1 - taken / periods
     swing, b = prior.copy(), np.zeros((periods, len(depth)))
@@ -328,13 +278,13 @@ def _swing(
         penalty = 1 / swing[depth]
         mean = mean_of(eta + (effects.matrix @ b.T).T, family)
         weight = information(mean, exposure, family, scale)
-        score = (effects.matrix.T @ ((observed - exposure * mean) / divisor).T).T - penalty * b
+        score = (effects.matrix.T @ ((observed - exposure * mean) / scale).T).T - penalty * b
         inverse = np.linalg.inv(np.stack([effects.gram(w) for w in weight]) + np.diag(penalty))
         b = b + np.clip(np.einsum("tij,tj->ti", inverse, score), -longest, longest)
         known = np.clip(1 - np.einsum("tjj->tj", inverse) * penalty, 0, 1)
         squares = np.sum(b**2, axis=0) / kept
         total = np.bincount(depth, squares) / np.maximum(np.bincount(depth, known.sum(axis=0)), 1e-6)
-        swing = np.clip(total, _LEAST * unit, _MOST * unit)
+        swing = np.clip(total, _LEAST * scale, _MOST * scale)
     # An effect counts by how well it tells the swing: the information on log v is half the sum of these squares.
     freedom = np.bincount(depth, np.sum(known**2, axis=0)) * (1 - 1 / periods)
     return _plausible(swing, freedom)

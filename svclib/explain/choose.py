@@ -8,8 +8,8 @@ from dataclasses import field as dataclass_field
 import numpy as np
 from scipy.stats import norm
 
-from svclib.explain.baseline import information
 from svclib.explain.evidence import evidence, gain_at
+from svclib.explain.family import information
 from svclib.explain.scan import Field, Fit, fit_shifts, scores
 from svclib.explain.segments import Segments
 

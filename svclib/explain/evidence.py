@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svclib.explain.baseline import Baseline, information, mean_of
-from svclib.explain.scan import REDUNDANT, Field, Fit, log_bayes_factor, signed_root
+from svclib.explain.baseline import Baseline
+from svclib.explain.family import information, mean_of, signed_root
+from svclib.explain.scan import REDUNDANT, Field, Fit, log_bayes_factor
 
 NOTHING = -20.0  # gain where no segment got worse
 TAIL = 0.1  # upper part of the null months that the exponential tail is fitted to

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Hypothesis
-from svclib.explain.baseline import information, mean_of
 from svclib.explain.crosstab import CrossTable
+from svclib.explain.family import information, mean_of, signed_root
 from svclib.explain.localise import Localisation
 from svclib.explain.question import DatedOnset, EventNear
-from svclib.explain.scan import Field, fit_shifts, signed_root
+from svclib.explain.scan import Field, fit_shifts
 
 Status = Literal["supported", "not_supported", "untested"]
 LEAST_CASES = 20

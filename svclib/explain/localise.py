@@ -7,10 +7,11 @@ from dataclasses import field as dataclass_field
 
 import numpy as np
 
-from svclib.explain.baseline import Baseline, Family, fit_baseline, mean_of
+from svclib.explain.baseline import Baseline, fit_baseline
 from svclib.explain.choose import Rules, choose, heterogeneity
 from svclib.explain.crosstab import CrossTable
 from svclib.explain.evidence import evidence, simulate_null, tail_probability
+from svclib.explain.family import Family, mean_of
 from svclib.explain.scan import Field, Fit, fit_shifts, prepare
 from svclib.explain.segments import Segments, Where, list_segments
 
@@ -87,6 +88,11 @@ class Localisation:
     fit: Fit = dataclass_field(repr=False, compare=False)
 
     @property
+    def stood_out(self) -> tuple[tuple[Where, str], ...]:
+        """Parts and earlier periods that do not count as usual, because the part stood out then."""
+        return self.field.baseline.stood_out
+
+    @property
     def answers(self) -> tuple[Segment, ...]:
         """Where to look, in that order: what is named, then the leads."""
         return (*self.segments, *self.leads)
@@ -98,7 +104,6 @@ def localise(
     *,
     bad: int = 1,
     rules: Rules | None = None,
-    history: np.ndarray | None = None,
     cases: np.ndarray | None = None,
     resamples: int = 40,
     stable: float = 0.6,
@@ -112,7 +117,6 @@ def localise(
     family : ``binomial`` (bad of all), ``poisson`` (events over exposure) or ``gaussian`` (sum over cases).
     bad : 1 where more is worse, -1 where less is.
     rules : what to keep, see `Rules`.
-    history : which earlier periods make the baseline; `steady_periods` where left out.
     cases : cases of each leaf in the current period; the exposure where left out.
     resamples : bootstrap repetitions for stability and intervals.
     stable : least share of the resamples that must name a segment.
@@ -124,7 +128,7 @@ def localise(
     """
     rules, rng = rules or Rules(), np.random.default_rng(seed)
     segments = list_segments(table, max_depth=rules.max_depth, minimum=rules.minimum, cases=cases)
-    baseline = fit_baseline(table, family, history=history)
+    baseline = fit_baseline(table, family, segments=segments)
     field = prepare(table, segments, baseline, bad)
     null = simulate_null(field, rules.replicates, rng)
     observed = table.observed[-1]
@@ -146,7 +150,7 @@ def localise(
         exposure=float(field.exposure.sum()),
         candidates=len(segments) - 1,
         folded=table.folded,
-        periods_used=int((table.exposure[:-1].sum(axis=1) > 0).sum()) if history is None else int(history.sum()),
+        periods_used=int((table.exposure[:-1].sum(axis=1) > 0).sum()),
         swing=tuple(float(s) for s in np.sqrt(baseline.swing.variance)),
         field=field,
         table=table,

@@ -36,6 +36,7 @@ def record_of(gap: Gap) -> dict[str, Any]:
         "mix_rate": [_split(split, gap.disclosure_minimum) for split in gap.splits],
         "segments": [_segment(segment, gap) for segment in (local.segments if local else ())],
         "leads": [_segment(lead, gap) | {"doubt": lead.doubt} for lead in (local.leads if local else ())],
+        "stood_out": [{"where": _where(where), "period": period} for where, period in (local.stood_out if local else ())],
         "candidates": local.candidates if local else None,
         "general_shift": _general(gap),
         "process": _process(gap),
@@ -53,12 +54,16 @@ def record_of(gap: Gap) -> dict[str, Any]:
         "grade": gap.evidence.grade,
         "evidence": {"for": list(gap.evidence.for_), "missing": list(gap.evidence.against)},
         "draft_action": _action(gap),
-        "limits": [{"code": code, "detail": detail} for code, detail in gap.limits],
+        "limits": [{"code": code, "detail": _detail(detail)} for code, detail in gap.limits],
     }  # fmt: skip
 
 
 def _where(where: Where) -> dict[str, str]:
     return dict(where)
+
+
+def _detail(detail: str | Where) -> str:
+    return detail if isinstance(detail, str) else ", ".join(f"{name} = {value}" for name, value in detail)
 
 
 def _onset(gap: Gap) -> dict[str, Any] | None:

@@ -7,8 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from svclib.explain.baseline import Baseline, Family, information, mean_of
+from svclib.explain.baseline import Baseline
 from svclib.explain.crosstab import CrossTable
+from svclib.explain.family import Family, information, mean_of, signed_root
 from svclib.explain.segments import Segments
 
 USUAL_SHIFTS = (0.5, 1.0, 2.0)  # of a cause: log odds, log rate, or standard deviations of single values
@@ -101,27 +102,6 @@ def _covariance_with(field: Field, info: np.ndarray, own: np.ndarray, chosen: tu
     picked = field.segments.member[list(chosen)] * own
     ratio = info / np.maximum(field.info, 1e-12)
     return field.segments.leaves @ picked.T + ratio[:, None] * field.shared[:, list(chosen)] * ratio[None, list(chosen)]
-
-
-def signed_root(
-    observed: np.ndarray, expected: np.ndarray, held: np.ndarray, family: Family, info: np.ndarray
-) -> np.ndarray:
-    """Signed root of the deviance of totals against their expectation; standard normal under the null.
-
-    Examples
-    --------
-    >>> signed_root(np.array([30.0]), np.array([20.0]), np.array([100.0]), "binomial", np.array([16.0])).round(2)
-    array([2.37])
-    """
-    if family == "gaussian":
-        return (observed - expected) / np.sqrt(info)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deviance = np.where(observed > 0, observed * np.log(observed / expected), 0.0) - (observed - expected)
-        if family == "binomial":
-            left, right = held - observed, held - expected
-            deviance = np.where(observed > 0, observed * np.log(observed / expected), 0.0)
-            deviance = deviance + np.where(left > 0, left * np.log(left / right), 0.0)
-    return np.sign(observed - expected) * np.sqrt(2 * np.maximum(deviance, 0.0))
 
 
 def log_bayes_factor(root: np.ndarray, left: np.ndarray, scale: float = 1.0) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Band, Kpi
-from svclib.explain.baseline import Family
 from svclib.explain.crosstab import CrossTable, cross_tabulate
+from svclib.explain.family import Family
 
 Measure = Literal["share", "rate", "count", "mean", "time"]
 Level = Literal["kpi", "share_beyond", "mean_time"]

@@ -328,7 +328,8 @@ class RootCauseReport(StudyReport):
             return [note("unknown", say("root_cause.segments.not_scanned", reason=reason))]
         blocks: list[Block] = segment_table(gap)
         chart = self._heat_chart(gap)
-        return [*blocks, *([chart] if chart is not None else [])]
+        before = said.stood_out_text(local)
+        return [*blocks, *([chart] if chart is not None else []), *([note("info", before)] if before else [])]
 
     def _heat_chart(self, gap: Gap) -> Chart | None:
         cells = figures.heat_table(gap)

@@ -9,8 +9,9 @@ import numpy as np
 from svclib.catalogue.models import Kpi
 from svclib.explain.analysis import Gap
 from svclib.explain.decompose import Decomposition
-from svclib.explain.localise import Segment
+from svclib.explain.localise import Localisation, Segment
 from svclib.explain.question import EventNear
+from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
 from svclib.measure.periods import Period
 from svclib.report import words
@@ -18,6 +19,8 @@ from svclib.report.words import say
 from svclib.report.words.where import label, shown_answer
 from svclib.report.words.where import value_name as value_name
 from svclib.report.words.where import where_of as where_of
+
+STOOD_OUT_SHOWN = 4  # parts
 
 
 def value_of(kpi: Kpi, x: float | None) -> str:
@@ -233,14 +236,24 @@ def split_remark(gap: Gap) -> str:
     return say(f"root_cause.mix.{gap.piece.level}", horizon=horizon)
 
 
-def limit_text(code: str, detail: str) -> str:
+def limit_text(code: str, detail: str | Where) -> str:
     """What could not be done."""
-    said = (
-        {"detail": label(detail) if code == "folded" else detail}
-        if code in ("folded", "new_segment", "short_history")
-        else {}
-    )
-    return say(f"root_cause.limits.{code}", **said)
+    if code == "folded":
+        detail = label(str(detail))
+    return say(f"root_cause.limits.{code}", detail=detail if isinstance(detail, str) else where_of(detail))
+
+
+def stood_out_text(local: Localisation) -> str:
+    """Which parts stood out before, and so do not count as usual; empty where none did."""
+    periods: dict[Where, list[str]] = {}
+    for where, period in local.stood_out:
+        periods.setdefault(where, []).append(words.period_name(period))
+    if not periods:
+        return ""
+    parts = [f"{where_of(where)} ({words.list_of(names)})" for where, names in periods.items()]
+    if len(parts) > STOOD_OUT_SHOWN:
+        parts[STOOD_OUT_SHOWN - 1 :] = [say("root_cause.segments.more_parts", count=len(parts) - STOOD_OUT_SHOWN + 1)]
+    return say("root_cause.segments.stood_out", parts=words.list_of(parts))
 
 
 def rung_text(rung: Rung) -> str:

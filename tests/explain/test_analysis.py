@@ -21,7 +21,15 @@ from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
 from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table
 from svclib.report.words import use_language
-from svclib.report.words.root_cause import events_text, excess, rung_text, sentence, share_cell
+from svclib.report.words.root_cause import (
+    events_text,
+    excess,
+    limit_text,
+    rung_text,
+    sentence,
+    share_cell,
+    stood_out_text,
+)
 
 PERIOD = Period.parse("2026-10")
 LABELS = [p.label for p in PERIOD.last(30)]
@@ -292,6 +300,33 @@ def test_a_lead_is_shown_as_a_lead_on_every_page(local_gap, language, lead, doub
     assert heat_table(gap)["found"].sum() == 0
     assert gap.place is best
     assert dataclasses.replace(gap, answer="mix").place is None
+
+
+def test_what_came_before_is_told_and_does_not_count_as_usual():
+    rows = _rows("channel == 'Chat'")
+    rows = pd.concat([rows[rows["period"] != "2026-04"], _again(rows)], ignore_index=True)
+    gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
+    assert (("channel", "Chat"),) in [where for where, _ in gap.localisation.stood_out]
+    assert gap.localisation.segments[0].where == (("channel", "Chat"),)
+    record = RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1).to_json(lambda g: sentence(g, PERIOD))
+    assert {"where": {"channel": "Chat"}, "period": "2026-04"} in record["gaps"][0]["stood_out"]
+    for language, told in (("en", "channel Chat (April 2026)"), ("it", "channel Chat (aprile 2026)")):
+        with use_language(language):
+            assert told in stood_out_text(gap.localisation)
+    many = [((("team", f"T{n}"),), "2026-04") for n in range(6)]
+    baseline = dataclasses.replace(gap.localisation.field.baseline, stood_out=tuple(many))
+    field = dataclasses.replace(gap.localisation.field, baseline=baseline)
+    text = stood_out_text(dataclasses.replace(gap.localisation, field=field))
+    assert "team T2 (April 2026) and 3 more parts." in text
+    assert limit_text("new_segment", (("customer_type", ""),)).startswith("customer type (not stated) is new")
+
+
+def _again(rows):
+    """April, with its cause."""
+    april = rows[rows["period"] == "2026-04"].copy()
+    risk = 0.12 + 0.35 * (april["channel"] == "Chat")
+    april["num"] = (np.random.default_rng(9).random(len(april)) < risk).astype(float)
+    return april
 
 
 def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):

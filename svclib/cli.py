@@ -11,9 +11,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from svclib import __version__
+
+if TYPE_CHECKING:
+    from svclib.errors import InputRefused
 
 _Command = Callable[..., "int | None"]
 _COMMANDS: dict[str, tuple[_Command, Sequence[tuple[tuple[str, ...], dict[str, Any]]]]] = {}
@@ -74,10 +77,18 @@ def sample(to: Path, months: int, seed: int) -> None:
 @_command(_PARAMS)
 def check(params: Path | None) -> None:
     """Validate params and sources, all errors at once."""
+    from svclib.checked import recall, remember
+
+    folder = _declared(params)
+    if told := recall(folder):
+        print(told)
+        return
+
     from svclib.catalogue.load import load_catalogue
 
-    catalogue = load_catalogue(_declared(params))
+    catalogue = load_catalogue(folder)
 
+    from svclib.collect.read import source_format
     from svclib.prepared import prepare
 
     snapshot = prepare(catalogue).snapshot
@@ -86,7 +97,10 @@ def check(params: Path | None) -> None:
         "action": len(catalogue.actions),
     }  # fmt: skip
     counts = ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in parts.items())
-    print(f"{catalogue.folder}: sound ({counts}; data up to {snapshot.as_of})")
+    told = f"{catalogue.folder}: sound ({counts}; data up to {snapshot.as_of})"
+    if all(source_format(source) != "database" for source in catalogue.sources):
+        remember(folder, told, [source.read for source in catalogue.sources])
+    print(told)
 
 
 @_command(
@@ -283,6 +297,13 @@ def _refuse(message: str) -> NoReturn:
     sys.exit(2)
 
 
+def _refusal() -> type[InputRefused]:
+    """What is caught where input was refused; imported only then, for help has no need of it."""
+    from svclib.errors import InputRefused
+
+    return InputRefused
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Wrong words, told as all other faults are."""
@@ -348,12 +369,10 @@ def main() -> None:
     if name is None:
         parser.print_help(sys.stderr)
         sys.exit(2)
-    from svclib.errors import InputRefused
-
     try:
         status = _COMMANDS[name][0](**given)
         sys.stdout.flush()
-    except InputRefused as refused:
+    except _refusal() as refused:
         status = 2
         log, number = given.get("log", "text"), len(refused.problems)
         for problem in refused.problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -102,17 +102,6 @@ class RootCause:
             For a KPI without a gap, with the nearest one.
         """
         return pick({gap.question.kpi.code: gap for gap in self.gaps}, kpi, "KPI", "is no gap of this report")
-
-    def to_json(self, sentence: Callable[[Gap], str]) -> dict[str, Any]:
-        """The result as `root_cause_analysis.json` has it; `sentence` puts a gap into words."""
-        from svclib.explain.record import record_of
-
-        return {
-            "department": self.department,
-            "period": self.period.label,
-            "as_of": self.as_of.isoformat(),
-            "gaps": [record_of(gap) | {"sentence": sentence(gap)} for gap in self.gaps],
-        }
 
 
 def explain_gaps(study: Study, kpis: Sequence[str] | None = None, *, seed: int = 1) -> RootCause:

@@ -1,17 +1,28 @@
-"""A gap as plain JSON: None for missing numbers, labels for periods, nothing that is withheld."""
+"""The root-cause analysis as plain JSON: None for missing numbers, labels for periods, nothing that is withheld."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from svclib.explain.analysis import Gap
+from svclib.explain.analysis import Gap, RootCause
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Segment
 from svclib.explain.segments import Where
 from svclib.measure.disclosure import suppressed
 from svclib.measure.record import plain
+
+
+def analysis_record(analysis: RootCause, sentence: Callable[[Gap], str]) -> dict[str, Any]:
+    """The result as `root_cause_analysis.json` has it; `sentence` puts a gap into words."""
+    return {
+        "department": analysis.department,
+        "period": analysis.period.label,
+        "as_of": analysis.as_of.isoformat(),
+        "gaps": [record_of(gap) | {"sentence": sentence(gap)} for gap in analysis.gaps],
+    }
 
 
 def record_of(gap: Gap) -> dict[str, Any]:

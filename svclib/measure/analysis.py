@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -101,24 +101,6 @@ class KpiAnalysis:
             For a code that the department has no figures of, with the nearest one.
         """
         return pick({f.kpi.code: f for f in self.findings}, kpi, "KPI", "has no figures in this report")
-
-    def to_json(self, sentence: Callable[[KpiFinding], str]) -> dict[str, Any]:
-        """The result as `kpi_analysis.json` has it; `sentence` puts a finding into words.
-
-        Missing numbers are None, times ISO 8601; what is withheld is not in it.
-        """
-        from svclib.measure.record import record_of
-
-        return {
-            "department": self.department,
-            "period": self.period.label,
-            "as_of": self.as_of.isoformat(),
-            "kpis": [record_of(f) | {"sentence": sentence(f)} for f in self.findings],
-            "signals_expected_by_chance": round(self.signals.expected_by_chance, 2),
-            "signals_found": self.signals.found,
-            "signals_after_fdr": self.signals.after_fdr,
-            "data_quality": self.data_quality,
-        }
 
 
 def analyse_kpis(

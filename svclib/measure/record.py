@@ -1,12 +1,13 @@
-"""A finding as plain JSON: None for missing numbers, nothing that is withheld."""
+"""The KPI analysis as plain JSON: None for missing numbers, times ISO 8601, nothing that is withheld."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from svclib.measure.analysis import KpiFinding, band_of
+from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 
 
 def plain(x: Any) -> Any:
@@ -23,6 +24,20 @@ def plain(x: Any) -> Any:
     if not np.isfinite(number):
         return None
     return int(x) if isinstance(x, int | np.integer) else number
+
+
+def analysis_record(analysis: KpiAnalysis, sentence: Callable[[KpiFinding], str]) -> dict[str, Any]:
+    """The result as `kpi_analysis.json` has it; `sentence` puts a finding into words."""
+    return {
+        "department": analysis.department,
+        "period": analysis.period.label,
+        "as_of": analysis.as_of.isoformat(),
+        "kpis": [record_of(f) | {"sentence": sentence(f)} for f in analysis.findings],
+        "signals_expected_by_chance": round(analysis.signals.expected_by_chance, 2),
+        "signals_found": analysis.signals.found,
+        "signals_after_fdr": analysis.signals.after_fdr,
+        "data_quality": analysis.data_quality,
+    }
 
 
 def record_of(finding: KpiFinding) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Them
 from svclib.explain.analysis import RootCause, explain_gap
 from svclib.explain.grade import draft_action, grade_evidence
 from svclib.explain.question import BASELINE, EventNear, find_questions
+from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
@@ -161,8 +162,8 @@ def test_words_never_claim_a_cause(local_gap, language):
 
 
 def test_json_holds_the_keys_of_the_design(local_gap):
-    result = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (local_gap,), 1).to_json(
-        lambda gap: sentence(gap, PERIOD)
+    result = analysis_record(
+        RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (local_gap,), 1), lambda gap: sentence(gap, PERIOD)
     )
     text = json.dumps(result, allow_nan=False)
     gap = json.loads(text)["gaps"][0]
@@ -285,9 +286,9 @@ def test_a_lead_is_shown_as_a_lead_on_every_page(local_gap, language, lead, doub
     with use_language(language):
         told = sentence(gap, PERIOD)
         blocks = segment_table(gap)
-        record = RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1).to_json(lambda g: sentence(g, PERIOD))[
-            "gaps"
-        ][0]
+        record = analysis_record(
+            RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1), lambda g: sentence(g, PERIOD)
+        )["gaps"][0]
         short, advice = gap_brief(record), gap_advice(record)
     assert lead in told
     assert ("55" in told) == (doubt == "unstable")
@@ -308,7 +309,7 @@ def test_what_came_before_is_told_and_does_not_count_as_usual():
     gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
     assert (("channel", "Chat"),) in [where for where, _ in gap.localisation.stood_out]
     assert gap.localisation.segments[0].where == (("channel", "Chat"),)
-    record = RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1).to_json(lambda g: sentence(g, PERIOD))
+    record = analysis_record(RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1), lambda g: sentence(g, PERIOD))
     assert {"where": {"channel": "Chat"}, "period": "2026-04"} in record["gaps"][0]["stood_out"]
     for language, told in (("en", "channel Chat (April 2026)"), ("it", "channel Chat (aprile 2026)")):
         with use_language(language):
@@ -382,7 +383,7 @@ def test_three_cases_are_too_few():
     assert (gap.question.explain, gap.localisation) == (False, None)
     assert gap.answer == "not_evaluable"
     assert "withheld" in sentence(gap, PERIOD)
-    record = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
+    record = analysis_record(RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1), lambda gap: "")["gaps"][0]
     assert (record["value"], record["n"], record["mix_rate"], record["pareto"]) == (None, None, [], {})
 
 
@@ -390,7 +391,7 @@ def test_small_cells_are_not_in_the_record(local_gap):
     small = local_gap.splits[0].segments.assign(n1=3.0)
     split = dataclasses.replace(local_gap.splits[0], segments=small)
     gap = dataclasses.replace(local_gap, splits=(split,))
-    record = RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
+    record = analysis_record(RootCause("D01", PERIOD, dt.datetime(2026, 11, 5), (gap,), 1), lambda gap: "")["gaps"][0]
     assert {cell["n1"] for cell in record["mix_rate"][0]["segments"]} == {None}
 
 
@@ -403,7 +404,7 @@ def test_small_cells_are_not_in_the_pareto(local_gap):
     )
     gap = dataclasses.replace(local_gap, splits=splits)
     hidden = {"Chat", "Mail"}  # Mail, the next smallest: else Chat were the total without the others
-    record = RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1).to_json(lambda gap: "")["gaps"][0]
+    record = analysis_record(RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1), lambda gap: "")["gaps"][0]
     by_value = {cell["value"]: cell for cell in record["pareto"]["channel"]}
     for value, cell in by_value.items():
         figures = {cell[name] for name in ("excess", "rate", "mix", "volume", "share")}

@@ -15,6 +15,7 @@ from svclib.measure.analysis import analyse_kpis
 from svclib.measure.disclosure import suppressed
 from svclib.measure.peers import funnel
 from svclib.measure.periods import Period
+from svclib.measure.record import analysis_record
 from svclib.measure.revision import revisions
 from svclib.measure.spc.multiplicity import count_signals
 from svclib.measure.spc.rebase import suggest_rebase
@@ -62,7 +63,7 @@ def analysis():
 
 
 def test_the_result_is_json_as_designed(analysis):
-    result = analysis("D01").to_json(lambda f: "Words.")
+    result = analysis_record(analysis("D01"), lambda f: "Words.")
     text = json.dumps(result, allow_nan=False)
     assert set(result) == {
         "department", "period", "as_of", "kpis", "signals_expected_by_chance", "signals_found", "signals_after_fdr",
@@ -79,7 +80,7 @@ def test_the_result_is_json_as_designed(analysis):
 
 def test_what_is_withheld_is_not_in_the_result(analysis):
     finding = analysis("D04").findings[0]
-    record = analysis("D04").to_json(lambda f: "")["kpis"][0]
+    record = analysis_record(analysis("D04"), lambda f: "")["kpis"][0]
     assert (record["state"], record["value"], record["n"], record["interval"]) == ("withheld", None, None, None)
     assert record["points"][-1]["value"] is None
     assert not finding.shown

@@ -16,6 +16,7 @@ from svclib.explain.since import Moved, since_when
 from svclib.measure import analysis as compute
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.peers import Funnel
+from svclib.measure.record import analysis_record
 from svclib.measure.spc.verdict import point_states
 from svclib.report import words
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
@@ -103,7 +104,7 @@ class KpiReport(StudyReport):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        record = self.analysis.to_json(self.told)
+        record = analysis_record(self.analysis, self.told)
         for entry, finding in zip(record["kpis"], self.analysis.findings, strict=True):
             moved = self._moved[finding.kpi.code]
             entry["moved"] = moved.to_json() if moved else None

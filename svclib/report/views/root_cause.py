@@ -15,7 +15,7 @@ from svclib.errors import InputRefused, Problem
 from svclib.explain import analysis as compute
 from svclib.explain.analysis import Gap, RootCause
 from svclib.explain.choose import Rules
-from svclib.explain.record import shown_paretos, without_small
+from svclib.explain.record import analysis_record, shown_paretos, without_small
 from svclib.measure.spc import BEYOND_CHANCE
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
@@ -101,7 +101,7 @@ class RootCauseReport(StudyReport):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        return self.analysis.to_json(lambda gap: said.sentence(gap, self.analysis.period))
+        return analysis_record(self.analysis, lambda gap: said.sentence(gap, self.analysis.period))
 
     # What the notebook shows, cell by cell
 

@@ -65,7 +65,9 @@ def main() -> None:
         for label, changes in VARIANTS.items():
             effect = 0.6 if changes.get("kind") in ("duration", "count", "mean") else 1.0
             for cause in ("none", "one+two"):
-                score = score_design(Design(2000, cause, effect=effect, **changes), few)
+                score = score_design(
+                    Design(2000, cause, effect=effect, **changes), planted_seeds if cause == "none" else few
+                )
                 print(row(f"  {label}: {cause}", score), flush=True)
         print(f"\nSeveral causes at once, six months of history, {len(few)} repetitions")
         for cause in SEVERAL:

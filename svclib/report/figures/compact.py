@@ -20,11 +20,8 @@ _LINK = "{http://www.w3.org/1999/xlink}href"
 _GEOMETRY = frozenset({"x", "y", "width", "height", "transform", "points", "viewBox"})
 # matplotlib draws the circle of a marker as eight Bezier curves
 _CIRCLE = re.compile(r"M 0 ([\d.]+) (?:C [-\d. ]+){8}z ?")
+_REFERENCE = re.compile(r"(?:^|\()#([\w-]+)")
 _IDLE = frozenset({"fill:none", "fill:none;opacity:0", ""})
-_DEFINED = re.compile(r"<defs>(?:<path [^<>]*/>)+</defs>")
-_STYLE = re.compile(r"style='([^']*;[^']*)'")
-_CUT = re.compile(r"style='([^']*);clip-path:(url\(#[\w-]+\))'")
-_STYLED = re.compile(r"style='([^']{14,})'(?![^<>]*class=)")
 
 
 def compact(svg: str) -> str:
@@ -42,36 +39,13 @@ def compact(svg: str) -> str:
     _join_rows(root)
     _join_marks(root)
     _inline_marks(root)
+    _drop_unused(root)
     rules = _classes(root)
     body = "".join(_written(child) for child in root)
     head = " ".join(f"{name}='{root.get(name)}'" for name in ("width", "height", "viewBox"))
-    return _lean(
+    return (
         f"<svg xmlns='http://www.w3.org/2000/svg' {head}><style>{_base_rules(body + rules)}{rules}</style>{body}</svg>"
     )
-
-
-def _lean(svg: str) -> str:
-    """The document without marks that nobody draws any more, and with everything said once.
-
-    That is each property of a style (the last one counts) and each style: what several elements have, where each of
-    them is cut left aside, becomes a class.
-
-    >>> _lean("<svg><defs><path d='M0 0' id='i1'/></defs><path style='fill:none;stroke:red;fill:blue'/></svg>")
-    "<svg><path style='fill:blue;stroke:red'/></svg>"
-    """
-    used = set(re.findall(r"(?:'|\()#([\w-]+)", svg))
-    svg = _DEFINED.sub(lambda part: part[0] if used & set(re.findall(r"id='([\w-]+)'", part[0])) else "", svg)
-    svg = _STYLE.sub(lambda style: f"style='{_once(style[1])}'", svg)
-    svg = _CUT.sub(r"style='\1' clip-path='\2'", svg)
-    many = [style for style, count in Counter(_STYLED.findall(svg)).items() if count > 2]
-    names = {style: f"t{number}" for number, style in enumerate(many)}
-    svg = _STYLED.sub(lambda part: f"class='{names[part[1]]}'" if part[1] in names else part[0], svg)
-    return svg.replace("</style>", "".join(f".{name}{{{style}}}" for style, name in names.items()) + "</style>", 1)
-
-
-def _once(style: str) -> str:
-    pairs = [entry.split(":", 1) for entry in style.split(";") if entry]
-    return ";".join(f"{name}:{value}" for name, value in dict(pairs).items())
 
 
 def _short_names(root: ElementTree.Element) -> dict[str, str]:
@@ -94,11 +68,9 @@ def _tidy(element: ElementTree.Element, names: dict[str, str]) -> None:
         element.set(name, _tight(_NUMBER.sub(_rounded, element.get(name, ""))))
     if element.get("transform", "").startswith("rotate(0 ") or element.get("transform", "").startswith("rotate(-0 "):
         del element.attrib["transform"]
-    style = _short_style(element.attrib.pop("style", ""))
-    clip = element.attrib.pop("clip-path", "")
-    if clip:
-        style = f"{style};clip-path:url(#{names[clip[5:-1]]})".strip(";")
-    if style:
+    if clip := element.attrib.pop("clip-path", ""):
+        element.set("clip-path", f"url(#{names[clip[5:-1]]})")
+    if style := _short_style(element.attrib.pop("style", "")):
         element.set("style", style)
 
 
@@ -181,7 +153,7 @@ def _prune(parent: ElementTree.Element) -> None:
         _prune(child)
         name = child.tag.removeprefix(_SVG)
         if name in ("metadata", "style") or (
-            name == "path" and child.get("style", "").split(";clip-path")[0] in _IDLE and not child.get("id")
+            name == "path" and child.get("style", "") in _IDLE and not child.get("id")
         ):
             continue
         if name in ("g", "defs") and not len(child):
@@ -196,17 +168,17 @@ def _prune(parent: ElementTree.Element) -> None:
 def _join_rows(root: ElementTree.Element) -> None:
     """Grid lines become one path and the ticks of an axis one run: they lie apart, so their order is free."""
     for parent in list(root.iter()):
-        lines: dict[str, ElementTree.Element] = {}
+        lines: dict[tuple[str, str], ElementTree.Element] = {}
         ticks: dict[tuple[str, ...], ElementTree.Element] = {}
         kept: list[ElementTree.Element] = []
         for child in parent:
-            style, first = child.get("style", ""), None
+            style, clip, first = child.get("style", ""), child.get("clip-path", ""), None
             if child.tag == f"{_SVG}path" and "fill:none" in style and _STRAIGHT.fullmatch(child.get("d", "")):
-                first = lines.setdefault(style, child)
+                first = lines.setdefault((style, clip), child)
                 if first is not child:
                     first.set("d", first.get("d", "") + child.get("d", ""))
             elif child.tag == f"{_SVG}use":
-                rows = [(child.get("href", ""), style, axis, child.get(axis, "")) for axis in "yx"]
+                rows = [(child.get("href", ""), style, clip, axis, child.get(axis, "")) for axis in "yx"]
                 first = next((ticks[row] for row in rows if row in ticks), child)
                 ticks |= {row: first for row in rows if row not in ticks}
                 if first is not child:
@@ -220,7 +192,7 @@ _STRAIGHT = re.compile(r"M-?[\d.]+[ ]?-?[\d.]+[hv]-?[\d.]+")
 
 
 def _inline_marks(root: ElementTree.Element) -> None:
-    """A mark that is used once stands where it is used, and a group of one hands its clip to the one."""
+    """A mark that is used once stands where it is used, and a group of one hands its style and clip to the one."""
     uses = Counter(element.get("href") for element in root.iter() if element.get("href"))
     shapes = {f"#{element.get('id')}": element for element in root.iter(f"{_SVG}path") if element.get("id")}
     once = {link for link, count in uses.items() if count == 1 and link in shapes}
@@ -230,18 +202,28 @@ def _inline_marks(root: ElementTree.Element) -> None:
             if child.tag == f"{_SVG}use" and link in once:
                 child.tag = f"{_SVG}path"
                 x, y = float(child.attrib.pop("x", "0")), float(child.attrib.pop("y", "0"))
-                style = ";".join(filter(None, (child.get("style"), shapes[link].get("style"))))
-                child.attrib = {"d": _moved(shapes[link].get("d", ""), x, y), "style": style}
-    for defs in list(root.iter(f"{_SVG}defs")):
-        defs[:] = [child for child in defs if f"#{child.get('id')}" not in once]
+                child.attrib |= {"d": _moved(shapes[link].get("d", ""), x, y), "style": _both(child, shapes[link])}
+                del child.attrib["href"]
     for group in list(root.iter(f"{_SVG}g")):
-        if len(group) == 1 and set(group.attrib) == {"style"} and group[0].tag == f"{_SVG}path":
+        if len(group) == 1 and group.attrib.keys() <= {"style", "clip-path"} and group[0].tag == f"{_SVG}path":
             only = group[0]
-            if "transform" not in only.attrib and "clip-path" not in only.get("style", ""):
+            if not {"transform", "clip-path"} & only.attrib.keys():
                 group.tag = only.tag
-                style = ";".join(filter(None, (group.get("style"), only.get("style"))))
-                group.attrib = {**only.attrib, "style": style}
+                group.attrib |= {**only.attrib, "style": _both(group, only)}
                 group[:] = []
+
+
+def _both(outer: ElementTree.Element, inner: ElementTree.Element) -> str:
+    """The style of one within the other: each property once, as the inner one has it."""
+    said = [entry.split(":", 1) for part in (outer, inner) for entry in part.get("style", "").split(";") if entry]
+    return ";".join(f"{name}:{value}" for name, value in dict(said).items())
+
+
+def _drop_unused(root: ElementTree.Element) -> None:
+    """Marks that nobody draws any more."""
+    used = {link for element in root.iter() for value in element.attrib.values() for link in _REFERENCE.findall(value)}
+    for defs in list(root.iter(f"{_SVG}defs")):
+        defs[:] = [child for child in defs if child.get("id") in used]
     _prune(root)
 
 
@@ -276,17 +258,18 @@ _FEWEST_MARKS = 5
 
 
 def _same_mark(one: ElementTree.Element, other: ElementTree.Element) -> bool:
-    return other.tag == one.tag and all(one.get(name) == other.get(name) for name in ("href", "style"))
+    return other.tag == one.tag and all(one.get(name) == other.get(name) for name in ("href", "style", "clip-path"))
 
 
 def _join(parent: ElementTree.Element, run: list[ElementTree.Element], shape: ElementTree.Element) -> None:
     name = f"m{shape.get('id')}{len(parent)}"
-    style = ";".join(filter(None, (shape.get("style"), run[0].get("style"))))
     marker = ElementTree.Element(f"{_SVG}marker", {"id": name, "overflow": "visible", "markerUnits": "userSpaceOnUse"})
-    ElementTree.SubElement(marker, f"{_SVG}path", {"d": shape.get("d", ""), "style": style})
+    ElementTree.SubElement(marker, f"{_SVG}path", {"d": shape.get("d", ""), "style": _both(run[0], shape)})
     places = [(float(use.get("x", "0")), float(use.get("y", "0"))) for use in run]
     line = "".join(_steps(places, all_points=True))
     drawn = ElementTree.Element(f"{_SVG}path", {"d": line, "style": f"fill:none;marker:url(#{name})"})
+    if clip := run[0].get("clip-path"):
+        drawn.set("clip-path", clip)
     at = list(parent).index(run[0])
     for use in run:
         parent.remove(use)
@@ -312,16 +295,21 @@ def _font(weight: str | None, size: str) -> str:
 
 
 def _classes(root: ElementTree.Element) -> str:
-    """Turn styles that occur more than once into classes; returns their rules."""
-    counts = Counter(element.get("style") for element in root.iter() if element.get("style"))
-    often = sorted((s for s, n in counts.items() if s and n > 1), key=lambda s: (-counts[s], s))
-    names = {style: f"s{number}" for number, style in enumerate(often)}
+    """Turn styles that occur more than once, with their clip, into classes; returns their rules."""
+    counts = Counter(filter(None, map(_look, root.iter())))
+    often = sorted((look for look, count in counts.items() if count > 1), key=lambda look: (-counts[look], look))
+    names = {look: f"s{number}" for number, look in enumerate(often)}
     for element in root.iter():
-        name = names.get(element.get("style", ""))
-        if name:
-            del element.attrib["style"]
+        if name := names.get(_look(element)):
+            for part in ("style", "clip-path"):
+                element.attrib.pop(part, None)
             element.set("class", name)
-    return "".join(f".{name}{{{style}}}" for style, name in names.items())
+    return "".join(f".{name}{{{look}}}" for look, name in names.items())
+
+
+def _look(element: ElementTree.Element) -> str:
+    clip = element.get("clip-path")
+    return ";".join(filter(None, (element.get("style"), clip and f"clip-path:{clip}")))
 
 
 def _written(element: ElementTree.Element) -> str:

@@ -26,6 +26,17 @@ def name_departments(connection: DuckDBPyConnection, departments: list[Departmen
     ------
     InputRefused
         If an alias stands for two departments.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> desk = Department(code="D01", name="Desk", aliases=["help desk"])
+    >>> tickets = Source(name="t", shape="cases", read="t.csv", columns={"case_id": "id"})
+    >>> with duckdb.connect() as connection:
+    ...     code = name_departments(connection, [desk], tickets, "SELECT 'Help Desk '")
+    ...     rows = "(VALUES ('Help Desk '), ('d01'), ('Sales')) t(_written)"
+    ...     connection.sql(f"SELECT _written, {code} FROM {rows}").fetchall()
+    [('Help Desk ', 'D01'), ('d01', 'D01'), ('Sales', None)]
     """
     connection.execute("CREATE OR REPLACE MACRO _spelling(t) AS lower(trim(nfc_normalize(t)))")
     written = _spellings(departments)
@@ -79,6 +90,12 @@ def department_text(source: Source, departments: list[Department], columns: Iter
     ------
     InputRefused
         If the source neither maps a column nor declares a department, and there are several.
+
+    Examples
+    --------
+    >>> tickets = Source(name="t", shape="cases", read="t.csv", columns={"case_id": "id"})
+    >>> department_text(tickets, [Department(code="D01", name="Desk")], [], "params/sources.yaml:3")
+    "'D01'"
     """
     for column in columns:
         if column.name == "department":

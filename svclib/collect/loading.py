@@ -40,6 +40,17 @@ def load_raw(
     ------
     InputRefused
         If a file cannot be read, lacks a mapped column, or its damage reaches further than single rows.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> tickets = Source(name="t", shape="cases", read="t.csv", columns={"case_id": "Nr"}, dimensions=["team"])
+    >>> with TemporaryDirectory() as home, duckdb.connect() as connection:
+    ...     file = Path(home, "t.csv")
+    ...     _ = file.write_text("Nr,team,note\\n1,North,x\\n")
+    ...     raw = load_raw(connection, tickets, [file], Path(home), "params/sources.yaml:3")
+    ...     connection.sql(f"FROM {raw.name}").fetchall(), raw.types
+    ([('1', 'North')], {'case_id': 'VARCHAR', 'team': 'VARCHAR'})
     """
     format = source_format(source)
     if format == "database":

@@ -207,6 +207,16 @@ def read_rows(connection: DuckDBPyConnection, raw: RawTable, table: str, query: 
     ------
     InputRefused
         If the damage of a file reaches further than single rows.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> raw = RawTable("raw", {"id": "VARCHAR"}, [Part("t.csv", 0, 2)])
+    >>> with duckdb.connect() as connection:
+    ...     _ = connection.execute("CREATE TABLE raw AS SELECT unnest(['b', 'a']) AS id")
+    ...     read = read_rows(connection, raw, "shouted", lambda rows: f"SELECT upper(id) AS id FROM {rows}")
+    ...     connection.sql("FROM shouted").fetchall(), read.locate(1)
+    ([('B',), ('A',)], ('t.csv', 3))
     """
     import duckdb
 

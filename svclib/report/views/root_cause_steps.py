@@ -287,6 +287,8 @@ def action_block(gap: Gap, period: Period) -> list[Block]:
     ]
     if action.gain is not None:
         pairs.insert(4, ("gain", said.value_of(kpi, action.gain)))
-    heading = say("root_cause.action.title")
-    rows = pd.DataFrame([{heading: say(f"root_cause.action.{name}"), "": text} for name, text in pairs])
+    rows = pd.DataFrame(
+        {say("root_cause.action.entry"): say(f"root_cause.action.{name}"), say("root_cause.action.draft"): text}
+        for name, text in pairs
+    )
     return [*blocks, table(rows, caption=say("root_cause.action.caption"))]

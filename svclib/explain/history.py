@@ -40,6 +40,11 @@ def outlier_limit(periods: int, level: float = LEVEL) -> float:
 
 
 @cache
+def _median_square(periods: int) -> float:
+    """The median of the squares of ordinary values around the median of `periods` of them."""
+    return float(np.median(_around_median(periods) ** 2))
+
+
 def _around_median(periods: int) -> np.ndarray:
     values = np.random.default_rng(1993).standard_normal((10_000, min(periods, 100)))
     return np.asarray(values - np.median(values, axis=1, keepdims=True))
@@ -122,7 +127,7 @@ class _History:
             if not mine.any():
                 continue
             if d:
-                swing = _median_swing(away[mine], info[mine], float(np.median(_around_median(periods) ** 2)))
+                swing = _median_swing(away[mine], info[mine], _median_square(periods))
                 farthest = limit * np.sqrt(1 / info[mine] + swing)
             else:
                 sampling = norm.isf(LEVEL / (2 * periods)) / np.sqrt(info[mine])

@@ -117,6 +117,10 @@ class _History:
     def beyond(self) -> np.ndarray:
         """How far each cell is from the median of its segment's periods, over the farthest that is usual."""
         away, info = self._away()
+        # What moves everything moves its parts, and what moves a part moves everything and, against it, the others.
+        alone = _centred(away - away[0])
+        away = _centred(away)
+        part = np.where(np.sign(alone) == np.sign(away), np.minimum(np.abs(alone), np.abs(away)), 0.0)
         told, periods = np.isfinite(away), len(self.observed)
         found = np.zeros(away.shape)
         # The swings of pairs come from those of their values: these are what there is to learn a swing from.
@@ -127,17 +131,17 @@ class _History:
             if not mine.any():
                 continue
             if d:
-                swing = _median_swing(away[mine], info[mine], _median_square(periods))
-                farthest = limit * np.sqrt(1 / info[mine] + swing)
+                swing = _median_swing(alone[mine], info[mine], _median_square(periods))
+                found[mine] = part[mine] / (limit * np.sqrt(1 / info[mine] + swing))
             else:
                 sampling = norm.isf(LEVEL / (2 * periods)) / np.sqrt(info[mine])
                 farthest = np.maximum(outlier_limit(periods) * np.median(np.abs(away[mine])), sampling)
-            found[mine] = np.abs(away[mine]) / farthest
+                found[mine] = np.abs(away[mine]) / farthest
         return found
 
     def _away(self) -> tuple[np.ndarray, np.ndarray]:
-        """How far a cell is from the median of its segment's periods, on the scale of the linear predictor, and the
-        information on that: such that without a swing both give the signed root of the deviance, which is nearly normal."""
+        """How far a cell is from its level, on the scale of the linear predictor, and the information on that: such that
+        without a swing both give the signed root of the deviance, which is nearly normal."""
         held = self.leaves @ self.exposure.T
         info = self.leaves @ information(self.mean, self.exposure, self.family, self.scale).T
         total, usual = self.leaves @ self.observed.T, self.leaves @ (self.exposure * self.mean).T
@@ -146,10 +150,15 @@ class _History:
             root = signed_root(total, usual, held, self.family, info)
             with np.errstate(divide="ignore", invalid="ignore"):
                 info = np.clip(np.where(np.abs(away) > 0.1, (root / away) ** 2, info), info / 4, info * 4)
-        away = np.where(self.told & (info > 0), away, np.nan)
-        some = np.isfinite(away).any(axis=1)
-        away[some] -= np.nanmedian(away[some], axis=1, keepdims=True)
-        return away, info
+        return np.where(self.told & (info > 0), away, np.nan), info
+
+
+def _centred(away: np.ndarray) -> np.ndarray:
+    """Each segment's periods around their median."""
+    some = np.isfinite(away).any(axis=1)
+    away = away.copy()
+    away[some] -= np.nanmedian(away[some], axis=1, keepdims=True)
+    return away
 
 
 def _linear(total: np.ndarray, held: np.ndarray, family: Family) -> np.ndarray:

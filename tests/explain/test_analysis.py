@@ -27,6 +27,7 @@ from svclib.report.words.root_cause import (
     excess,
     limit_text,
     rung_text,
+    season_text,
     sentence,
     share_cell,
     stood_out_text,
@@ -305,7 +306,7 @@ def test_a_lead_is_shown_as_a_lead_on_every_page(local_gap, language, lead, doub
 
 def test_what_came_before_is_told_and_does_not_count_as_usual():
     rows = _rows("channel == 'Chat'")
-    rows = pd.concat([rows[rows["period"] != "2026-04"], _again(rows)], ignore_index=True)
+    rows = _again(rows, "2026-04")
     gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
     assert (("channel", "Chat"),) in [where for where, _ in gap.localisation.stood_out]
     assert gap.localisation.segments[0].where == (("channel", "Chat"),)
@@ -322,12 +323,26 @@ def test_what_came_before_is_told_and_does_not_count_as_usual():
     assert limit_text("new_segment", (("customer_type", ""),)).startswith("customer type (not stated) is new")
 
 
-def _again(rows):
-    """April, with its cause."""
-    april = rows[rows["period"] == "2026-04"].copy()
-    risk = 0.12 + 0.35 * (april["channel"] == "Chat")
-    april["num"] = (np.random.default_rng(9).random(len(april)) < risk).astype(float)
-    return april
+def _again(rows, month):
+    """The rows with the cause in an earlier month, too."""
+    then = rows[rows["period"] == month].copy()
+    risk = 0.12 + 0.35 * (then["channel"] == "Chat")
+    then["num"] = (np.random.default_rng(9).random(len(then)) < risk).astype(float)
+    return pd.concat([rows[rows["period"] != month], then], ignore_index=True)
+
+
+@pytest.mark.parametrize(("month", "season"), [("2025-10", True), ("2025-11", False)])
+def test_what_came_a_year_before_may_be_the_season(month, season):
+    rows = _again(_rows("channel == 'Chat'"), month)
+    gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
+    assert month in {period for _, period in gap.localisation.stood_out}
+    assert ("October 2025 as well, a year before" in season_text(gap, PERIOD)) == season
+    report = RootCauseReport(None, RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1))
+    shown = "\n".join(block.plain for block in report._where(gap))
+    assert "Left out of what counts as usual" in shown
+    assert ("think of the season" in shown) == season
+    nothing = dataclasses.replace(gap, localisation=dataclasses.replace(gap.localisation, segments=()))
+    assert season_text(nothing, PERIOD) == ""
 
 
 def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):

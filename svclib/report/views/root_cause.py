@@ -328,8 +328,12 @@ class RootCauseReport(StudyReport):
             return [note("unknown", say("root_cause.segments.not_scanned", reason=reason))]
         blocks: list[Block] = segment_table(gap)
         chart = self._heat_chart(gap)
-        before = said.stood_out_text(local)
-        return [*blocks, *([chart] if chart is not None else []), *([note("info", before)] if before else [])]
+        blocks += [chart] if chart is not None else []
+        if text := said.stood_out_text(local):
+            blocks.append(note("info", text))
+        if text := said.season_text(gap, self.analysis.period):
+            blocks.append(note("caution", text))
+        return blocks
 
     def _heat_chart(self, gap: Gap) -> Chart | None:
         cells = figures.heat_table(gap)

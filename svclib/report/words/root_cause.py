@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 
 import numpy as np
@@ -254,6 +255,21 @@ def stood_out_text(local: Localisation) -> str:
     if len(parts) > STOOD_OUT_SHOWN:
         parts[STOOD_OUT_SHOWN - 1 :] = [say("root_cause.segments.more_parts", count=len(parts) - STOOD_OUT_SHOWN + 1)]
     return say("root_cause.segments.stood_out", parts=words.list_of(parts))
+
+
+def season_text(gap: Gap, period: Period) -> str:
+    """What is named stood out a year before, too; empty where it did not, or nothing is named."""
+    place, local, onset = gap.place, gap.localisation, gap.question.onset
+    if place is None or local is None:
+        return ""
+    since = onset.period if onset else period.label
+    now = [one for one in period.last(12) if one.label >= since] or [period]
+    year_before = {Period.containing(one.start - dt.timedelta(days=365), one.frequency).label for one in now}
+    mine = set(place.where)
+    for where, then in local.stood_out:
+        if then in year_before and where and (mine <= set(where) or mine >= set(where)):
+            return say("root_cause.segments.season", where=where_of(where), period=words.period_name(then))
+    return ""
 
 
 def rung_text(rung: Rung) -> str:

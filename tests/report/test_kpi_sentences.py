@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from svclib.catalogue.models import Band, Event, Kpi
+from svclib.catalogue.models import Action, Band, Event, Kpi
 from svclib.explain.since import since_when
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
@@ -261,3 +261,32 @@ def test_a_counted_noun_has_the_form_of_its_number(language, one, many):
     assert words.change(-1, "incidents", 0, language=language).endswith(f"\u202f{one}")
     assert words.value(1, "breakdown|breakdowns", 0, language=language).endswith("\u202fbreakdown")
     assert words.value(3, "breakdown|breakdowns", 0, language=language).endswith("\u202fbreakdowns")
+
+
+@pytest.mark.parametrize(
+    ("status", "due", "told"),
+    [
+        ("planned", "2027-03-31", "planned"),
+        ("in progress", "2025-01-31", "in progress"),  # overdue, and still there
+        ("done", "2025-11-30", "done"),
+        ("done", "2025-08-31", None),  # over for more than a year
+        ("cancelled", "2027-03-31", None),
+    ],
+)
+def test_the_plan_s_actions_stand_beside_their_kpi(status, due, told):
+    action = Action(
+        id="A-1",
+        department="D01",
+        kpi="csat",
+        gap="-",
+        objective="Raise it.",
+        status=status,
+        start="2025-01-01",
+        due=due,
+    )
+    found = kpi_words.plan_remarks([action], "csat", Period.parse("2026-10"))
+    assert len(found) == (told is not None)
+    assert all(f"A-1, “Raise it” ({told}, 1 Jan 2025 to" in text for text in found)
+    assert kpi_words.plan_remarks([action], "other", Period.parse("2026-10")) == []
+    with use_language("it"):
+        assert len(kpi_words.plan_remarks([action], "csat", Period.parse("2026-10"))) == len(found)

@@ -351,7 +351,9 @@ class KpiReport(StudyReport):
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
         """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
         parts: list[Block] = []
-        if remarks := kpi_words.remarks(finding):
+        remarks = kpi_words.remarks(finding)
+        remarks += kpi_words.plan_remarks(self.study.actions, finding.kpi.code, self.study.period)
+        if remarks:
             parts.append(bullets(remarks))
         if suggestion := kpi_words.suggestion_text(finding):
             parts.append(fold(say("kpi.suggest.title"), note("info", suggestion)))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from svclib.catalogue.models import Kpi
+from svclib.catalogue.models import Action, Kpi
 from svclib.explain.since import Moved
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
+from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
 from svclib.report.words.headline import RARELY, UNKNOWN, headline
@@ -284,6 +286,23 @@ def remarks(finding: KpiFinding) -> list[str]:
     parts = [] if finding.verdict.state == "provisional" else _open(finding)
     parts += cautions(finding)[1:] if finding.verdict.state != "provisional" else cautions(finding)
     return [*parts, *_last_signal(finding), *_year(finding), *_trend(finding), *_forecast(finding)]
+
+
+def plan_remarks(actions: Iterable[Action], kpi: str, period: Period) -> list[str]:
+    """The actions on a KPI: those planned or under way, and those done that were due within the year before the period."""
+    year_before = period.start - dt.timedelta(days=366)
+    return [
+        say(
+            "kpi.plan.action",
+            id=action.id,
+            objective=action.objective.rstrip(". "),
+            status=say(f"action_status.{action.status.replace(' ', '_')}"),
+            start=words.date(action.start, "medium"),
+            due=words.date(action.due, "medium"),
+        )
+        for action in actions
+        if action.kpi == kpi and action.status != "cancelled" and (action.status != "done" or action.due >= year_before)
+    ]
 
 
 def _year(finding: KpiFinding) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from svclib.catalogue.models import Department, Event, Step
 from svclib.evaluate.analysis import evaluate_plan
 from svclib.report import words
-from svclib.report.views.outcome import OutcomeReport
+from svclib.report.views.outcome import OutcomeReport, _step_signs
 from svclib.report.words import outcome as outcome_words
 
 from .plans import CODES, KPI, a_plan, an_action, noise
@@ -249,3 +249,8 @@ def test_a_plan_that_will_only_be_late_is_not_called_late():
 
     assert text("done_late", "planned") == "likely late, 1 of 2 steps"
     assert text("done", "late") == "late, 1 of 2 steps"
+
+
+def test_the_time_line_s_shapes_are_explained():
+    assert _step_signs(["late", "done", "due", "blocked", "planned"]) == "◆ done, ■ late, × blocked, ○ due or planned"
+    assert _step_signs(["undated"]) == ""

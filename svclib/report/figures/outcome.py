@@ -37,7 +37,8 @@ from svclib.report.figures.style import (
 from svclib.report.words import say
 
 _STEP_COLOURS = {"done": IMPROVEMENT, "done_late": IMPROVEMENT, "late": CONCERN, "blocked": CONCERN}
-_STEP_MARKS = {"done": "improvement", "done_late": "neutral", "late": "concern", "blocked": "fault"}
+#: Shapes of the states of a step; those that are not here are still to come.
+STEP_MARKS = {"done": "improvement", "done_late": "neutral", "late": "concern", "blocked": "fault"}
 
 
 def outcome_figure(outcome: ActionOutcome) -> Figure:
@@ -183,7 +184,7 @@ def _draw_step(axes: Axes, row: int, progress: StepProgress, today: dt.date) -> 
         axes.plot([end, _day(today)], [row, row], color=CONCERN, linewidth=1.4, linestyle=(0, (1.2, 1.4)))
     done = step.done_on if progress.state in ("done", "done_late") else None
     at = _day(done) if done else max(end, _day(today)) if progress.state in ("late", "blocked") else end
-    mark = marker_style(_STEP_MARKS.get(progress.state, "provisional"))
+    mark = marker_style(STEP_MARKS.get(progress.state, "provisional"))
     axes.plot([at], [row], zorder=5, **{**mark, "markeredgecolor": mark["markeredgecolor"] or PAPER})
 
 
@@ -196,4 +197,4 @@ def _month_of(number: float, _: int | None) -> str:
     return words.period_short(f"{day.year}-{day.month:02d}")
 
 
-__all__ = ["effect_shares", "effects_figure", "outcome_figure", "steps_figure"]
+__all__ = ["STEP_MARKS", "effect_shares", "effects_figure", "outcome_figure", "steps_figure"]

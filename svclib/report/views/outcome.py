@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
 from svclib.evaluate.planning import Planning, plan_ahead
 from svclib.report import words
-from svclib.report.figures.outcome import effect_shares, effects_figure, outcome_figure, steps_figure
+from svclib.report.figures.outcome import STEP_MARKS, effect_shares, effects_figure, outcome_figure, steps_figure
 from svclib.report.show import (
+    STATE_SIGNS,
     Block,
     Chart,
     bullets,
@@ -269,7 +271,8 @@ class OutcomeReport(StudyReport):
         title = outcome_words.title_of(outcome)
         said = {"title": title, "first": names[0], "last": names[-1]}
         before = outcome_words.value_of(kpi, _mean(outcome.values, window.before))
-        if outcome.assessment.effect is not None:
+        early = "" if outcome.assessment.effect is not None else "_early"
+        if not early:
             alt = say(
                 "outcome.figure.series_alt",
                 **said,
@@ -284,7 +287,7 @@ class OutcomeReport(StudyReport):
             outcome_figure(outcome),
             name=f"action-{number}-{slug(outcome.action.id)}",
             alt=alt,
-            caption=say("outcome.figure.series", id=outcome.action.id, title=title),
+            caption=say(f"outcome.figure.series{early}", id=outcome.action.id, title=title),
             data=outcome.frame(),
             formats=dict.fromkeys(("value", "expected", "target"), write),
         )
@@ -341,6 +344,7 @@ class OutcomeReport(StudyReport):
             name="steps",
             alt=say("outcome.figure.steps_alt", count=len(dated), list=listed),
             caption=say("outcome.figure.steps"),
+            legend=_step_signs(s.state for _, s in dated),
             data=pd.DataFrame(rows),
         )
 
@@ -424,3 +428,17 @@ def _link(href: str, text: str) -> Block:
 
 
 __all__ = ["OutcomeReport", "evaluate_plan"]
+
+
+def _step_signs(states: Iterable[str]) -> str:
+    """The shapes that the steps' time line draws, with their words."""
+    present = set(states)
+    shapes = {
+        state: STEP_MARKS.get(state, "provisional")
+        for state in ("done", "done_late", "late", "blocked", "due", "running", "planned")
+    }
+    named: dict[str, list[str]] = {}
+    for state, shape in shapes.items():
+        if state in present:
+            named.setdefault(shape, []).append(say(f"outcome.step.{state}"))
+    return ", ".join(f"{STATE_SIGNS[shape]} {words.list_of(said, either=True)}" for shape, said in named.items())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from svclib.catalogue.models import Hypothesis, Source, Theme
+from svclib.catalogue.models import Hypothesis, Kpi, Source, Theme
 from svclib.catalogue.names import pick
 from svclib.explain.baseline import fit_baseline
 from svclib.explain.decompose import Decomposition, decompose_count, decompose_level
@@ -24,7 +24,7 @@ from svclib.explain.question import LEAST_BASELINE, Question, find_questions
 from svclib.explain.scan import prepare
 from svclib.explain.segments import Where, list_segments
 from svclib.explain.slices import CaseSlice, leaf_cases, slice_cases, tabulate
-from svclib.explain.themes import Themes, comments_of, compare_comments
+from svclib.explain.themes import Themes, compare_comments, inside_of
 from svclib.explain.whys import Rung, climb
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.periods import Period
@@ -149,13 +149,22 @@ def _periods_back(period: Period, first: str) -> int:
 
 
 def _comments(study: Study, kpi: str, source: Source, rows: pd.DataFrame | None, wanted: int) -> pd.DataFrame | None:
-    """Comments of the KPI's own rows, else of the first survey that the department has."""
+    """Comments of the KPI's own rows, else of the first survey that the department has; who is not `content` is marked."""
     if rows is not None and "comment" in rows and rows["comment"].notna().any():
-        return rows
+        return _with_mood(rows, study.catalogue.kpi(kpi))
     for other in study.kpis:
         if "comment" in study.source(other.code).columns and other.kind not in ("count", "availability"):
-            return study.rows(other.code, wanted)
+            return _with_mood(study.rows(other.code, wanted), other)
     return None
+
+
+def _with_mood(rows: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
+    """Whether each row's figure is on the better side of their mean; unknown where rows have no figure of their own."""
+    figure = next((name for name in ("value", "num") if name in rows), None)
+    if kpi.direction not in ("increase", "decrease") or figure is None:
+        return rows
+    value = rows[figure].astype(float)
+    return rows.assign(content=value > value.mean() if kpi.direction == "increase" else value < value.mean())
 
 
 def explain_gap(
@@ -373,14 +382,16 @@ def _themes(
     since = question.onset.period if question.onset else question.points["period"].iloc[-1]
     now = comments[comments["period"] >= since]
     if where:
-        parted = comments_of(now, where)
-        if parted is not None:
-            return compare_comments(parted[0], parted[1], code_book, minimum=minimum)
-        return None
-    before = comments[comments["period"].isin(question.baseline)]
+        inside = inside_of(now, where)
+        if inside is None:
+            return None
+        here, others = now[inside], now[~inside]
+    else:
+        here, others = now, comments[comments["period"].isin(question.baseline)]
+    quotable = here.loc[~here["content"], "comment"].dropna().tolist() if "content" in here else None
     return compare_comments(
-        now["comment"].dropna().tolist(), before["comment"].dropna().tolist(), code_book, minimum=minimum
-    )
+        here["comment"].dropna().tolist(), others["comment"].dropna().tolist(), code_book, quotable=quotable, minimum=minimum
+    )  # fmt: skip
 
 
 def _factor(piece: CaseSlice | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy import stats
 
 from svclib.catalogue.models import Theme
 
-_FALSE_WORDS = 0.05
+_FALSE_WORDS = _FALSE_THEMES = 0.05
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Whatever could lead to a person: addresses, numbers long enough for a telephone or a case.
 _TRACES = re.compile(r"\S+@\S+|https?://\S+|\+?\d[\d\s/.-]{5,}\d")
@@ -33,7 +33,10 @@ class WordFound:
 
 @dataclass(frozen=True)
 class ThemeFound:
-    """A theme of the code book: share of comments that speak of it, here and in the rest; p two-sided (Fisher)."""
+    """A theme of the code book: share of comments that speak of it, here and in the rest.
+
+    `p` is two-sided (Fisher) and corrected for the number of themes (Benjamini and Hochberg 1995).
+    """
 
     code: str
     title: str
@@ -54,9 +57,20 @@ class Themes:
     quotes: tuple[str, ...]
     withheld: bool
 
+    @property
+    def leading(self) -> tuple[ThemeFound, ...]:
+        """The themes that come up more often than in the rest, beyond chance."""
+        return tuple(found for found in self.themes if found.p < _FALSE_THEMES and found.share > found.share_outside)
+
 
 def compare_comments(
-    inside: Sequence[str], outside: Sequence[str], code_book: Sequence[Theme] = (), *, minimum: int = 5, most: int = 8
+    inside: Sequence[str],
+    outside: Sequence[str],
+    code_book: Sequence[Theme] = (),
+    *,
+    quotable: Sequence[str] | None = None,
+    minimum: int = 5,
+    most: int = 8,
 ) -> Themes:
     """Compare the comments of a segment with all others.
 
@@ -64,6 +78,10 @@ def compare_comments(
     eqs. 15, 16, 22), counted once a comment; of those kept one in twenty may be chance, however many were compared
     (Benjamini and Hochberg 1995). Themes: a comment speaks of one if a word of it begins
     like one of the theme's words.
+
+    Parameters
+    ----------
+    quotable : those of `inside` that may be quoted, as the ones by people who were not content; all where left out.
 
     Examples
     --------
@@ -77,7 +95,8 @@ def compare_comments(
         return Themes(len(inside), len(outside), (), (), (), withheld)
     words = _words(inside, outside, minimum)[:most]
     themes = _themes(inside, outside, code_book)
-    return Themes(len(inside), len(outside), tuple(words), themes, _quotes(inside, words, themes, code_book), False)
+    found = Themes(len(inside), len(outside), tuple(words), themes, (), False)
+    return replace(found, quotes=_quotes(inside if quotable is None else _written(quotable), found, code_book))
 
 
 def _written(comments: Sequence[str]) -> list[str]:
@@ -132,22 +151,20 @@ def _themes(inside: list[str], outside: list[str], code_book: Sequence[Theme]) -
         a, b = (sum(speaks_of(text, theme.words) for text in part) for part in (inside, outside))
         p = float(stats.fisher_exact([[a, len(inside) - a], [b, len(outside) - b]]).pvalue)
         found.append(ThemeFound(theme.code, theme.title, a, a / len(inside), b / len(outside), p))
+    if not found:
+        return ()
+    corrected = stats.false_discovery_control([item.p for item in found], method="bh")
+    found = [replace(item, p=float(p)) for item, p in zip(found, corrected, strict=True)]
     return tuple(sorted(found, key=lambda item: (item.p, item.code)))
 
 
-def _quotes(
-    inside: list[str],
-    words: Sequence[WordFound],
-    themes: Sequence[ThemeFound],
-    code_book: Sequence[Theme],
-    most: int = 3,
-) -> tuple[str, ...]:
+def _quotes(comments: list[str], found: Themes, code_book: Sequence[Theme], most: int = 3) -> tuple[str, ...]:
     """Up to three comments that hold most of what tells the segment apart; traces of persons blacked out, each once."""
-    telling = {found.word for found in words}
-    leading = {found.code for found in themes if found.p < 0.05 and found.share > found.share_outside}
+    telling = {item.word for item in found.words}
+    leading = {item.code for item in found.leading}
     books = [theme.words for theme in code_book if theme.code in leading]
     scored = []
-    once = {" ".join(_tokens(text)): text for text in reversed(inside)}
+    once = {" ".join(_tokens(text)): text for text in reversed(comments)}
     for text in once.values():
         score = len(telling & set(_tokens(text))) + sum(speaks_of(text, book) for book in books)
         scored.append((-score, len(text), text))
@@ -155,11 +172,17 @@ def _quotes(
     return tuple(_TRACES.sub("\u2588\u2588\u2588", text)[:240] for text in chosen)
 
 
-def comments_of(rows: pd.DataFrame, where: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]] | None:
-    """Comments inside and outside a segment; None where the rows lack one of its dimensions or the comments."""
-    if "comment" not in rows or any(name not in rows for name, _ in where):
+def inside_of(rows: pd.DataFrame, where: Sequence[tuple[str, str]]) -> np.ndarray | None:
+    """Which rows belong to a segment; None where they lack one of its dimensions.
+
+    Examples
+    --------
+    >>> inside_of(pd.DataFrame({"channel": ["Chat", None, "Mail"]}), [("channel", "")])
+    array([False,  True, False])
+    """
+    if any(name not in rows for name, _ in where):
         return None
     mask = np.ones(len(rows), dtype=bool)
     for name, value in where:
         mask &= (rows[name].astype("object").where(rows[name].notna(), "").astype(str) == value).to_numpy()
-    return rows.loc[mask, "comment"].dropna().tolist(), rows.loc[~mask, "comment"].dropna().tolist()
+    return mask

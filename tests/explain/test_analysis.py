@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Theme
-from svclib.explain.analysis import RootCause, explain_gap
+from svclib.explain.analysis import RootCause, _with_mood, explain_gap
 from svclib.explain.grade import draft_action, grade_evidence
 from svclib.explain.question import BASELINE, EventNear, find_questions
 from svclib.explain.record import analysis_record
@@ -20,7 +20,7 @@ from svclib.report.brief import gap_advice, gap_brief
 from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
 from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
-from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table
+from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table, themes_blocks
 from svclib.report.words import use_language
 from svclib.report.words.root_cause import (
     events_text,
@@ -144,6 +144,25 @@ def test_hypotheses_are_held_against_the_cases(local_gap):
 def test_comments_of_the_segment_tell_it_apart(local_gap):
     assert {"bot", "waiting"} <= {found.word for found in local_gap.themes.words}
     assert local_gap.themes.themes[0].share > local_gap.themes.themes[0].share_outside
+
+
+def test_what_comes_up_more_often_is_said_and_not_denied(local_gap):
+    themes = local_gap.themes
+    told = themes_blocks(local_gap, lambda name, gap, **shown: Block("", ""))[0].plain
+    assert themes.leading
+    assert themes.leading[0].title in told
+    assert "Nothing comes up" not in told
+    alike = dataclasses.replace(themes, words=(), themes=tuple(dataclasses.replace(t, p=0.5) for t in themes.themes))
+    quiet = themes_blocks(dataclasses.replace(local_gap, themes=alike), lambda name, gap, **shown: Block("", ""))
+    assert "Nothing comes up more often" in quiet[0].plain
+
+
+@pytest.mark.parametrize("figure", ["value", "num"])
+@pytest.mark.parametrize(("direction", "content"), [("increase", [False, True]), ("decrease", [True, False])])
+def test_who_was_not_content_is_known_from_the_figure(figure, direction, content):
+    rows = pd.DataFrame({figure: [1, 5], "comment": ["bad", "good"]})
+    assert _with_mood(rows, _kpi(direction=direction))["content"].tolist() == content
+    assert "content" not in _with_mood(rows[["comment"]], _kpi())
 
 
 def test_draft_action_leaves_people_their_part(local_gap):

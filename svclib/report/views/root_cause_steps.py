@@ -217,10 +217,23 @@ def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
     else:
         since = question.onset.period if question.onset else str(question.points["period"].iloc[-1])
         text = say("root_cause.themes.compared_time", since=words.period_name(since), **counts)
-    told = say("root_cause.themes.nothing")
+    told = [text]
+    if themes.leading:
+        named = [
+            say(
+                "root_cause.themes.theme_shares",
+                theme=t.title,
+                here=words.percent(t.share, 0),
+                others=words.percent(t.share_outside, 0),
+            )
+            for t in themes.leading
+        ]
+        told.append(say("root_cause.themes.leading", themes=words.list_of(named)))
     if themes.words:
-        told = say("root_cause.themes.words", words=words.list_of(found.word for found in themes.words))
-    blocks = [sentence(f"{text} {told}")]
+        told.append(say("root_cause.themes.words", words=words.list_of(found.word for found in themes.words)))
+    if len(told) == 1:
+        told.append(say("root_cause.themes.nothing"))
+    blocks = [sentence(" ".join(told))]
     if themes.themes:
         names = {"title": "theme", "share": "here", "share_outside": "others"}
         data = pd.DataFrame([{name: getattr(t, name) for name in (*names, "p")} for t in themes.themes])

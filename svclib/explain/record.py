@@ -12,17 +12,13 @@ from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Segment
 from svclib.explain.segments import Where
 from svclib.measure.disclosure import suppressed
-from svclib.measure.record import plain
+from svclib.measure.record import heading, plain
 
 
 def analysis_record(analysis: RootCause, sentence: Callable[[Gap], str]) -> dict[str, Any]:
     """The result as `root_cause_analysis.json` has it; `sentence` puts a gap into words."""
-    return {
-        "department": analysis.department,
-        "period": analysis.period.label,
-        "as_of": analysis.as_of.isoformat(),
-        "gaps": [record_of(gap) | {"sentence": sentence(gap)} for gap in analysis.gaps],
-    }
+    gaps = [record_of(gap) | {"sentence": sentence(gap)} for gap in analysis.gaps]
+    return heading(analysis.department, analysis.period, analysis.as_of) | {"gaps": gaps}
 
 
 def record_of(gap: Gap) -> dict[str, Any]:

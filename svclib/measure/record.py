@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
+from svclib.measure.periods import Period
 
 
-def plain(x: Any) -> Any:
-    """A number as JSON can hold it.
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: numbers of Python, None for what is not finite, days as ISO text.
 
-    >>> plain(float("nan")), plain(np.float64(0.5)), plain(np.int64(3)), plain(float("inf"))
-    (None, 0.5, 3, None)
+    >>> plain({"a": np.float64("nan"), "b": (dt.date(2026, 1, 2), np.bool_(True))})
+    {'a': None, 'b': ['2026-01-02', True]}
     """
-    if x is None or isinstance(x, str | bool):
-        return x
-    if isinstance(x, np.bool_):
-        return bool(x)
-    number = float(x)
-    if not np.isfinite(number):
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
         return None
-    return int(x) if isinstance(x, int | np.integer) else number
+    return value
+
+
+def heading(department: str, period: Period, as_of: dt.date) -> dict[str, Any]:
+    """Whose result it is, of which period, and how far the data go.
+
+    >>> heading("D01", Period.parse("2026-10"), dt.date(2026, 11, 5))
+    {'department': 'D01', 'period': '2026-10', 'as_of': '2026-11-05'}
+    """
+    return {"department": department, "period": period.label, "as_of": as_of.isoformat()}
 
 
 def analysis_record(analysis: KpiAnalysis, sentence: Callable[[KpiFinding], str]) -> dict[str, Any]:
     """The result as `kpi_analysis.json` has it; `sentence` puts a finding into words."""
-    return {
-        "department": analysis.department,
-        "period": analysis.period.label,
-        "as_of": analysis.as_of.isoformat(),
+    return heading(analysis.department, analysis.period, analysis.as_of) | {
         "kpis": [record_of(f) | {"sentence": sentence(f)} for f in analysis.findings],
         "signals_expected_by_chance": round(analysis.signals.expected_by_chance, 2),
         "signals_found": analysis.signals.found,

@@ -8,6 +8,7 @@ import pytest
 
 from svclib.catalogue.models import Department, Event, Kpi
 from svclib.evaluate.analysis import evaluate_plan
+from svclib.evaluate.record import evaluation_record
 
 from .plans import CODES, KPI, a_plan, an_action, measures, noise
 
@@ -222,14 +223,14 @@ def test_a_cancelled_action_is_not_judged(worked):
 def test_an_empty_plan_has_no_outcomes(worked):
     evaluation = evaluate_plan(a_plan(worked), "D0")
     assert evaluation.outcomes == ()
-    assert evaluation.to_json(str)["actions"] == []
+    assert evaluation_record(evaluation, str)["actions"] == []
 
 
 def test_the_json_is_as_designed(worked):
     evaluation = evaluate_plan(
         a_plan(worked, an_action(), an_action(id="A2", start=dt.date(2026, 9, 1), due=dt.date(2027, 3, 1))), "D0"
     )
-    content = evaluation.to_json(lambda outcome: "words")
+    content = evaluation_record(evaluation, lambda outcome: "words")
     text = json.dumps(content, allow_nan=False)
     first, second = json.loads(text)["actions"]
     assert {

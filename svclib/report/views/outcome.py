@@ -16,6 +16,7 @@ from svclib.evaluate import analysis as compute
 from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
 from svclib.evaluate.planning import Planning, plan_ahead
+from svclib.evaluate.record import evaluation_record
 from svclib.report import words
 from svclib.report.figures.outcome import STEP_MARKS, effect_shares, effects_figure, outcome_figure, steps_figure
 from svclib.report.show import (
@@ -104,7 +105,7 @@ class OutcomeReport(StudyReport):
 
     def to_json(self) -> dict[str, Any]:
         """The result as `outcome_evaluation.json` has it."""
-        return self.evaluation.to_json(outcome_words.sentence)
+        return evaluation_record(self.evaluation, outcome_words.sentence)
 
     # What the notebook shows, cell by cell
 

@@ -354,7 +354,7 @@ class RootCauseReport(StudyReport):
             "segments", gap, figure=lambda: figures.heat_figure(gap, cells), data=cells,
             alt=say("root_cause.segments.heat_alt", worst=", ".join(values), found=found),
             caption=f"{say(f'root_cause.segments.{key}', **names)} ({say('root_cause.segments.heat_scale')})",
-            formats={"row": said.value_name, "column": said.value_name},
+            formats={"row": said.value_name, "column": said.value_name, "z": lambda x: words.signed(x, 1)},
         )  # fmt: skip
 
     def _pareto(self, gap: Gap) -> list[Block]:
@@ -386,7 +386,9 @@ class RootCauseReport(StudyReport):
             "pareto", gap, figure=lambda: figures.pareto_figure(gap, dimension), alt=alt,
             data=everything[["dimension", *(c for c in everything if c != "dimension")]],
             caption=say("root_cause.pareto.caption", title=gap.question.kpi.title, dimension=label(dimension)),
-            formats={"dimension": label, "value": said.value_name},
+            formats={"dimension": label, "value": said.value_name}
+            | dict.fromkeys(("share", "cumulative"), lambda x: words.percent(x, 0))
+            | dict.fromkeys(("excess", "rate", "mix", "volume"), lambda x: words.signed(x, 1)),
         )  # fmt: skip
 
     def _bones(self, gap: Gap) -> list[Block]:

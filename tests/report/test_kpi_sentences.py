@@ -290,3 +290,22 @@ def test_the_plan_s_actions_stand_beside_their_kpi(status, due, told):
     assert kpi_words.plan_remarks([action], "other", Period.parse("2026-10")) == []
     with use_language("it"):
         assert len(kpi_words.plan_remarks([action], "csat", Period.parse("2026-10"))) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("start", "full", "status", "told"),
+    [
+        ("2026-04-20", None, "done", "start of action A-1: Raise it"),
+        ("2025-12-01", "2026-06-30", "in progress", "full effect of action A-1: Raise it"),
+        ("2025-12-01", "2026-07-01", "in progress", None),
+        ("2026-05-01", None, "cancelled", None),
+    ],
+)
+def test_an_action_that_began_with_a_new_level_is_named_beside_it(start, full, status, told):
+    action = Action(
+        id="A-1", department="D01", kpi="csat", gap="-", objective="Raise it.", status=status, start=start,
+        full_effect=full, due="2027-01-31",
+    )  # fmt: skip
+    found = kpi_words._actions_around([action], "csat", Period.parse("2026-05"))
+    assert found == ([told] if told else [])
+    assert kpi_words._actions_around([action], "other", Period.parse("2026-05")) == []

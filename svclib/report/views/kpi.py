@@ -355,7 +355,7 @@ class KpiReport(StudyReport):
         remarks += kpi_words.plan_remarks(self.study.actions, finding.kpi.code, self.study.period)
         if remarks:
             parts.append(bullets(remarks))
-        if suggestion := kpi_words.suggestion_text(finding):
+        if suggestion := kpi_words.suggestion_text(finding, self.study.actions):
             parts.append(fold(say("kpi.suggest.title"), note("info", suggestion)))
         if numbers is not None:
             parts.append(numbers)

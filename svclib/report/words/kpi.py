@@ -357,8 +357,8 @@ def _forecast(finding: KpiFinding) -> list[str]:
     return [] if low == high else [say("kpi.forecast.text", low=low, high=high)]
 
 
-def suggestion_text(finding: KpiFinding) -> str:
-    """The rebase assistant's suggestion; empty where it has none."""
+def suggestion_text(finding: KpiFinding, actions: Iterable[Action] = ()) -> str:
+    """The rebase assistant's suggestion, with the events and the actions of the plan around it; empty where it has none."""
     found, kpi = finding.suggestion, finding.kpi
     if found is None or finding.verdict.state == "withheld":
         return ""
@@ -370,8 +370,21 @@ def suggestion_text(finding: KpiFinding) -> str:
         p=words.p_value(found.p),
     )
     lasts = say(f"kpi.suggest.{'sustained' if found.sustained else 'not_sustained'}")
-    cause = say("kpi.suggest.causes", causes=words.list_of(found.cause)) if found.cause else say("kpi.suggest.no_cause")
+    named = [*found.cause, *_actions_around(actions, kpi.code, Period.parse(found.period))]
+    cause = say("kpi.suggest.causes", causes=words.list_of(named)) if named else say("kpi.suggest.no_cause")
     return " ".join([text, lasts, cause, say("kpi.suggest.ask")])
+
+
+def _actions_around(actions: Iterable[Action], kpi: str, period: Period) -> list[str]:
+    """What the plan did to a KPI within one period of this one: a start, else a full effect."""
+    first, last = period.previous().start, period.next().end
+    found = []
+    for action in (a for a in actions if a.kpi == kpi and a.status != "cancelled"):
+        dates = {"action_start": action.start, "action_full_effect": action.full_effect}
+        kind = next((kind for kind, day in dates.items() if day is not None and first <= day < last), None)
+        if kind:
+            found.append(say(f"root_cause.onset.{kind}", title=f"{action.id}: {action.objective.rstrip('. ')}"))
+    return found
 
 
 def chance_text(analysis: KpiAnalysis) -> str:

@@ -29,7 +29,7 @@ def recall(params: Path) -> str | None:
 
 
 def remember(params: Path, said: str, reads: Iterable[str]) -> None:
-    """Keep what a check said. A memory that cannot be written costs time only.
+    """Keep what a check said. Where files cannot be looked at, or the memory not be written, it costs time only.
 
     Parameters
     ----------
@@ -38,12 +38,13 @@ def remember(params: Path, said: str, reads: Iterable[str]) -> None:
         told by looking at files: with such a source nothing may be remembered.
     """
     params, reads = params.resolve(), list(reads)
-    state, path = list(_state(params, reads)), _memory(params)
-    newest = max(int(line.split()[1]) for line in state[1:])
-    if time.time_ns() - newest < _SETTLED_NS:
-        return
+    path = _memory(params)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
+        state = list(_state(params, reads))
+        newest = max(int(line.split()[1]) for line in state[1:])
+        if time.time_ns() - newest < _SETTLED_NS:
+            return
         draft.write_text("\n\n".join([said, "\n".join(reads), "\n".join(state)]), "utf-8")
         draft.replace(path)
     except OSError:
@@ -58,7 +59,7 @@ def _state(params: Path, reads: list[str]) -> Iterator[str]:
     """Everything that a check depends on: first the interpreter and its packages, then one line a file."""
     packages = [f"{entry} {os.stat(entry).st_mtime_ns}" for entry in sys.path if entry.endswith("site-packages")]
     yield " ".join([sys.version.split()[0], time.strftime("%Y-%m-%d", time.gmtime()), *packages])
-    for folder in (HOME / "svclib", NOTEBOOKS, params):
+    for folder in filter(Path.is_dir, (HOME / "svclib", NOTEBOOKS, params)):  # installed, there are no notebooks
         yield from _files_below(folder)
     for read in reads:
         pattern = str(params.parent / read)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import svclib.study  # what is imported first while a name is patched keeps the patch
 from svclib import checked, cli
 from svclib.catalogue.models import Source
 
@@ -77,6 +78,21 @@ def test_a_memory_that_cannot_be_written_is_no_fault(place):
     assert checked.recall(place / "params") is None
 
 
+def test_an_installation_without_notebooks_remembers_too(place):
+    (place / "home/notebooks").rmdir()
+    assert checked.recall(place / "params") == "sound"
+    (place / "snapshots/checked.txt").unlink()
+    checked.remember(place / "params", "sound", ["data/s.csv"])
+    assert checked.recall(place / "params") == "sound"
+
+
+def test_a_file_that_cannot_be_looked_at_is_no_fault_of_the_check(place):
+    (place / "snapshots/checked.txt").unlink()
+    (place / "params/old.yaml~").symlink_to("nowhere")
+    checked.remember(place / "params", "sound", ["data/s.csv"])
+    assert checked.recall(place / "params") is None
+
+
 def test_check_says_the_same_again_and_needs_no_pandas_for_it(organisation_for_checks):
     params = organisation_for_checks
     told = [_check(params) for _ in range(2)]
@@ -112,7 +128,9 @@ def test_what_a_database_holds_is_always_asked(place, monkeypatch, capsys, read,
     source = Source(name="s", shape="cases", read=read, table="t" if "://" in read else None, columns={})
     catalogue = SimpleNamespace(folder=place / "params", departments=[], kpis=[], actions=[], sources=[source])
     monkeypatch.setattr("svclib.catalogue.load.load_catalogue", lambda folder: catalogue)
-    monkeypatch.setattr("svclib.prepared.prepare", lambda found: SimpleNamespace(snapshot=SimpleNamespace(as_of="now")))
+    monkeypatch.setattr(
+        svclib.prepared, "prepare", lambda found: SimpleNamespace(snapshot=SimpleNamespace(as_of="now"))
+    )
     (place / "snapshots/checked.txt").unlink()
     cli.check(place / "params")
     assert "1 source, 0 KPIs, 0 actions; data up to now" in capsys.readouterr().out

@@ -152,6 +152,8 @@ def _outcomes(
 
 def simulate_counts(design: Design, seed: int) -> Month:
     """Incidents by cell and month: Poisson totals with `shock` as overdispersion and a log rate shift as the cause."""
+    if design.bursts:
+        raise ValueError("counts have no earlier bursts")
     rng = np.random.default_rng([seed, 20261])
     shares = _shares(rng)
     grid = np.indices(tuple(LEVELS.values())).reshape(len(LEVELS), -1).T

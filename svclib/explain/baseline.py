@@ -158,8 +158,8 @@ def fit_baseline(table: CrossTable, family: Family, *, segments: Segments | None
             odd[period] |= segments.member[segment]
         usual = np.where(odd, 0.0, observed), np.where(odd, 0.0, exposure)
         level = _fit_level(effects, *usual, family, scale, rounds)
-    seen, left = (effects.matrix.T @ part.sum(axis=0) for part in (exposure, usual[1]))
-    periods = len(observed) * np.divide(left, seen, out=np.ones(len(seen)), where=seen > 0)
+    seen, kept = (effects.matrix.T @ part.sum(axis=0) for part in (exposure, usual[1]))
+    periods = len(observed) * np.divide(kept, seen, out=np.ones(len(seen)), where=seen > 0)
     # What the fit took of each effect of the mean: the swing of a few periods is still in that much of it.
     taken = np.clip(1 - np.diag(level.covariance) / np.maximum(level.variance, 1e-12)[effects.group], 0, 1)
     taken[0] = 1.0

@@ -219,6 +219,26 @@ def usual_periods(points: pd.DataFrame, current: str, onset: DatedOnset | None) 
     return tuple((calm if len(calm) >= LEAST_BASELINE else earlier)[-BASELINE:])
 
 
+def plan_events(actions: Sequence[Action]) -> list[EventNear]:
+    """The starts of actions and the days of their full effect; a cancelled action did not happen.
+
+    Examples
+    --------
+    >>> action = Action(id="A1", department="D01", kpi="k", gap="Slow", objective="Faster.", start=dt.date(2026, 9, 1),
+    ...                 due=dt.date(2027, 1, 1))
+    >>> [(e.title, e.kind) for e in plan_events([action])]
+    [('A1: Faster', 'action_start')]
+    """
+    found: list[EventNear] = []
+    for action in (a for a in actions if a.status != "cancelled"):
+        whole, objective = action.full_effect, action.objective.rstrip(". ")  # it stands within sentences
+        title = f"{action.id}: {objective}"
+        found.append(EventNear(title, action.start, False, "action_start"))
+        if whole is not None and whole > action.start:
+            found.append(EventNear(title, whole, False, "action_full_effect"))
+    return found
+
+
 def near_events(
     events: Sequence[Event], onset: DatedOnset | None, actions: Sequence[Action] = (), until: dt.date = dt.date.max
 ) -> tuple[EventNear, ...]:
@@ -234,14 +254,7 @@ def near_events(
     >>> [(e.title, e.near_onset, e.kind) for e in near_events([], onset, [action], dt.date(2026, 11, 1))]
     [('A1: Faster', True, 'action_start')]
     """
-    found = [EventNear(e.title, e.date, False) for e in events]
-    for action in (a for a in actions if a.status != "cancelled"):
-        whole, objective = action.full_effect, action.objective.rstrip(". ")  # it stands within sentences
-        title = f"{action.id}: {objective}"
-        found.append(EventNear(title, action.start, False, "action_start"))
-        if whole is not None and whole > action.start:
-            found.append(EventNear(title, whole, False, "action_full_effect"))
-    found = [e for e in found if e.date < until]
+    found = [e for e in (*(EventNear(e.title, e.date, False) for e in events), *plan_events(actions)) if e.date < until]
     if onset is None:
         return tuple(found)
     earliest, latest = Period.parse(onset.earliest).previous().start, Period.parse(onset.latest).end

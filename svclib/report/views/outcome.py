@@ -428,9 +428,6 @@ def _link(href: str, text: str) -> Block:
     return Block(f'<a href="{escape(href)}">{escape(text)}</a>', text)
 
 
-__all__ = ["OutcomeReport", "evaluate_plan"]
-
-
 def _step_signs(states: Iterable[str]) -> str:
     """The shapes that the steps' time line draws, with their words."""
     present = set(states)
@@ -443,3 +440,6 @@ def _step_signs(states: Iterable[str]) -> str:
         if state in present:
             named.setdefault(shape, []).append(say(f"outcome.step.{state}"))
     return ", ".join(f"{STATE_SIGNS[shape]} {words.list_of(said, either=True)}" for shape, said in named.items())
+
+
+__all__ = ["OutcomeReport", "evaluate_plan"]

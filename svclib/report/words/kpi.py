@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from svclib.catalogue.models import Action, Kpi
+from svclib.explain.question import plan_events
 from svclib.explain.since import Moved
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.periods import Period
@@ -378,13 +379,11 @@ def suggestion_text(finding: KpiFinding, actions: Iterable[Action] = ()) -> str:
 def _actions_around(actions: Iterable[Action], kpi: str, period: Period) -> list[str]:
     """What the plan did to a KPI within one period of this one: a start, else a full effect."""
     first, last = period.previous().start, period.next().end
-    found = []
-    for action in (a for a in actions if a.kpi == kpi and a.status != "cancelled"):
-        dates = {"action_start": action.start, "action_full_effect": action.full_effect}
-        kind = next((kind for kind, day in dates.items() if day is not None and first <= day < last), None)
-        if kind:
-            found.append(say(f"root_cause.onset.{kind}", title=f"{action.id}: {action.objective.rstrip('. ')}"))
-    return found
+    found: dict[str, str] = {}
+    for event in plan_events([action for action in actions if action.kpi == kpi]):
+        if first <= event.date < last:
+            found.setdefault(event.title, say(f"root_cause.onset.{event.kind}", title=event.title))
+    return list(found.values())
 
 
 def chance_text(analysis: KpiAnalysis) -> str:

@@ -177,6 +177,11 @@ class Scale(Entry):
 
 
 Bounds = tuple[float | None, float | None]
+TIME_UNITS = {
+    "s": dt.timedelta(seconds=1), "min": dt.timedelta(minutes=1), "h": dt.timedelta(hours=1), "d": dt.timedelta(days=1),
+    "w": dt.timedelta(weeks=1), "minutes": dt.timedelta(minutes=1), "hours": dt.timedelta(hours=1),
+    "days": dt.timedelta(days=1), "weeks": dt.timedelta(weeks=1),
+}  # fmt: skip
 
 
 class Kpi(Entry):
@@ -275,6 +280,18 @@ class Kpi(Entry):
             ends: dict[str, Bounds] = {"csat": (0.0, 1.0), "nps": (-100.0, 100.0), "mean": (scale.low, scale.high)}
             return ends[scale.measure]
         return (None, None) if self.kind in ("mean", "quantile") else (0.0, None)
+
+    @property
+    def time_unit(self) -> dt.timedelta:
+        """What durations are counted in: the unit, and days where the values have none, as shares within a time do.
+
+        >>> common = {"code": "a", "title": "A", "source": "s", "kind": "time_to_event", "direction": "decrease"}
+        >>> Kpi(**common, event="end", unit="h").time_unit
+        datetime.timedelta(seconds=3600)
+        >>> Kpi(**common, event="end", statistic="within", within="10d", unit="%").time_unit
+        datetime.timedelta(days=1)
+        """
+        return TIME_UNITS.get(self.unit.partition("|")[0], dt.timedelta(days=1))
 
     @property
     def bounds(self) -> Bounds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from svclib.catalogue.models import Bounds, Kpi, Scale
+from svclib.catalogue.models import TIME_UNITS, Bounds, Kpi, Scale
 from svclib.errors import Problem
 
 
@@ -17,6 +17,12 @@ def check_figures(kpi: Kpi, at: Callable[..., str]) -> Iterator[Problem]:
         elif no_share := _no_share(kpi):
             what = f"{no_share} is no share, and its unit '%' would multiply it by 100"
             yield Problem(at("unit"), what, "name what is counted or measured, such as h, d, points or cases")
+    elif (
+        kpi.kind == "time_to_event"
+        and kpi.statistic != "within"
+        and kpi.unit.partition("|")[0] not in ("", *TIME_UNITS)
+    ):
+        yield Problem(at("unit"), f"times cannot be counted in '{kpi.unit}'", "write one of min, h, d, w")
     if kpi.possible and kpi.possible[0] >= kpi.possible[1]:
         yield Problem(at("possible"), "the lower bound is not below the upper one", "write [lowest, highest]")
     elif kpi.possible and not all(_within(end, kpi.kind_bounds) for end in kpi.possible):

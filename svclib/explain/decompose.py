@@ -148,7 +148,9 @@ def _simpson(n0: np.ndarray, n1: np.ndarray, change: np.ndarray, delta: float) -
     both = (n0 > 0) & (n1 > 0)
     if both.sum() < 2 or abs(delta) < 1e-12:
         return False
-    return bool(np.all(np.sign(delta) * change[both] <= 1e-12))
+    against = np.sign(delta) * change[both]
+    # Parts that stand still are no paradox: all of the change is then one of the mix.
+    return bool(np.all(against <= 1e-12) and np.any(against < -1e-12))
 
 
 def _sorted(segments: pd.DataFrame) -> pd.DataFrame:

@@ -147,15 +147,11 @@ def _times(rows: pd.DataFrame, kpi: Kpi, dimensions: Sequence[str], baseline: Se
     return CaseSlice(frame, tuple(dimensions), "time", "poisson", bad, worse, horizon=horizon, level=level)
 
 
-_UNIT_HOURS = {"h": 1.0, "d": 24.0, "min": 1 / 60, "s": 1 / 3600, "hours": 1.0, "days": 24.0, "minutes": 1 / 60}
-
-
 def _horizon(kpi: Kpi, duration: np.ndarray, seen: np.ndarray) -> float:
     """How long to follow: what the KPI declares, or the time within which 95 % of the baseline's cases ended."""
     declared = kpi.horizon or (kpi.within if kpi.statistic == "within" else None)
-    unit = _UNIT_HOURS.get(kpi.unit, 1.0)
     if declared is not None:
-        return declared.total_seconds() / 3600 / unit
+        return declared / kpi.time_unit
     return float(np.quantile(duration[seen], 0.95)) if seen.any() else float(np.max(duration, initial=1.0))
 
 

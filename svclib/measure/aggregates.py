@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from svclib.measure.declaration import Declaration
 
-_UNIT_SECONDS = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _EMPTY = ["value", "numerator", "denominator", "n", "sd", "lower", "upper", "open"]
 
 
@@ -270,7 +269,7 @@ def _time_to_event(
         f"{duration} as duration, {observed} as observed, {_quoted(kpi.event or '')} is null as still_open",
         "duration >= 0",
     )
-    unit = _unit_seconds(kpi)
+    unit = kpi.time_unit.total_seconds()
     horizon = _horizon(kpi).total_seconds() / unit
     within = kpi.within.total_seconds() / unit if kpi.within else None
 
@@ -368,10 +367,6 @@ def _stamp(moment: dt.datetime) -> str:
     return f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'"
 
 
-def _unit_seconds(kpi: Kpi) -> float:
-    return _UNIT_SECONDS.get(kpi.unit, 86400.0)
-
-
 def _horizon(kpi: Kpi) -> dt.timedelta:
     return kpi.horizon or kpi.maturity
 
@@ -386,7 +381,7 @@ def _duration(kpi: Kpi, source: Source, as_of: dt.datetime) -> tuple[str, str]:
         horizon = _horizon(kpi).total_seconds()
         seen = f"({seen} and {seconds} <= {horizon:.0f})"
         seconds = f"least({seconds}, {horizon:.0f})"
-    return f"(cast({seconds} as double) / {_unit_seconds(kpi):.1f})", seen
+    return f"(cast({seconds} as double) / {kpi.time_unit.total_seconds():.1f})", seen
 
 
 def _single(

@@ -228,6 +228,7 @@ def kpi_of(body: str, unit: str = "%", value: float | None = None, more: str = "
         (kpi_of("nps"), 5, "name what is counted or measured"),
         (kpi_of("count"), 5, "name what is counted or measured"),
         (kpi_of("time"), 5, "name what is counted or measured"),
+        (kpi_of("time", "hrs"), 5, "times cannot be counted in 'hrs'. Cure: write one of min, h, d, w"),
         (kpi_of("nps", "points", 300), 6, "mend the target"),
     ],
 )

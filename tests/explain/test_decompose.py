@@ -83,3 +83,10 @@ def test_pareto_runs_over_the_excess_only():
     assert table["value"].tolist() == ["a", "b", "c"]
     assert table["cumulative"].tolist()[:2] == pytest.approx([0.8, 1.0])
     assert np.isnan(table["cumulative"].iloc[2])
+
+
+def test_parts_that_stand_still_are_no_paradox():
+    rows = pd.DataFrame({"asked": ["yes"] * 4 + ["no"] * 6, "num": [1.0] * 4 + [0.0] * 6, "den": 1.0})
+    split = decompose_level(rows, pd.concat([rows, rows[:3]]), "asked")
+    assert split.delta > 0
+    assert not split.simpson

@@ -27,14 +27,16 @@ def times(slow, *, cut=None, seed=1):
     return pd.concat(frames, ignore_index=True)
 
 
-def a_share_within(**more):
+def a_share_within(unit="%", **more):
     return Kpi(code="k", title="K", source="s", kind="time_to_event", event="resolved_at", statistic="within",
-               within="5d", unit="d", direction="increase", **more)  # fmt: skip
+               within="5d", unit=unit, direction="increase", **more)  # fmt: skip
 
 
-def test_a_share_within_a_time_is_split_as_a_share_and_a_fall_is_found():
+# The measures give durations in the KPI's unit, and in days where the values are shares.
+@pytest.mark.parametrize("unit", ["%", "d", ""])
+def test_a_share_within_a_time_is_split_as_a_share_and_a_fall_is_found(unit):
     rows = times(3.0)
-    piece = slice_cases(rows, a_share_within(), ["channel"], PERIODS)
+    piece = slice_cases(rows, a_share_within(unit), ["channel"], PERIODS)
     frame = piece.rows
     before, after = frame[frame["period"] != CURRENT], frame[frame["period"] == CURRENT]
     split = decompose_level(before, after, "channel")

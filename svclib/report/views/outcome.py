@@ -290,7 +290,10 @@ class OutcomeReport(StudyReport):
             alt=alt,
             caption=say(f"outcome.figure.series{early}", id=outcome.action.id, title=title),
             data=outcome.frame(),
-            formats=dict.fromkeys(("value", "expected", "target"), write),
+            formats={
+                **dict.fromkeys(("value", "expected", "target"), write),
+                "side": lambda part: say(f"outcome.part.{part.replace(' ', '_')}"),
+            },
         )
 
     @cached_property

@@ -69,6 +69,12 @@ def test_periods_without_data_are_refused(folder, period, expected):
     assert expected in refused(params=folder, period=period)
 
 
+def test_a_period_after_the_data_is_not_called_the_future(folder):
+    assert "lies after the data, which end on 2026-05-31" in refused(
+        params=folder, as_of="2026-05-31", period="2026-07"
+    )
+
+
 def test_a_study_and_its_reports_say_what_they_are_in_a_line_and_print_as_text(folder):
     study = open_study(folder)
     assert repr(study) == "<Study of D01, 2026-09>"

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -362,6 +363,22 @@ def test_what_came_a_year_before_may_be_the_season(month, season):
     assert ("think of the season" in shown) == season
     nothing = dataclasses.replace(gap, localisation=dataclasses.replace(gap.localisation, segments=()))
     assert season_text(nothing, PERIOD) == ""
+
+
+def test_what_cannot_be_judged_yet_is_not_called_usual(local_gap):
+    def headline(*answers):
+        question = dataclasses.replace(local_gap.question, explain=False, why_not="common_cause")
+        gaps = tuple(dataclasses.replace(local_gap, question=question, answer=answer) for answer in answers)
+        study = SimpleNamespace(period=PERIOD)
+        return RootCauseReport(study, RootCause("D01", PERIOD, dt.date(2026, 11, 5), gaps, 1))._headline().plain
+
+    assert "usual variation" in headline("no_special_cause")
+    assert "cannot be judged" not in headline("no_special_cause")
+    assert "no special cause" not in headline("not_evaluable", "not_evaluable")
+    assert "2 KPIs cannot be judged yet" in headline("not_evaluable", "not_evaluable")
+    both = headline("no_special_cause", "not_evaluable")
+    assert "One KPI is off target" in both
+    assert "One KPI cannot be judged yet" in both
 
 
 def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):

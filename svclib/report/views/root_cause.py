@@ -173,7 +173,13 @@ class RootCauseReport(StudyReport):
                 ),
                 state="concern",
             )
-        return sentence(say("root_cause.overview.quiet", count=rest, period=self._period), state="common_cause")
+        unjudged = sum(said.answer_of(gap) == "not_evaluable" for gap in self.analysis.gaps)
+        told = [
+            say(f"root_cause.overview.{key}", count=count, period=self._period)
+            for key, count in (("quiet", rest - unjudged), ("unjudged", unjudged))
+            if count
+        ]
+        return sentence(" ".join(told), state="common_cause" if rest > unjudged else "provisional")
 
     def _overview_row(self, gap: Gap) -> dict[str, Any]:
         question, kpi = gap.question, gap.question.kpi

@@ -130,12 +130,14 @@ def plain_iso(connection: DuckDBPyConnection, table: str, text: str, zones: Zone
     is no date, such as the 30th of February, is NULL as ever.
     """
     days, times = f"{text} LIKE '____-__-__'", f"({text} LIKE '____-__-_____:__:__' OR {text} LIKE '____-__-_____:__')"
-    total, day, time = connection.execute(
-        f"SELECT count({text}), count(*) FILTER ({days}), count(*) FILTER ({times}) FROM {table}"
-    ).fetchone() or (0, 0, 0)
+    parsed = f"try_cast({text} AS TIMESTAMP)"
+    total, day, time, read = connection.execute(
+        f"SELECT count({text}), count(*) FILTER ({days}), count(*) FILTER ({times}), count({parsed}) FROM {table}"
+    ).fetchone() or (0, 0, 0, 0)
     if total != day + time:
         return None
-    parsed = f"try_cast({text} AS TIMESTAMP)"
+    if read == 0:  # rows without a date tell nothing of the others, which may hold none either
+        return Stamp(parsed, "true", "iso", f"{text} IS NOT NULL")
     if time == 0:
         return Stamp(parsed, "true", "iso", _unlike(text, days))
     if day == 0:

@@ -96,6 +96,16 @@ def test_a_plan_that_holds_is_made_once(snap, folder, monkeypatch):
     assert len(reads) == 4  # the plan fails, all rows are asked, and the rows are read anew
 
 
+@pytest.mark.parametrize("first", ["", "2026-02-30"])
+def test_a_column_without_any_date_is_refused_also_where_its_first_rows_are_empty(snap, folder, monkeypatch, first):
+    monkeypatch.setattr(build, "_FIRST", 1)
+    row = "{},D01,2026-01-05 08:00:00,{},Web,1,3\n"
+    (folder / "t.csv").write_text(HEAD + row.format(1, first) + row.format(2, "open"))
+    source = Source(name="t", shape="cases", read="t.csv", columns=COLUMNS, dimensions=["channel"], max_bad_share=1.0)
+    with pytest.raises(InputRefused, match="holds no date that svclib knows"):
+        snap(source)
+
+
 def test_what_is_refused_is_told_of_all_columns_at_once(snap, folder, monkeypatch):
     """Also of those that the first rows speak well of."""
     monkeypatch.setattr(build, "_FIRST", 1)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from svclib.begin.inspect import ColumnFound
-from svclib.catalogue.codes import parse_duration
+from svclib.catalogue.codes import UNITS, parse_duration
 from svclib.report.words import say
 
 _MOST_SHARES = 4
 _PROMOTERS = r"recommend|promoter|\bnps\b|consigli|raccomand|empfehl"
 _ANSWERS = rf"{_PROMOTERS}|score|rating|satisf|soddisf|zufrieden|voto"
-_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60}  # the longest first
+_LONGEST_FIRST = ("w", "d", "h", "min")
 
 
 def propose_kpis(
@@ -44,13 +44,13 @@ def duration_in_words(written: Any) -> str:
     ('10 days', 'one hour', '36 hours', 'soon')
     """
     try:
-        seconds = parse_duration(written).total_seconds()
+        length = parse_duration(written)
     except ValueError:
         return str(written)
     said = re.sub(r"[^a-z]", "", str(written))
-    for unit in (said, *_SECONDS):
-        if unit in _SECONDS and seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
-            return say(f"begin.time.{unit}", count=int(seconds // _SECONDS[unit]))
+    for unit in (said, *_LONGEST_FIRST):
+        if unit in UNITS and length >= UNITS[unit] and not length % UNITS[unit]:
+            return say(f"begin.time.{unit}", count=length // UNITS[unit])
     return str(written)
 
 

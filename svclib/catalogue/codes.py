@@ -9,7 +9,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d|w)")
-_SECONDS = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+UNITS = {
+    "s": dt.timedelta(seconds=1), "min": dt.timedelta(minutes=1), "h": dt.timedelta(hours=1), "d": dt.timedelta(days=1),
+    "w": dt.timedelta(weeks=1),
+}  # fmt: skip
 
 
 def _a_string(value: Any) -> Any:
@@ -34,7 +37,7 @@ def parse_duration(value: Any) -> dt.timedelta:
     match = _DURATION.fullmatch(str(value).strip())
     if isinstance(value, bool) or not match:
         raise ValueError("write a duration as 30min, 36h, 14d or 2w")
-    return dt.timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    return float(match[1]) * UNITS[match[2]]
 
 
 def _a_date(value: Any) -> Any:

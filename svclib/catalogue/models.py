@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from svclib.catalogue.codes import Code, Date, Duration, Expression, Line, Text
+from svclib.catalogue.codes import UNITS, Code, Date, Duration, Expression, Line, Text
 
 Shape = Literal["cases", "responses", "outages", "observations", "counts"]
 Kind = Literal["proportion", "rate", "count", "mean", "quantile", "time_to_event", "score", "availability"]
@@ -61,6 +62,10 @@ class Organisation(Entry):
     time_zone: Annotated[str, Field(description="IANA name, e.g. Europe/Rome; months begin at its midnight")] = "UTC"
     working_calendar: WorkingCalendar = WorkingCalendar()
     disclosure_minimum: Annotated[int, Field(ge=1, description="Groups smaller than this are never shown")] = 5
+
+    def today(self) -> dt.date:
+        """The day that it is where the organisation is."""
+        return dt.datetime.now(ZoneInfo(self.time_zone)).date()
 
 
 class Department(Entry):
@@ -177,11 +182,7 @@ class Scale(Entry):
 
 
 Bounds = tuple[float | None, float | None]
-TIME_UNITS = {
-    "s": dt.timedelta(seconds=1), "min": dt.timedelta(minutes=1), "h": dt.timedelta(hours=1), "d": dt.timedelta(days=1),
-    "w": dt.timedelta(weeks=1), "minutes": dt.timedelta(minutes=1), "hours": dt.timedelta(hours=1),
-    "days": dt.timedelta(days=1), "weeks": dt.timedelta(weeks=1),
-}  # fmt: skip
+TIME_UNITS = UNITS | {"minutes": UNITS["min"], "hours": UNITS["h"], "days": UNITS["d"], "weeks": UNITS["w"]}
 
 
 class Kpi(Entry):
@@ -291,7 +292,7 @@ class Kpi(Entry):
         >>> Kpi(**common, event="end", statistic="within", within="10d", unit="%").time_unit
         datetime.timedelta(days=1)
         """
-        return TIME_UNITS.get(self.unit.partition("|")[0], dt.timedelta(days=1))
+        return TIME_UNITS.get(self.unit, UNITS["d"])
 
     @property
     def bounds(self) -> Bounds:

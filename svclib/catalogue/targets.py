@@ -17,11 +17,7 @@ def check_figures(kpi: Kpi, at: Callable[..., str]) -> Iterator[Problem]:
         elif no_share := _no_share(kpi):
             what = f"{no_share} is no share, and its unit '%' would multiply it by 100"
             yield Problem(at("unit"), what, "name what is counted or measured, such as h, d, points or cases")
-    elif (
-        kpi.kind == "time_to_event"
-        and kpi.statistic != "within"
-        and kpi.unit.partition("|")[0] not in ("", *TIME_UNITS)
-    ):
+    elif kpi.kind == "time_to_event" and kpi.statistic != "within" and kpi.unit not in ("", *TIME_UNITS):
         yield Problem(at("unit"), f"times cannot be counted in '{kpi.unit}'", "write one of min, h, d, w")
     if kpi.possible and kpi.possible[0] >= kpi.possible[1]:
         yield Problem(at("possible"), "the lower bound is not below the upper one", "write [lowest, highest]")

@@ -269,9 +269,8 @@ def _time_to_event(
         f"{duration} as duration, {observed} as observed, {_quoted(kpi.event or '')} is null as still_open",
         "duration >= 0",
     )
-    unit = kpi.time_unit.total_seconds()
-    horizon = _horizon(kpi).total_seconds() / unit
-    within = kpi.within.total_seconds() / unit if kpi.within else None
+    horizon = _horizon(kpi) / kpi.time_unit
+    within = kpi.within / kpi.time_unit if kpi.within else None
 
     def summary(part: pd.DataFrame) -> dict[str, float]:
         time, seen = part["duration"].to_numpy(float), part["observed"].to_numpy(bool)

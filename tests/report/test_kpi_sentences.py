@@ -14,6 +14,7 @@ from svclib.measure.periods import Period
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.figures.labels import boxes_overlap
 from svclib.report.figures.svg import svg_of
+from svclib.report.views.kpi_context import _time
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import messages, use_language
 
@@ -309,3 +310,13 @@ def test_an_action_that_began_with_a_new_level_is_named_beside_it(start, full, s
     found = kpi_words._actions_around([action], "csat", Period.parse("2026-05"))
     assert found == ([told] if told else [])
     assert kpi_words._actions_around([action], "other", Period.parse("2026-05")) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "told"), [("w", "2.0 w"), ("hours", "2.0 hours"), ("min", "2.0 min"), ("", "2.0 d"), ("%", "2.0 d")]
+)
+def test_times_are_told_in_the_unit_that_they_are_measured_in(unit, told):
+    statistic = {"statistic": "within", "within": "10d"} if unit == "%" else {}
+    kpi = Kpi(code="k", title="K", source="s", kind="time_to_event", event="resolved_at", direction="decrease",
+              unit=unit, **statistic)  # fmt: skip
+    assert _time(kpi, 2.0).replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ") == told

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.check import default_cohort
-from svclib.catalogue.models import Kpi, Source
+from svclib.catalogue.models import TIME_UNITS, Kpi, Source
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.disclosure import suppressed
 from svclib.measure.revision import revisions
@@ -161,7 +161,7 @@ def _durations(study: Study, findings: list[KpiFinding]) -> Block:
 
 def _time(kpi: Kpi, x: float) -> str:
     # As the measures have it: days where the KPI itself is no time, such as a share within a week.
-    unit = kpi.unit if kpi.unit in ("s", "min", "h", "d") else "d"
+    unit = kpi.unit if kpi.unit in TIME_UNITS else "d"
     return words.value(x, unit, 1) if np.isfinite(x) else say("kpi.workload.not_yet")
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -138,7 +137,7 @@ class Prepared:
         first, last = (dt.date.fromisoformat(self._facts["measured"][end]) for end in ("first", "last"))
         cure = f"choose a period from {Period.containing(first, self.frequency).label} to {latest.label}"
         if period.start > self.snapshot.as_of:
-            ahead = period.start > dt.datetime.now(ZoneInfo(self.catalogue.organisation.time_zone)).date()
+            ahead = period.start > self.catalogue.organisation.today()
             why = "lies in the future" if ahead else f"lies after the data, which end on {self.snapshot.as_of}"
             raise InputRefused(Problem(f"period {label}", why, cure))
         if period.end <= first:

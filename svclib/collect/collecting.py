@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Source
@@ -89,7 +88,7 @@ def collect(
         With every fault of every source. Nothing is written then.
     """
     root = Path(root) if root else snapshot_root(catalogue)
-    today = today or dt.datetime.now(ZoneInfo(catalogue.organisation.time_zone)).date()
+    today = today or catalogue.organisation.today()
     _check_as_of(as_of, today)
     inputs = read_inputs(catalogue, root)
     if not force and (found := find_snapshot(catalogue, as_of=as_of, root=root, today=today, inputs=inputs)):
@@ -120,7 +119,7 @@ def find_snapshot(
     inputs = inputs if inputs is not None else read_inputs(catalogue, root)
     if any(files is None for files in inputs.values()):
         return None
-    today = today or dt.datetime.now(ZoneInfo(catalogue.organisation.time_zone)).date()
+    today = today or catalogue.organisation.today()
     wanted = _request(catalogue, inputs, as_of)
     for path in list_snapshots(root):
         try:

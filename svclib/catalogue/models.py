@@ -332,7 +332,9 @@ class Hypothesis(Entry):
     cause: Line
     test: Annotated[dict[Code, str | list[str]] | None, Field(description="Dimension: value or values")] = None
     where: Annotated[Expression | None, Field(description="Instead of test: an SQL condition over the source")] = None
-    event: Annotated[Line | None, Field(description="Instead of test: the title of an event in events.yaml")] = None
+    event: Annotated[
+        Line | None, Field(description="The title of an event in events.yaml; with test or where, both have to fit")
+    ] = None
 
 
 class Theme(Entry):

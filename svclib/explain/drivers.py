@@ -29,6 +29,12 @@ class DriverShares:
         table = pd.DataFrame({"driver": self.drivers, "share": self.shares, "lower": self.lower, "upper": self.upper})
         return table.sort_values("share", ascending=False, kind="stable", ignore_index=True)
 
+    @property
+    def not_apart(self) -> tuple[str, ...]:
+        """Drivers whose interval overlaps that of the greatest share, the greater first: which is first is open."""
+        table = self.to_frame()
+        return tuple(table["driver"].iloc[1:][table["upper"].iloc[1:] >= table["lower"].iloc[0]])
+
 
 def lmg_shares(
     outcome: np.ndarray, drivers: Mapping[str, np.ndarray], *, resamples: int = 200, seed: int = 1

@@ -25,7 +25,9 @@ class Evidence:
     grade : A: the segment is beyond doubt (adjusted p < .01, stability >= .8), the onset meets a declared event or a
         change of the process, and the period before, or the peers, say the same. B: adjusted p < .05, stability >= .6; for
         a general shift, its own test, a dated onset and an event. C: what contributed is known exactly or the shift is
-        beyond chance, but nothing says where it comes from. D: hypotheses only.
+        beyond chance, but nothing says where it comes from; also a segment whose share of the gap is open, its 95 %
+        interval running from below none to above all (``share_open``), or a history too short to know the swing. D:
+        hypotheses only.
     for_, against : codes of what speaks for and against it.
     """
 
@@ -75,13 +77,24 @@ def grade_evidence(
         grade = "B" if holds["general_beyond_chance"] and dated and event else "C"
     elif answer in ("mix", "unsure"):
         grade = "C"
-    if short and grade in ("A", "B"):
+    share_open = _share_open(best)
+    if (short or share_open) and grade in ("A", "B"):
         grade = "C"
     relevant = [code for code in holds if not (answer == "mix" and code.startswith(("segment", "stable")))]
     codes = ("onset_dated", "event_near", "replicated")
     missing: list[str] = [code for code in codes if not holds[code] and code in relevant]
+    missing += ["stable"] if best is not None and not holds["stable"] else []
     missing += ["history"] if short else []
+    missing += ["share_open"] if share_open else []
     return Evidence(grade, tuple(code for code in relevant if holds[code]), tuple(missing))
+
+
+def _share_open(best: Segment | None) -> bool:
+    """Whether the data leave any share of the gap possible, from none of it to all of it."""
+    if best is None or best.share_interval is None:
+        return False
+    low, high = best.share_interval
+    return low < 0 and high > 1
 
 
 @dataclass(frozen=True)

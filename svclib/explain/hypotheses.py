@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,7 @@ from svclib.explain.scan import Field, fit_shifts
 
 Status = Literal["supported", "not_supported", "untested"]
 LEAST_CASES = 20
+LEAST_LETTERS = 4  # of a value that is looked for in a hypothesis's words; shorter ones come up in any sentence
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,11 @@ class Bone:
     Attributes
     ----------
     status : ``supported`` means only that its cases deteriorated beyond chance and explain a tenth of the gap, or that its
-        event fell into the onset's interval.
-    why : ``cases``, ``event`` (how it was tested), or why not: ``no_test``, ``few_cases``, ``no_onset``, ``no_event``,
-        ``no_cases`` (totals only), ``not_special`` (there is no special cause to hold it against), ``expression``.
-    share : of the gap that its cases explain.
+        event fell into the onset's interval and its words name no other part of the cases than the one found.
+    why : ``cases``, ``event`` (how it was tested), ``other_part`` (the date fits, but its words name another part than the
+        one found), or why not: ``no_test``, ``few_cases``, ``no_onset``, ``no_event``, ``no_cases`` (totals only),
+        ``not_special`` (there is no special cause to hold it against), ``expression``.
+    share : of the gap that its cases explain; None unless supported, since it would put a figure on chance.
     p : one-sided, adjusted for the number of hypotheses tested (Holm).
     """
 
@@ -58,7 +61,9 @@ def test_hypotheses(
     """Hold every hypothesis that concerns the KPI against the data.
 
     Cases: the excess of the cases that the hypothesis speaks of, against the baseline and its swing as in the scan. Event:
-    whether the declared event lies in the onset's interval. What has no test of either kind stays ``untested``.
+    whether the declared event lies in the onset's interval. Where both are declared, both have to fit. A date alone
+    supports no hypothesis whose words name a part of the cases (a value of a dimension), if the scan found other parts
+    only. What has no test of either kind stays ``untested``.
 
     Parameters
     ----------
@@ -93,13 +98,18 @@ def _judge(
         return bone("untested", "no_test"), None
     if not explain:
         return bone("untested", "not_special"), None
-    if hypothesis.event is not None and hypothesis.test is None and hypothesis.where is None:
+    if hypothesis.event is not None:
         named = [event for event in events if event.kind == "event" and event.title == hypothesis.event]
         if not named:
             return bone("untested", "no_event"), None
         if onset is None:
             return bone("untested", "no_onset"), None
-        return bone("supported" if any(e.near_onset for e in named) else "not_supported", "event"), None
+        if not any(e.near_onset for e in named):
+            return bone("not_supported", "event"), None
+        if hypothesis.test is None and hypothesis.where is None:
+            if localisation is not None and _names_another_part(hypothesis.cause, localisation):
+                return bone("not_supported", "other_part"), None
+            return bone("supported", "event"), None
     if localisation is None:
         return bone("untested", "no_cases"), None
     held = _leaf_shares(hypothesis, localisation, rows, current)
@@ -114,6 +124,19 @@ def _judge(
     total = float(np.sum(localisation.table.observed[-1]) - localisation.expected)
     share = excess / total if total else None
     return bone("not_supported", "cases", cases=cases, share=share), root
+
+
+def _names_another_part(cause: str, localisation: Localisation) -> bool:
+    """Whether the words name values of the dimensions, none of which is in a part that the scan found."""
+    table = localisation.table
+    named = {
+        (name, value)
+        for name, values in zip(table.dimensions, table.values, strict=True)
+        for value in values
+        if len(value) >= LEAST_LETTERS and re.search(rf"\b{re.escape(value)}", cause, re.IGNORECASE)
+    }
+    found = [set(segment.where) for segment in localisation.segments]
+    return bool(found) and bool(named) and not any(named & where for where in found)
 
 
 def _leaf_shares(
@@ -214,5 +237,6 @@ def _adjusted(bones: list[Bone], roots: list[float | None]) -> list[Bone]:
         p = least = max(least, min(1.0, (len(tested) - rank) * float(norm.sf(roots[i]))))
         share = bones[i].share
         holds = p < 0.05 and share is not None and share >= 0.1
-        bones[i] = replace(bones[i], p=float(p), status="supported" if holds else "not_supported")
+        status: Status = "supported" if holds else "not_supported"
+        bones[i] = replace(bones[i], p=float(p), status=status, share=share if holds else None)
     return bones

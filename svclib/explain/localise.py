@@ -34,7 +34,8 @@ class Segment:
         where it was not named and so not resampled.
     doubt : why it is a lead and no finding: ``unstable`` (named in too few resamples) or ``rivalled`` (a shift of all
         cases describes the data as well); empty for a finding.
-    alternatives : other segments that describe the data nearly as well.
+    alternatives : other segments that describe the data nearly as well; not the rest of the cases, which is the other
+        side of the same comparison.
     new : the history has no case of it.
     """
 
@@ -217,6 +218,14 @@ def _alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:
     return np.asarray(shared / np.maximum(held + held[one] - shared, 1e-12))
 
 
+def _rest_alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:
+    """Jaccard index of every segment's cases with all cases but those of one: near 1 for its counterpart."""
+    A = segments.leaves
+    rest = weight * (1 - A[[one]].toarray().ravel())
+    shared = A @ rest
+    return np.asarray(shared / np.maximum(A @ weight + rest.sum() - shared, 1e-12))
+
+
 def _parts(segments: Segments, whole: int) -> set[int]:
     mine = set(segments.where[whole])
     return {i for i, where in enumerate(segments.where) if mine < set(where)}
@@ -239,6 +248,7 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
     near = (alone.gain >= alone.gain[c] - max(2.0, 0.15 * alone.gain[c])) & (np.arange(len(alike)) != c)
     near |= (alike >= ALIKE) & (field.segments.depth > 0) & (np.arange(len(alike)) != c)
     near[0] = False
+    near &= _rest_alike(field.segments, n, c) < ALIKE
     order = [int(i) for i in np.argsort(-alone.gain) if near[i]][:5]
     same = [name for name, other in field.segments.same_as.items() if other == field.segments.where[c]]
     outside, base_outside = _outside(n.sum() - held, observed.sum(), A[[c]].dot(observed)[0]), None

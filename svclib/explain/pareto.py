@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from svclib.explain.decompose import Decomposition
@@ -20,7 +19,8 @@ def pareto_of_excess(split: Decomposition, worse: int, cases: float) -> pd.DataF
     Returns
     -------
     ``value, excess, rate, mix, volume, share, cumulative``; the greatest excess first, then those that got better.
-    `cumulative` runs over the values with an excess; it is missing for the others.
+    `share` is of all that the values with an excess add up to, and `cumulative` its running sum; both are missing for
+    the values that got better.
 
     Examples
     --------
@@ -43,8 +43,7 @@ def pareto_of_excess(split: Decomposition, worse: int, cases: float) -> pd.DataF
         }
     )
     table = table.sort_values(["excess", "value"], ascending=[False, True], kind="stable", ignore_index=True)
-    total = float(table["excess"].sum())
-    positive = table["excess"].clip(lower=0)
-    table["share"] = table["excess"] / total if total > 0 else np.nan
-    table["cumulative"] = np.where(table["excess"] > 0, positive.cumsum() / max(float(positive.sum()), 1e-12), np.nan)
+    worsened = table["excess"].where(table["excess"] > 0)
+    table["share"] = worsened / worsened.sum()
+    table["cumulative"] = table["share"].cumsum()
     return table

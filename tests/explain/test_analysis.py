@@ -12,6 +12,7 @@ import pytest
 from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Theme
 from svclib.explain.analysis import RootCause, _with_mood, explain_gap
 from svclib.explain.grade import draft_action, grade_evidence
+from svclib.explain.hypotheses import test_hypotheses as judge_hypotheses
 from svclib.explain.question import BASELINE, EventNear, find_questions
 from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
@@ -140,6 +141,27 @@ def test_hypotheses_are_held_against_the_cases(local_gap):
         "H4": ("supported", "event"),
         "H5": ("not_supported", "cases"),
     }
+    # A share of the gap laid to what is not supported would put a figure on chance.
+    assert {bone.code for bone in local_gap.bones if bone.share is not None} == {"H1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "event", "expected"),
+    [
+        ("The new bot displeases phone callers", {"event": "New bot"}, ("not_supported", "other_part")),
+        ("The new bot fails in chats", {"event": "New bot"}, ("supported", "event")),
+        ("The new bot", {"event": "New bot", "test": {"channel": "Phone"}}, ("not_supported", "cases")),
+        ("The new bot", {"event": "New bot", "test": {"channel": "Chat"}}, ("supported", "cases")),
+        ("The old bot", {"event": "Old bot", "test": {"channel": "Chat"}}, ("not_supported", "event")),
+    ],
+)
+def test_a_date_supports_no_suspicion_about_another_part_than_the_one_found(local_gap, said, event, expected):
+    events = [EventNear("New bot", dt.date(2026, 9, 3), True), EventNear("Old bot", dt.date(2026, 4, 3), False)]
+    hypothesis = Hypothesis(code="H9", category="Policy", cause=said, **event)
+    (bone,) = judge_hypotheses(
+        [hypothesis], "bad", local_gap.localisation, None, PERIOD.label, local_gap.question.onset, events, explain=True
+    )
+    assert (bone.status, bone.why) == expected
 
 
 def test_comments_of_the_segment_tell_it_apart(local_gap):
@@ -386,6 +408,16 @@ def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):
         "unsure", local_gap.question, None, general_p=0.001, replicated=True, process=True, short=False
     )
     assert evidence.grade == "C"
+
+
+@pytest.mark.parametrize(("interval", "stability", "grade"), [((-0.1, 1.2), 0.6, "C"), ((0.1, 1.2), 0.9, "A")])
+def test_a_part_whose_share_of_the_gap_is_open_is_no_better_than_grade_c(local_gap, interval, stability, grade):
+    best = dataclasses.replace(local_gap.localisation.segments[0], share_interval=interval, stability=stability)
+    evidence = grade_evidence("local", local_gap.question, best, general_p=1.0, replicated=True, process=True)
+    assert evidence.grade == grade
+    assert ("share_open" in evidence.against, "stable" in evidence.against) == (grade == "C", grade == "C")
+    told = action_block(dataclasses.replace(local_gap, evidence=evidence), PERIOD)[0].plain
+    assert ("anything from none of it to all of it" in told) == (grade == "C")
 
 
 def test_mix_shift_is_told_from_worse_work():

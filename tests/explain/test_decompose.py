@@ -83,6 +83,9 @@ def test_pareto_runs_over_the_excess_only():
     assert table["value"].tolist() == ["a", "b", "c"]
     assert table["cumulative"].tolist()[:2] == pytest.approx([0.8, 1.0])
     assert np.isnan(table["cumulative"].iloc[2])
+    # What is cumulated is what stands beside it: one denominator, and none for what got better.
+    assert table["share"].cumsum().tolist()[:2] == pytest.approx(table["cumulative"].tolist()[:2])
+    assert np.isnan(table["share"].iloc[2])
 
 
 def test_parts_that_stand_still_are_no_paradox():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svclib.explain.drivers import dummies, lmg_shares
+from svclib.explain.drivers import DriverShares, dummies, lmg_shares
 
 
 def test_swiss_agrees_with_relaimpo(shared_data):
@@ -26,6 +26,12 @@ def test_shares_of_independent_drivers_are_their_own_r_squared():
     y = x + 0.5 * z + rng.normal(size=400)
     found = lmg_shares(y, {"x": x, "z": z}, resamples=0)
     assert found.shares == pytest.approx([np.corrcoef(y, x)[0, 1] ** 2, np.corrcoef(y, z)[0, 1] ** 2], abs=1e-12)
+
+
+def test_drivers_whose_intervals_overlap_are_not_told_apart():
+    shares = [np.array(x) for x in ([0.08, 0.01, 0.04], [0.05, 0.0, 0.02], [0.13, 0.03, 0.07])]
+    assert DriverShares(("a", "b", "c"), *shares, r2=0.13, n=500).not_apart == ("c",)
+    assert DriverShares(("b",), *(x[1:2] for x in shares), r2=0.01, n=500).not_apart == ()
 
 
 def test_missing_values_get_a_column():

@@ -8,7 +8,8 @@ from benchmarks.root_cause.score import run_month, score_design, score_video
 from benchmarks.root_cause.tickets import CURRENT, DIMENSIONS, Design, simulate
 from svclib.catalogue.models import Kpi
 from svclib.explain.crosstab import OTHER, cross_tabulate
-from svclib.explain.localise import localise
+from svclib.explain.localise import ALIKE, _rest_alike, localise
+from svclib.explain.segments import list_segments
 from svclib.explain.slices import leaf_cases, slice_cases, tabulate
 
 HISTORY = ["m00", "m01", "m02"]
@@ -167,6 +168,17 @@ def test_of_a_named_part_the_whole_is_not_named_as_well():
     named = [set(segment.where) for segment in found.segments]
     assert named
     assert not any(a < b for a in named for b in named)
+
+
+def test_the_rest_of_the_cases_is_no_other_description_of_a_part():
+    rows = simulate(Design(600), 2).rows
+    rows["team"] = np.where(rows["team"] == "te1", "te1", "te2")
+    table = cross_tabulate(rows, DIMENSIONS, current=CURRENT)
+    segments = list_segments(table)
+    at = {where: i for i, where in enumerate(segments.where)}
+    alike = _rest_alike(segments, table.exposure[-1], at[("team", "te1"),])
+    assert alike[at[("team", "te2"),]] == pytest.approx(1)
+    assert [segments.where[i] for i in np.flatnonzero(alike >= ALIKE) if segments.where[i]] == [(("team", "te2"),)]
 
 
 def test_two_values_of_a_dimension_are_both_named():

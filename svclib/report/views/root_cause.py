@@ -392,6 +392,7 @@ class RootCauseReport(StudyReport):
             "pareto", gap, figure=lambda: figures.pareto_figure(gap, dimension), alt=alt,
             data=everything[["dimension", *(c for c in everything if c != "dimension")]],
             caption=say("root_cause.pareto.caption", title=gap.question.kpi.title, dimension=label(dimension)),
+            headers={name: say(f"root_cause.pareto.{name}") for name in ("share", "cumulative")},
             formats={"dimension": label, "value": said.value_name}
             | dict.fromkeys(("share", "cumulative"), lambda x: words.percent(x, 0))
             | dict.fromkeys(("excess", "rate", "mix", "volume"), lambda x: words.signed(x, 1)),

@@ -180,13 +180,15 @@ def _drivers(gap: Gap, period: Period, draw: Draw) -> list[Block]:
     assert drivers is not None
     frame = drivers.to_frame()
     best = frame.iloc[0]
+    alike = [said.driver_name(name) for name in drivers.not_apart]
     text = say(
-        "root_cause.process.drivers",
+        f"root_cause.process.drivers{'_alike' if alike else ''}",
         r2=words.percent(drivers.r2, 0),
         best=said.driver_name(str(best["driver"])),
         share=words.percent(best["share"], 1),
         low=words.percent(best["lower"], 1),
         high=words.percent(best["upper"], 1),
+        **({"others": words.list_of(alike)} if alike else {}),
     )
     chart = draw(
         "drivers", gap, figure=lambda: figures.drivers_figure(drivers), data=frame, alt=text,
@@ -255,7 +257,7 @@ def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
 def action_block(gap: Gap, period: Period) -> list[Block]:
     """The grade with what it rests on, and the draft row."""
     evidence, action, kpi = gap.evidence, gap.action, gap.question.kpi
-    text = say(f"root_cause.grade.{evidence.grade}")
+    text = say("root_cause.grade.C_open" if "share_open" in evidence.against else f"root_cause.grade.{evidence.grade}")
     if evidence.for_:
         text = f"{text} {say('root_cause.grade.for', codes=said.evidence_codes(evidence.for_))}"
     if evidence.against:

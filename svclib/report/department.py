@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,6 +104,9 @@ def department_page(
             improved=improved(department, month.label),
             unknown=unknown(department, month.label),
             quiet=[kpi.title for kpi in department.kpis if kpi.standing == "common_cause"],
+            missed=[
+                kpi.title for kpi in department.kpis if kpi.standing == "common_cause" and kpi.entry.get("met") is False
+            ],
             tiles=[tile(department, kpi) for kpi in ranked(department.kpis)],
             causes=causes(department),
             actions=actions(department, month.label),
@@ -242,12 +245,19 @@ def tile(department: DepartmentMonth, kpi: KpiResult) -> Tile:
         kpi.title,
         kpi_href(department, kpi.code),
         write(kpi.value),
-        words.say("department.target", target=write(kpi.target)) if kpi.target is not None else words.say("department.no_target"),
+        _tile_target(kpi, write),
         kpi_badge(kpi),
         outlook_text(kpi),
         data_uri(spark),
         alt,
     )  # fmt: skip
+
+
+def _tile_target(kpi: KpiResult, write: Callable[[float | None], str]) -> str:
+    if kpi.target is None:
+        return words.say("department.no_target")
+    key = "target_placeholder" if kpi.entry.get("target_source") == "placeholder" else "target"
+    return words.say(f"department.{key}", target=write(kpi.target))
 
 
 def causes(department: DepartmentMonth) -> list[Item]:

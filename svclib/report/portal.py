@@ -29,7 +29,7 @@ from svclib.report.results import (
     period_labels,
     read_month,
 )
-from svclib.report.words.headline import UNKNOWN, count_words, moved, together, weak
+from svclib.report.words.headline import UNKNOWN, count_words, moved, singly, together, weak
 
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
@@ -101,16 +101,18 @@ class Signals:
     expected: float
     found: int
     after_fdr: int
+    weak: int = 0  # may be chance by their own evidence, as the page's first sentence counts them
 
     @property
     def sentence(self) -> str:
-        return words.say(
+        text = words.say(
             "period_page.chance",
             count=self.charts,
             expected=words.number(self.expected, 0 if self.expected >= 1 else 1),
             found=self.found,
             stay=self.after_fdr,
         )
+        return f"{text} {singly(self.weak)}" if self.found else text
 
 
 def signals_of(month: Month) -> Signals:
@@ -124,7 +126,8 @@ def signals_of(month: Month) -> Signals:
             [kpi.rules for kpi in judged],
             [kpi.frozen for kpi in judged],
         )
-        return Signals(count.charts, count.expected_by_chance, count.found, count.after_fdr)
+        may_be_chance = sum(weak(kpi.entry) for kpi in kpis)
+        return Signals(count.charts, count.expected_by_chance, count.found, count.after_fdr, may_be_chance)
     results = [d.reports["kpi_analysis"].content for d in month.departments]
     expected, found, stay = (
         sum(result.get(name) or 0 for result in results)

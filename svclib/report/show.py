@@ -145,7 +145,7 @@ def numbers_behind(
         3
         5
     <BLANKLINE>
-    In every row: Target 4.
+    The same in every row (Target: 4).
     """
     shown = data.dropna(axis="columns", how="all")
     shown = shown[[c for c in columns or shown.columns if c in shown]]

@@ -84,7 +84,7 @@ def constant_columns(
     One that says nothing in any row has no words.
 
     >>> constant_columns(pd.DataFrame({"period": ["2026-01", "2026-02"], "target": [0.5, 0.5], "n": [3, 4]}))
-    {'target': 'Target 0.50'}
+    {'target': 'Target: 0.50'}
     """
     headers, formats = headers or {}, formats or {}
     found = {}
@@ -93,7 +93,7 @@ def constant_columns(
         first, *others = frame[column].tolist()
         said = _cell(first, write).plain
         if all(_same(value, first) or _cell(value, write).plain == said for value in others):
-            found[column] = f"{headers.get(column, _heading(str(column)))} {said}" if said else ""
+            found[column] = f"{headers.get(column, _heading(str(column)))}: {said}" if said else ""
     return found
 
 

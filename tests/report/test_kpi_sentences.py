@@ -129,6 +129,15 @@ def test_the_probability_is_not_told_while_the_process_changes():
     assert "probability" not in sentence(finding)
 
 
+def test_an_improvement_is_not_played_down_by_what_came_before():
+    values = [*QUIET, *(x + 8 for x in QUIET[:6])]
+    said = sentence(a_finding(values, target=30.0))
+    assert "Until then it kept missing the target" in said
+    assert "Even without this change" not in said
+    worse = sentence(a_finding(values, target=5.0, direction="decrease"))
+    assert "Even without this change it would keep missing the target." in worse
+
+
 def test_a_hostile_title_stays_text():
     finding = a_finding(QUIET, title="<img src=x onerror=alert(1)> $x_1$", target=5.0)
     svg = svg_of(control_chart_figure(finding))

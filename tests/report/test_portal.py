@@ -24,6 +24,7 @@ from svclib.report.portal import (
     write_portal,
 )
 from svclib.report.results import neighbours, period_labels, read_month
+from svclib.report.words.headline import moved, together, weak
 from tests.report.reports_folder import KPIS, NASTY, write_reports
 
 
@@ -349,6 +350,62 @@ def test_a_kpi_that_moves_in_many_departments_is_told_once(month):
     assert [part.name for part in told[0].parts] == [d.name for d in sorted(month.departments, key=lambda d: d.name)]
     assert told[0].department == ""
     assert told[0].sentence.startswith(f"Average response time fell in {len(month.departments)} departments, first in")
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"p": 0.3}, "Hand-offs fell in 2 departments, first in May 2026, and in 1 more where it may be chance; next:"),
+        (
+            {"rebase_suggestion": {"sustained": False}},
+            "in 2 departments, first in May 2026, and in 1 more where it has not",
+        ),
+    ],
+)
+def test_of_a_move_in_many_departments_what_is_in_doubt_is_counted_apart(other, told):
+    one = {
+        "title": "Hand-offs",
+        "state": "improvement",
+        "p": 0.0001,
+        "unit": "",
+        "decimals": 1,
+        "rebase_suggestion": None,
+    }
+    one["moved"] = {"since": "2026-05", "before": 0.7, "after": 0.5}
+    doubtful = {**one, **other, "moved": {**one["moved"], "since": "2026-02"}}
+    assert told in together([one, one, doubtful])
+    assert together([doubtful, doubtful]).endswith("next: wait for another period before acting.")
+    assert moved(doubtful, "2026-10").startswith("0.7 → 0.5 since February 2026, ")
+    assert "," not in moved(one, "2026-10")
+
+
+def test_the_count_over_all_charts_and_the_one_by_one_are_said_to_be_two(month):
+    found = signals_of(month)
+    assert found.weak == sum(weak(k.entry) for d in month.departments for k in d.kpis)
+    assert "looked at one by one" in found.sentence
+    assert "2 of the changes may be chance" in replace(found, weak=2).sentence
+
+
+def test_a_target_that_nobody_agreed_to_is_said_so_on_the_front_pages(month):
+    department = month.departments[0]
+    raws = [{**k.raw, "target_source": "placeholder"} for k in department.kpis]
+    kpis = _with(department, "kpi_analysis", kpis=raws).kpis
+    told = [k for k in kpis if k.target is not None and k.signals]
+    assert told
+    assert all("which nobody has agreed to" in kpi_brief(department, k, "2026-10") for k in told)
+    assert all(tile(department, k).against.endswith("(not agreed)") for k in told)
+    assert "nobody has agreed" not in kpi_brief(department, department.kpis[0], "2026-10")
+
+
+def test_what_misses_its_target_within_its_usual_variation_is_named_where_nothing_needs_attention(month):
+    plain = month.departments[0]
+    usual = {"state": "common_cause", "variation": "common_cause", "assurance": "hit_or_miss"}
+    raws = [{**k.raw, **usual, "met": i > 1} for i, k in enumerate(plain.kpis)]
+    quiet = _with(_with(plain, "kpi_analysis", kpis=raws), "outcome_evaluation", actions=[])
+    page = text_of(department_page(month, quiet))
+    missed = words.list_of(k.title for k in quiet.kpis[:2])
+    assert f"Nothing special. But 2 KPIs missed their targets within their usual variation: {missed}." in page
+    assert "Nothing in this period." not in page
 
 
 def test_tiles_and_report_say_the_same_of_the_target(month):

@@ -94,14 +94,35 @@ def weak(kpi: Mapping[str, Any]) -> bool:
     return kpi.get("state") in SIGNALS and isinstance(p, int | float) and p > BEYOND_CHANCE
 
 
+def singly(count: int) -> str:
+    """How many signals may be chance one by one, beside the count over all charts together: two counts, said as two.
+
+    >>> singly(1)
+    'That counts all charts together; looked at one by one, 1 of the changes may be chance, which is another count \
+(“perhaps”).'
+    """
+    return say("period_page.singly", count=count) if count else say("period_page.singly_none")
+
+
+def doubt(kpi: Mapping[str, Any]) -> str:
+    """Why a signal is not sure: ``chance`` (`weak`) or ``lasting`` (its new level has not clearly lasted); else empty.
+
+    >>> doubt({"state": "concern", "p": 0.2}), doubt({"state": "concern", "p": 0.001, "rebase_suggestion": None})
+    ('chance', '')
+    """
+    if weak(kpi):
+        return "chance"
+    return "lasting" if (kpi.get("rebase_suggestion") or {}).get("sustained") is False else ""
+
+
 def headline(kpi: Mapping[str, Any], period: str, *, advice: str = "") -> str:
     """The first sentence of a KPI.
 
     Parameters
     ----------
     kpi
-        An entry of ``kpis`` in `kpi_analysis.json`: ``title, unit, decimals, state, value, target, met, band, assurance,
-        p, moved, side``.
+        An entry of ``kpis`` in `kpi_analysis.json`: ``title, unit, decimals, state, value, target, target_source, met,
+        band, assurance, p, moved, side``.
     period
         Label of the period.
     advice
@@ -130,34 +151,47 @@ from (root-cause analysis), before acting on the process as a whole.'
 
 
 def together(kpis: Sequence[Mapping[str, Any]]) -> str:
-    """The first sentence of a KPI that signals the same way in several departments.
+    """The first sentence of a KPI that signals the same way in several departments; those in `doubt` are counted apart.
 
     Examples
     --------
     >>> one = {"title": "Hand-offs", "state": "improvement", "moved": {"since": "2025-12", "before": 0.7, "after": 0.5}}
     >>> together([one, {**one, "moved": {**one["moved"], "since": "2025-10"}}])
     'Hand-offs fell in 2 departments, first in October 2025; next: find out what brought it, and keep it.'
+    >>> together([one, one, {**one, "p": 0.3}])
+    'Hand-offs fell in 2 departments, first in December 2025, and in 1 more where it may be chance; next: find out what \
+brought it, and keep it.'
     """
-    said = {"title": str(kpis[0]["title"]), "count": str(len(kpis)), "next": say(f"headline.next_{kpis[0]['state']}")}
-    moves = [kpi["moved"] for kpi in kpis if kpi.get("moved")]
+    doubts = Counter(doubt(kpi) for kpi in kpis)
+    sure = [kpi for kpi in kpis if not doubt(kpi)]
+    title = str(kpis[0]["title"])
+    if not sure:
+        return say("headline.together_unsure", title=title, count=len(kpis))
+    more = "".join(say(f"headline.more_{why}", count=doubts[why]) for why in ("chance", "lasting") if doubts[why])
+    following = say(f"headline.next_{kpis[0]['state']}")
+    moves = [kpi["moved"] for kpi in sure if kpi.get("moved")]
     ways = {move["after"] > move["before"] for move in moves}
     if len(ways) != 1:
-        return say("headline.together_other", **said)
-    first = min((str(move["since"]) for move in moves), key=lambda label: Period.parse(label).start)
-    return say(f"headline.together_{'rose' if ways.pop() else 'fell'}", first=values.period_name(first), **said)
+        return say("headline.together_other", title=title, count=len(sure), more=more, next=following)
+    first = values.period_name(min((str(move["since"]) for move in moves), key=lambda label: Period.parse(label).start))
+    way = "rose" if ways.pop() else "fell"
+    return say(f"headline.together_{way}", title=title, count=len(sure), first=first, more=more, next=following)
 
 
 def moved(kpi: Mapping[str, Any], period: str) -> str:
-    """From where to where a signalling KPI went and since when, without its name; empty where no level bears it out.
+    """From where to where a signalling KPI went, since when and in what `doubt`, without its name.
+
+    Empty where no level bears it out and nothing is in doubt.
 
     >>> moved({"unit": "h", "decimals": 1, "moved": {"since": "2026-04", "before": 5.9, "after": 9.9}}, "2026-10")
     '5.9 → 9.9\\u202fh since April 2026'
     """
-    move = kpi.get("moved")
-    if not move:
-        return ""
-    before, after = _levels(kpi, move)
-    return say("headline.moved", before=before, after=after, since=_since(move, period))
+    move, why = kpi.get("moved"), doubt(kpi)
+    parts = [say(f"headline.doubt_{why}")] if why else []
+    if move:
+        before, after = _levels(kpi, move)
+        parts.insert(0, say("headline.moved", before=before, after=after, since=_since(move, period)))
+    return ", ".join(parts)
 
 
 def _since(move: Mapping[str, Any], period: str) -> str:
@@ -210,7 +244,8 @@ def _against(kpi: Mapping[str, Any]) -> str:
 def _target(kpi: Mapping[str, Any]) -> str:
     band = kpi.get("band")
     unit, decimals = str(kpi.get("unit") or ""), kpi.get("decimals")
-    return values.interval(band[0], band[1], unit, decimals) if band else _value(kpi, kpi.get("target"))
+    target = values.interval(band[0], band[1], unit, decimals) if band else _value(kpi, kpi.get("target"))
+    return target + (say("headline.not_agreed") if kpi.get("target_source") == "placeholder" else "")
 
 
 def _value(kpi: Mapping[str, Any], x: float | None) -> str:

@@ -16,7 +16,7 @@ from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.headline import RARELY, UNKNOWN, headline
+from svclib.report.words.headline import RARELY, UNKNOWN, headline, singly, weak
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
@@ -79,7 +79,7 @@ def sentence(finding: KpiFinding, moved: Moved | None) -> str:
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
         return " ".join([*parts, *cautions(finding)[:1]])
     first = headline(entry_of(finding, moved), str(finding.row["period"]))
-    return " ".join([first, *_again(finding), *against[1:], *_unstable(finding)])
+    return " ".join([first, *_again(finding), *_unstable(finding)])
 
 
 def entry_of(finding: KpiFinding, moved: Moved | None) -> dict[str, Any]:
@@ -94,6 +94,7 @@ def entry_of(finding: KpiFinding, moved: Moved | None) -> dict[str, Any]:
         "p_meets_target_next": judged.p_meets_target_next,
         "value": finding.row["value"],
         "target": judged.target,
+        "target_source": finding.target.source if finding.target else None,
         "met": judged.met,
         "p": None if math.isnan(finding.p) else finding.p,
         "moved": moved.to_json() if moved else None,
@@ -195,7 +196,9 @@ def _next(finding: KpiFinding) -> list[str]:
 
 def _unstable(finding: KpiFinding) -> list[str]:
     judged = finding.verdict
-    parts = [say(f"kpi.unstable.target_{judged.assurance}")] if judged.assurance != "none" else []
+    better = judged.state == "improvement" and judged.assurance == "fail"  # "even without" would play it down
+    outlook = "fail_better" if better else judged.assurance
+    parts = [say(f"kpi.unstable.target_{outlook}")] if judged.assurance != "none" else []
     rule = say("kpi.unstable.rule", period=_period(finding), signals=signal_list(judged.signals))
     return [*parts, *cautions(finding)[:1], rule]
 
@@ -394,7 +397,9 @@ def chance_text(analysis: KpiAnalysis) -> str:
     if not signals.found:
         return f"{line} {say('kpi.chance.found_none')}"
     after = words.number(signals.after_fdr, 0)
-    return f"{line} {say('kpi.chance.found', count=signals.found, after=after)}"
+    may_be_chance = sum(weak(entry_of(finding, None)) for finding in analysis.findings)
+    found = say("kpi.chance.found", count=signals.found, after=after)
+    return f"{line} {found} {singly(may_be_chance)}"
 
 
 def method_text(finding: KpiFinding) -> str:

@@ -41,7 +41,8 @@ class Progress:
     expected
         Steps that should be done by now.
     forecast_end
-        Last end of an open step, later by the delay that the done steps had; None where nothing is open or dated.
+        Last end of an open step, later by the delay that the done steps had; None where nothing is open or dated, or
+        where every dated open step is overdue: no pace tells when these end.
     escalate
         Who should know of a delay; None where there is none.
     """
@@ -109,7 +110,7 @@ def _step(step: Step, today: dt.date) -> StepProgress:
 
 def _forecast(steps: tuple[StepProgress, ...], today: dt.date) -> dt.date | None:
     waiting = [s for s in steps if s.state not in ("done", "done_late") and s.step.end]
-    if not waiting:
+    if not any(s.step.end >= today for s in waiting if s.step.end):
         return None
     slips = [s.delay for s in steps if s.state in ("done", "done_late") and s.step.end]
     slip = dt.timedelta(days=round(statistics.median(slips)) if slips else 0)

@@ -72,6 +72,7 @@ class ActionLine:
     progress: str
     verdict: Badge
     brief: str
+    stop: bool = False
     order: tuple[Any, ...] = field(repr=False, default=())
 
     @property
@@ -179,7 +180,8 @@ def attention(department: DepartmentMonth, period: str) -> list[Item]:
     for line in actions(department, period):
         concern = line.verdict.state == "concern"
         if line.overdue or concern:
-            late = words.say("department.overdue_since", due=line.due, owner=line.owner) if line.overdue else ""
+            chased = line.overdue and not line.stop  # nobody is to finish what is to be stopped
+            late = words.say("department.overdue_since", due=line.due, owner=line.owner) if chased else ""
             mark = line.verdict if concern else Badge("concern", words.say("department.overdue"))
             text = f"{late} {line.brief if concern else ''}".strip()
             found.append(Item(line.title, text, f"outcome_evaluation.html#{line.anchor}", mark))
@@ -319,6 +321,7 @@ def actions(department: DepartmentMonth, period: str) -> list[ActionLine]:
                 _progress(progress, status),
                 verdict_badge(verdict_of(action)),
                 action_brief(action),
+                action.get("next_step") == "stop",
                 (not overdue, done, str(due or "9999"), str(action["id"])),
             )
         )

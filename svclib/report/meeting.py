@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SHEET = "decisions.xlsx"
 _COLUMNS = ("item", "department", "subject", "what", "decision", "responsible", "until", "status")
-_OPEN = frozenset({"inconclusive", "met_not_attributable", "improved_target_missed", "not_met", "worsened"})
+_OPEN = frozenset({"inconclusive", "met_not_attributable", "improved_target_missed", "not_met", "worsened", "met_despite"})
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _actions(month: Month) -> Iterator[Item]:
         page = f"{department.folder}/outcome_evaluation.html"
         lines = actions(department, month.label)
         for line in lines:
-            if line.overdue:
+            if line.overdue and not line.stop:  # what is to be stopped stands among the verdicts
                 text = words.say("department.overdue_since", due=line.due, owner=line.owner)
                 yield Item("overdue", department.name, line.title, text, f"{page}#{line.anchor}")
         verdicts = {str(a["id"]): str(a.get("verdict") or "").lower().replace(" ", "_") for a in department.actions}

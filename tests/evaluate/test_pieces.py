@@ -355,6 +355,13 @@ def test_delays_are_escalated_with_their_size(days, whom):
     assert measure_progress(action, dt.date(2026, 3, 1) + dt.timedelta(days=days)).escalate == whom
 
 
+def test_no_pace_tells_when_steps_end_that_are_all_overdue():
+    found = measure_progress(steps({"end": dt.date(2026, 6, 20)}), dt.date(2026, 7, 10))
+    assert (found.code, found.forecast_end, found.days_beyond_due) == ("late", None, 10)
+    both = measure_progress(steps({"end": dt.date(2026, 6, 20)}, {"end": dt.date(2026, 7, 20)}), dt.date(2026, 7, 10))
+    assert both.forecast_end == dt.date(2026, 7, 20)
+
+
 def test_an_action_past_its_due_date_without_steps_is_late():
     assert measure_progress(steps(), dt.date(2026, 7, 10)).days_beyond_due == 10
     done = steps().model_copy(update={"status": "done"})

@@ -107,6 +107,31 @@ def test_a_grade_says_how_many_checks_were_not_possible(reports):
     assert "not possible and speak" in counted[max(counted)]
 
 
+@pytest.mark.parametrize("name", ["common_trend", "regression_to_the_mean"])
+def test_a_grade_names_the_failed_check_that_decides(reports, name):
+    outcome = reports[name].outcomes[0]
+    text = outcome_words.grade_words(outcome)
+    check = {
+        "common_trend": "The others did not move the same way",
+        "regression_to_the_mean": "Not set off by a bad spell",
+    }
+    assert outcome.verdict.grade == "B"
+    assert f"the check “{check[name]}” failed, which leaves the figure as it is, but says what else explains it" in text
+    assert "no critical check failed" not in text
+
+
+def test_open_steps_of_an_action_that_is_to_be_stopped_are_not_chased():
+    down = noise()
+    down[0, 24:] -= 2
+    step = Step(title="Train", owner="Bo", start=dt.date(2026, 5, 1), end=dt.date(2026, 6, 28))
+    report = a_report(down, an_action(status="in progress", steps=[step], due=dt.date(2026, 6, 30)))
+    assert report.outcomes[0].verdict.code == "worsened"
+    said = report.progress().plain
+    assert "one step is open. Things became worse with this action: decide first whether it goes on" in said
+    assert "should know of" not in said
+    assert "What owners have to do" not in said
+
+
 def test_the_paragraph_says_the_numbers_of_the_result(reports):
     report = reports["met_attributable"]
     record = report.to_json()["actions"][0]
@@ -139,7 +164,7 @@ def test_who_is_told_is_named(reports):
 
 def test_a_blocked_action_is_not_said_to_be_in_time(reports):
     text = reports["blocked"].progress().plain
-    assert "A1 is blocked: if it went on today" in text
+    assert "A1 is blocked; when it ends cannot be told before that is solved." in text
     assert "in time" not in text
     assert "the head of the department should decide" in text
 

@@ -17,6 +17,7 @@ from svclib.report.figures.svg import svg_of
 from svclib.report.views.kpi_context import _time
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import messages, use_language
+from svclib.report.words.headline import moved, together
 
 QUIET = [10.0, 11, 9, 10.5, 9.5, 10, 11.5, 9, 10, 10.5, 9.5, 11, 10, 9, 10.5, 10, 9.5, 11, 10, 9.5, 10.5, 10, 9, 11]
 
@@ -136,6 +137,33 @@ def test_an_improvement_is_not_played_down_by_what_came_before():
     assert "Even without this change" not in said
     worse = sentence(a_finding(values, target=5.0, direction="decrease"))
     assert "Even without this change it would keep missing the target." in worse
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"p": 0.3}, "Hand-offs fell in 2 departments, first in May 2026, and in 1 more where it may be chance; next:"),
+        (
+            {"rebase_suggestion": {"sustained": False}},
+            "in 2 departments, first in May 2026, and in 1 more where it has not",
+        ),
+    ],
+)
+def test_of_a_move_in_many_departments_what_is_in_doubt_is_counted_apart(other, told):
+    one = {
+        "title": "Hand-offs",
+        "state": "improvement",
+        "p": 0.0001,
+        "unit": "",
+        "decimals": 1,
+        "rebase_suggestion": None,
+    }
+    one["moved"] = {"since": "2026-05", "before": 0.7, "after": 0.5}
+    doubtful = {**one, **other, "moved": {**one["moved"], "since": "2026-02"}}
+    assert told in together([one, one, doubtful])
+    assert together([doubtful, doubtful]).endswith("next: wait for another period before acting.")
+    assert moved(doubtful, "2026-10").startswith("0.7 → 0.5 since February 2026, ")
+    assert "," not in moved(one, "2026-10")
 
 
 def test_a_hostile_title_stays_text():

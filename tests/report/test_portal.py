@@ -24,7 +24,7 @@ from svclib.report.portal import (
     write_portal,
 )
 from svclib.report.results import neighbours, period_labels, read_month
-from svclib.report.words.headline import moved, together, weak
+from svclib.report.words.headline import weak
 from tests.report.reports_folder import KPIS, NASTY, write_reports
 
 
@@ -194,6 +194,14 @@ def test_overdue_actions_need_attention(month):
     ]
 
 
+def test_an_overdue_action_that_is_to_be_stopped_is_not_chased(month):
+    action = {"id": "A-7", "title": "Scripts", "kpi": "csat", "verdict": "worsened", "next_step": "stop"}
+    action["progress"] = {"overdue": True, "status": "late", "due": "2026-08-31"}
+    items = attention(_with(month.departments[0], "outcome_evaluation", actions=[action]), "2026-10")
+    (item,) = [item for item in items if item.name == "Scripts"]
+    assert item.text.startswith("Next: stop or change it")
+
+
 def test_too_early_verdicts_are_not_known_yet(month):
     assert "Call-back within the hour" in [item.name for item in unknown(month.department("D01"), "2026-10")]
 
@@ -350,33 +358,6 @@ def test_a_kpi_that_moves_in_many_departments_is_told_once(month):
     assert [part.name for part in told[0].parts] == [d.name for d in sorted(month.departments, key=lambda d: d.name)]
     assert told[0].department == ""
     assert told[0].sentence.startswith(f"Average response time fell in {len(month.departments)} departments, first in")
-
-
-@pytest.mark.parametrize(
-    ("other", "told"),
-    [
-        ({"p": 0.3}, "Hand-offs fell in 2 departments, first in May 2026, and in 1 more where it may be chance; next:"),
-        (
-            {"rebase_suggestion": {"sustained": False}},
-            "in 2 departments, first in May 2026, and in 1 more where it has not",
-        ),
-    ],
-)
-def test_of_a_move_in_many_departments_what_is_in_doubt_is_counted_apart(other, told):
-    one = {
-        "title": "Hand-offs",
-        "state": "improvement",
-        "p": 0.0001,
-        "unit": "",
-        "decimals": 1,
-        "rebase_suggestion": None,
-    }
-    one["moved"] = {"since": "2026-05", "before": 0.7, "after": 0.5}
-    doubtful = {**one, **other, "moved": {**one["moved"], "since": "2026-02"}}
-    assert told in together([one, one, doubtful])
-    assert together([doubtful, doubtful]).endswith("next: wait for another period before acting.")
-    assert moved(doubtful, "2026-10").startswith("0.7 → 0.5 since February 2026, ")
-    assert "," not in moved(one, "2026-10")
 
 
 def test_the_count_over_all_charts_and_the_one_by_one_are_said_to_be_two(month):

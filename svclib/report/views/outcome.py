@@ -362,7 +362,7 @@ class OutcomeReport(StudyReport):
                 say("outcome.table.delay"): s.delay,
             }
             for o in self.outcomes
-            if o.action.status not in ("done", "cancelled")
+            if o.action.status not in ("done", "cancelled") and not outcome_words.stopping(o)
             for s in o.progress.due
         ]
         if not rows:

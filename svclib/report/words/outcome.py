@@ -17,6 +17,8 @@ from svclib.report.words import say
 from svclib.report.words.where import label, where_of
 
 _TOO_LITTLE = ("too_early", "not_evaluable")
+#: Rivals that a check names which is not critical: it leaves the estimate as it is and says whose doing it is.
+_BY_A_MINOR_CHECK = ("common_trend", "regression_to_the_mean")
 
 
 def value_of(kpi: Kpi, x: float | None) -> str:
@@ -270,6 +272,11 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
 def grade_words(outcome: ActionOutcome) -> str:
     """The grade with what it asks for, and how many checks could not be made: these count neither for nor against it."""
     text = say(f"outcome.grade.{outcome.verdict.grade}")
+    failed = [say(f"outcome.check.{c.name}") for c in outcome.assessment.checks if c.passed is False]
+    if failed and outcome.verdict.grade == "B":  # none of them is critical, and one may decide all the same
+        decides = say("outcome.grade.decides") if outcome.verdict.rival in _BY_A_MINOR_CHECK else ""
+        names = words.list_of(f"“{name}”" for name in failed)
+        text = say("outcome.grade.B_failed", count=len(failed), names=names, decides=decides)
     missing = [check for check in outcome.assessment.checks if check.passed is None]
     if not missing:
         return text
@@ -403,10 +410,22 @@ def _who(outcome: ActionOutcome) -> str:
     return f" ({words.list_of(known)})" if known else ""
 
 
+def stopping(outcome: ActionOutcome) -> bool:
+    """Whether the evaluation says to stop the action: its open steps are nothing to chase then."""
+    return outcome.verdict.next_step == "stop" and outcome.action.status not in ("done", "cancelled")
+
+
 def delays(outcome: ActionOutcome) -> list[str]:
-    """Forecast of the end, and who should know of a delay."""
+    """Forecast of the end, and who should know of a delay; of an action to be stopped, that this comes first."""
     progress, ident = outcome.progress, outcome.action.id
     parts = []
+    if stopping(outcome) and progress.done < progress.total:
+        return [say("outcome.progress.stop_first", id=ident, count=progress.total - progress.done)]
+    if progress.forecast_end is None and progress.code == "blocked":
+        parts.append(say("outcome.progress.blocked_open", id=ident))
+    elif progress.forecast_end is None and progress.escalate and progress.days_beyond_due:
+        days = say("outcome.progress.days", count=progress.days_beyond_due)
+        parts.append(say("outcome.progress.overdue", id=ident, days=days))
     if progress.forecast_end is not None:
         if progress.code == "blocked":
             parts.append(say("outcome.progress.forecast_blocked", id=ident, date=words.date(progress.forecast_end)))

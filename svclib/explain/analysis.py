@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from svclib.catalogue.models import Hypothesis, Kpi, Source, Theme
+from svclib.catalogue.models import Action, Hypothesis, Kpi, Source, Theme
 from svclib.catalogue.names import pick
 from svclib.explain.baseline import fit_baseline
 from svclib.explain.decompose import Decomposition, decompose_count, decompose_level
@@ -138,6 +138,7 @@ def _explain(study: Study, question: Question, seed: int) -> Gap:
     return explain_gap(
         question, rows, dimensions, study.period, hypotheses=study.catalogue.hypotheses, source=source, comments=comments,
         code_book=study.catalogue.themes, disclosure_minimum=study.organisation.disclosure_minimum, seed=seed,
+        actions=study.actions,
     )  # fmt: skip
 
 
@@ -179,6 +180,7 @@ def explain_gap(
     code_book: Sequence[Theme] = (),
     disclosure_minimum: int = 5,
     seed: int = 1,
+    actions: Sequence[Action] = (),
 ) -> Gap:
     """Explain one gap from the rows behind it.
 
@@ -223,7 +225,7 @@ def explain_gap(
         bones=bones, whys=climb(question, answer, localisation, process, load, bones),
         themes=_themes(comments, where, question, code_book, disclosure_minimum),
         evidence=evidence,
-        action=draft_action(question, period, where, _gain(question, piece, best, factor, current)),
+        action=draft_action(question, period, where, _gain(question, piece, best, factor, current), actions),
         limits=tuple(limits), factor=factor,
         disclosure_minimum=1 if question.kpi.kind in _NOBODY else disclosure_minimum,
     )  # fmt: skip

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from svclib.catalogue.models import Action
 from svclib.explain.localise import Segment
 from svclib.explain.question import Question
 from svclib.explain.segments import Where
@@ -102,8 +104,10 @@ class DraftAction:
     """A row for the action plan, its figures filled in and everything that people decide left empty.
 
     `target_source` says what the target rests on: ``agreed``, ``legal`` or ``placeholder`` (the KPI's target in force) or
-    ``usual`` (the level before, where there is no target, or it is met and the level before was better).
+    ``usual`` (the level before, where there is no target or the level before was better: a change for the worse is
+    mended when it is undone, not when the target is met again).
     `gain` is what the KPI would be if the segment were at its baseline again.
+    `running` names the actions by id that work on this KPI and these cases already: to be reviewed before a new one.
     """
 
     kpi: str
@@ -117,24 +121,43 @@ class DraftAction:
     gain: float | None
     start: dt.date
     due: dt.date
+    running: tuple[str, ...] = ()
 
 
-def draft_action(question: Question, period: Period, segment: Where, gain: float | None) -> DraftAction | None:
-    """Propose baseline, target and date from the data; None without a value or a baseline."""
+def draft_action(
+    question: Question, period: Period, segment: Where, gain: float | None, actions: Sequence[Action] = ()
+) -> DraftAction | None:
+    """Propose baseline, target and date from the data; None without a value or a baseline.
+
+    Parameters
+    ----------
+    actions : of the department's plan; those that began before the period's end on this KPI are looked through.
+    """
     if question.value is None or question.usual is None or not question.baseline:
         return None
     first, last = Period.parse(question.baseline[0]), Period.parse(question.baseline[-1])
     declared = question.kpi.target_on(period.start)
     target = question.target
     source: str = declared.source if declared else "agreed"
-    met = target is not None and question.worse * (question.value - target) <= 0
-    if target is None or (met and question.worse * (question.value - question.usual) > 0):  # not to get worse still
+    worsened = question.worse * (question.value - question.usual) > 0
+    if target is None or (worsened and question.worse * (target - question.usual) > 0):
         target, source = question.usual, "usual"
     due = _add_months(period.end, MONTHS_TO_IMPROVE)
     return DraftAction(
         question.kpi.code, segment, first.start, last.end - dt.timedelta(days=1), question.usual, question.value,
         target, source, gain, period.end, due,
+        tuple(a.id for a in actions if a.kpi == question.kpi.code and _runs(a, period) and _overlaps(a, segment)),
     )  # fmt: skip
+
+
+def _runs(action: Action, period: Period) -> bool:
+    return action.status not in ("done", "cancelled") and action.start < period.end
+
+
+def _overlaps(action: Action, segment: Where) -> bool:
+    """Whether an action and a segment may speak of the same cases; an action without a part speaks of all."""
+    own = action.segment or {}
+    return all(own.get(name, value) == value for name, value in segment)
 
 
 def _add_months(day: dt.date, months: int) -> dt.date:

@@ -214,6 +214,7 @@ def _action(gap: Gap) -> dict[str, Any] | None:
         "expected_if_segment_recovers": plain(action.gain),
         "start": action.start.isoformat(),
         "due": action.due.isoformat(),
+        "running": list(action.running),
         "steps": [],
         "responsible": None,
     }

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 SHEET = "decisions.xlsx"
 _COLUMNS = ("item", "department", "subject", "what", "decision", "responsible", "until", "status")
-_OPEN = frozenset({"inconclusive", "met_not_attributable", "improved_target_missed", "not_met", "worsened", "met_despite"})
+_OPEN = frozenset(
+    {"inconclusive", "met_not_attributable", "improved_target_missed", "not_met", "worsened", "met_despite"}
+)
 
 
 @dataclass(frozen=True)

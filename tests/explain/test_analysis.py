@@ -9,20 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Theme
+from svclib.catalogue.models import Action
 from svclib.explain.analysis import RootCause, _with_mood, explain_gap
-from svclib.explain.grade import draft_action, grade_evidence
-from svclib.explain.hypotheses import test_hypotheses as judge_hypotheses
-from svclib.explain.question import BASELINE, EventNear, find_questions
+from svclib.explain.question import BASELINE, EventNear
 from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
-from svclib.measure.analysis import analyse_kpis
-from svclib.measure.periods import Period
 from svclib.report.brief import gap_advice, gap_brief
 from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
 from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
-from svclib.report.views.root_cause_steps import action_block, how_blocks, segment_table, themes_blocks
+from svclib.report.views.root_cause_steps import how_blocks, segment_table, themes_blocks
 from svclib.report.words import use_language
 from svclib.report.words.root_cause import (
     events_text,
@@ -34,92 +30,10 @@ from svclib.report.words.root_cause import (
     share_cell,
     stood_out_text,
 )
-
-PERIOD = Period.parse("2026-10")
-LABELS = [p.label for p in PERIOD.last(30)]
-SOURCE = Source(
-    name="tickets",
-    shape="cases",
-    read="x.csv",
-    columns={"case_id": "id", "opened_at": "o"},
-    dimensions=["channel", "team"],
-)
-
-
-def _kpi(**changes):
-    said = {"kind": "proportion", "numerator": "bad", "direction": "decrease", "rules": "strict", "unit": "%"}
-    target = {"value": 0.15, "from": "2024-01-01"}
-    return Kpi(code="bad", title="Bad cases", source="tickets", targets=[target], **(said | changes))
-
-
-def _rows(cause=None, cases=600, effect=0.35, seed=1):
-    """Cases of 30 months, 12 % of them bad; `cause` (a condition) adds `effect` in the last two months."""
-    rng = np.random.default_rng(seed)
-    frames = []
-    for i, label in enumerate(LABELS):
-        frame = pd.DataFrame(
-            {
-                "channel": rng.choice(["Phone", "Chat", "Mail"], cases, p=[0.5, 0.3, 0.2]),
-                "team": rng.choice(["North", "South"], cases),
-                "period": label,
-                "den": 1.0,
-                "opened_at": pd.Timestamp(Period.parse(label).start)
-                + pd.to_timedelta(rng.integers(0, 28, cases), unit="D"),
-                "handoffs": rng.poisson(1.0, cases),
-            }
-        )
-        frame["resolved_at"] = frame["opened_at"] + pd.to_timedelta(rng.integers(1, 72, cases), unit="h")
-        frame["waiting_hours"] = (frame["resolved_at"] - frame["opened_at"]).dt.total_seconds() / 5000
-        frame["working_hours"] = 1.5 + frame["handoffs"]
-        risk = np.full(cases, 0.12)
-        if cause is not None and i >= len(LABELS) - 2:
-            risk = risk + effect * frame.eval(cause).to_numpy()
-        frame["num"] = (rng.random(cases) < risk).astype(float)
-        frame["comment"] = np.where(frame["num"] > 0, "the bot kept me waiting", "thank you, all fine")
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
-
-
-def _measures(rows):
-    totals = rows.groupby("period")[["num", "den"]].sum().reindex(LABELS)
-    table = pd.DataFrame({"kpi": "bad", "department": "D01", "period": LABELS})
-    table["start"] = [Period.parse(label).start for label in LABELS]
-    table["end"] = [Period.parse(label).end for label in LABELS]
-    table["numerator"], table["denominator"] = totals["num"].to_numpy(), totals["den"].to_numpy()
-    table["value"] = table["numerator"] / table["denominator"]
-    table = table.assign(
-        n=table["denominator"],
-        sd=np.nan,
-        lower=np.nan,
-        upper=np.nan,
-        open=0.0,
-        mature=True,
-        status=np.where(table["denominator"] < 5, "withheld", "ok"),
-    )
-    return table
-
-
-def _question(rows, kpi=None, chosen=None, events=(), actions=()):
-    kpi = kpi or _kpi()
-    found = analyse_kpis(_measures(rows), [kpi], "D01", PERIOD, as_of=dt.datetime(2026, 11, 5), events=events)
-    return find_questions(found.findings, PERIOD, chosen, actions)[0]
-
-
-@pytest.fixture(scope="module")
-def local_gap():
-    rows = _rows("channel == 'Chat'")
-    event = Event(date="2026-09-03", title="New bot")
-    hypotheses = [
-        Hypothesis(code="H1", category="Technology", cause="The bot fails", test={"channel": "Chat"}),
-        Hypothesis(code="H2", category="People", cause="South is short of staff", test={"team": "South"}),
-        Hypothesis(code="H3", category="Process", cause="Nobody knows"),
-        Hypothesis(code="H4", category="Technology", cause="The new bot", event="New bot"),
-        Hypothesis(code="H5", category="Process", cause="Mail is slow", where="channel = 'Mail'"),
-    ]
-    return explain_gap(
-        _question(rows, events=[event]), rows, ["channel", "team"], PERIOD, hypotheses=hypotheses, source=SOURCE,
-        comments=rows, code_book=[Theme(code="bot", title="Bot", words=["bot"])],
-    )  # fmt: skip
+from tests.explain.gaps import PERIOD, SOURCE
+from tests.explain.gaps import a_kpi as _kpi
+from tests.explain.gaps import question_of as _question
+from tests.explain.gaps import some_rows as _rows
 
 
 def test_local_cause_is_named_dated_and_graded(local_gap):
@@ -130,38 +44,6 @@ def test_local_cause_is_named_dated_and_graded(local_gap):
     assert len(local_gap.question.baseline) == BASELINE
     assert local_gap.replicated is True
     assert local_gap.evidence.grade == "A"
-
-
-def test_hypotheses_are_held_against_the_cases(local_gap):
-    status = {bone.code: (bone.status, bone.why) for bone in local_gap.bones}
-    assert status == {
-        "H1": ("supported", "cases"),
-        "H2": ("not_supported", "cases"),
-        "H3": ("untested", "no_test"),
-        "H4": ("supported", "event"),
-        "H5": ("not_supported", "cases"),
-    }
-    # A share of the gap laid to what is not supported would put a figure on chance.
-    assert {bone.code for bone in local_gap.bones if bone.share is not None} == {"H1"}
-
-
-@pytest.mark.parametrize(
-    ("said", "event", "expected"),
-    [
-        ("The new bot displeases phone callers", {"event": "New bot"}, ("not_supported", "other_part")),
-        ("The new bot fails in chats", {"event": "New bot"}, ("supported", "event")),
-        ("The new bot", {"event": "New bot", "test": {"channel": "Phone"}}, ("not_supported", "cases")),
-        ("The new bot", {"event": "New bot", "test": {"channel": "Chat"}}, ("supported", "cases")),
-        ("The old bot", {"event": "Old bot", "test": {"channel": "Chat"}}, ("not_supported", "event")),
-    ],
-)
-def test_a_date_supports_no_suspicion_about_another_part_than_the_one_found(local_gap, said, event, expected):
-    events = [EventNear("New bot", dt.date(2026, 9, 3), True), EventNear("Old bot", dt.date(2026, 4, 3), False)]
-    hypothesis = Hypothesis(code="H9", category="Policy", cause=said, **event)
-    (bone,) = judge_hypotheses(
-        [hypothesis], "bad", local_gap.localisation, None, PERIOD.label, local_gap.question.onset, events, explain=True
-    )
-    assert (bone.status, bone.why) == expected
 
 
 def test_comments_of_the_segment_tell_it_apart(local_gap):
@@ -186,13 +68,6 @@ def test_who_was_not_content_is_known_from_the_figure(figure, direction, content
     rows = pd.DataFrame({figure: [1, 5], "comment": ["bad", "good"]})
     assert _with_mood(rows, _kpi(direction=direction))["content"].tolist() == content
     assert "content" not in _with_mood(rows[["comment"]], _kpi())
-
-
-def test_draft_action_leaves_people_their_part(local_gap):
-    action = local_gap.action
-    assert (action.target, action.target_source, action.due) == (0.15, "agreed", dt.date(2027, 5, 1))
-    assert action.segment == (("channel", "Chat"),)
-    assert action.gain == pytest.approx(0.12, abs=0.03)
 
 
 @pytest.mark.parametrize("language", ["en", "it"])
@@ -403,23 +278,6 @@ def test_what_cannot_be_judged_yet_is_not_called_usual(local_gap):
     assert "One KPI cannot be judged yet" in both
 
 
-def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):
-    evidence = grade_evidence(
-        "unsure", local_gap.question, None, general_p=0.001, replicated=True, process=True, short=False
-    )
-    assert evidence.grade == "C"
-
-
-@pytest.mark.parametrize(("interval", "stability", "grade"), [((-0.1, 1.2), 0.6, "C"), ((0.1, 1.2), 0.9, "A")])
-def test_a_part_whose_share_of_the_gap_is_open_is_no_better_than_grade_c(local_gap, interval, stability, grade):
-    best = dataclasses.replace(local_gap.localisation.segments[0], share_interval=interval, stability=stability)
-    evidence = grade_evidence("local", local_gap.question, best, general_p=1.0, replicated=True, process=True)
-    assert evidence.grade == grade
-    assert ("share_open" in evidence.against, "stable" in evidence.against) == (grade == "C", grade == "C")
-    told = action_block(dataclasses.replace(local_gap, evidence=evidence), PERIOD)[0].plain
-    assert ("anything from none of it to all of it" in told) == (grade == "C")
-
-
 def test_mix_shift_is_told_from_worse_work():
     rows = _rows(cases=1200)
     worse = rows["channel"] == "Phone"
@@ -508,23 +366,6 @@ def test_small_cells_of_the_heat_map_are_withheld(local_gap):
     assert len(small) < len(cells)
     drawn = heat_figure(local_gap, cells).axes[0]
     assert len(drawn.texts) == len(cells) - len(small)
-
-
-@pytest.mark.parametrize(
-    ("value", "usual", "target", "asked"),
-    [
-        (0.145, 0.104, 0.12, (0.12, "agreed")),  # off target: to the target
-        (0.11, 0.08, 0.12, (0.08, "usual")),  # on target and worse than before: never towards a worse figure
-        (0.11, 0.13, 0.12, (0.12, "agreed")),  # on target and no worse than before: stay
-        (0.11, 0.08, None, (0.08, "usual")),
-    ],
-)
-def test_a_draft_never_asks_for_a_worse_level(local_gap, value, usual, target, asked):
-    question = dataclasses.replace(local_gap.question, value=value, usual=usual, target=target)
-    action = draft_action(question, PERIOD, (), None)
-    assert (action.target, action.target_source) == asked
-    words = action_block(dataclasses.replace(local_gap, question=question, action=action), PERIOD)[-1].plain
-    assert ("stay at" in words) == (value <= action.target)
 
 
 def test_a_plan_with_its_full_effect_is_named_once(local_gap):

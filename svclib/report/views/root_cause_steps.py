@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from svclib.explain.analysis import Gap
+from svclib.explain.grade import DraftAction
 from svclib.explain.localise import Localisation, Segment
 from svclib.explain.process import Load, ProcessPart
 from svclib.explain.record import effect_of
@@ -254,6 +255,13 @@ def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
     return blocks
 
 
+def _rests_on(gap: Gap, action: DraftAction) -> str:
+    """What a draft's target rests on; where the level before was better than the KPI's target, that is said."""
+    if action.target_source == "usual" and gap.question.target is not None:
+        return say("root_cause.action.usual_beyond", target=said.value_of(gap.question.kpi, gap.question.target))
+    return say(f"root_cause.action.{action.target_source}")
+
+
 def action_block(gap: Gap, period: Period) -> list[Block]:
     """The grade with what it rests on, and the draft row."""
     evidence, action, kpi = gap.evidence, gap.action, gap.question.kpi
@@ -296,12 +304,15 @@ def action_block(gap: Gap, period: Period) -> list[Block]:
         ("gap", gap_text),
         ("objective", objective),
         ("baseline", baseline),
-        ("target", say(f"root_cause.action.{action.target_source}")),
+        ("target", _rests_on(gap, action)),
         ("steps", people),
         ("responsible", people),
     ]
     if action.gain is not None:
         pairs.insert(4, ("gain", said.value_of(kpi, action.gain)))
+    if action.running:
+        names = words.list_of(action.running)
+        pairs.insert(0, ("running", say("root_cause.action.running_text", count=len(action.running), names=names)))
     rows = pd.DataFrame(
         {say("root_cause.action.entry"): say(f"root_cause.action.{name}"), say("root_cause.action.draft"): text}
         for name, text in pairs

@@ -15,7 +15,7 @@ from svclib.explain.question import BASELINE, EventNear
 from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
 from svclib.report.brief import gap_advice, gap_brief
-from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
+from svclib.report.figures.root_cause import heat_figure, heat_table, mix_figure, onset_figure
 from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
 from svclib.report.views.root_cause_steps import how_blocks, segment_table, themes_blocks
@@ -114,6 +114,16 @@ def test_report_of_a_gap_draws_everything(local_gap, language):
         "onset", "mix", "segments", "hours", "drivers", "pareto", "ishikawa", "themes",
     }  # fmt: skip
     assert all(chart.alt and len(chart.svg) < 17_000 for chart in report._drawn.values())
+
+
+def test_the_numbers_of_mix_and_rate_stand_before_their_bars(local_gap):
+    axes = mix_figure(local_gap).axes[0]
+    axes.figure.canvas.draw()
+    right = max(text.get_window_extent().x1 for text in axes.texts)
+    drawn = [bar.get_window_extent() for bar in axes.patches]
+    assert len(axes.texts) == len(drawn) == 4
+    assert right < min(box.x0 for box in drawn)
+    assert right < axes.figure.bbox.width / 2  # what a phone shows of a wide figure first
 
 
 def test_load_out_of_the_usual_is_drawn(local_gap):

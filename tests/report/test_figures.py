@@ -54,6 +54,17 @@ def test_good_and_bad_differ_for_colour_blind_eyes(kind):
     assert abs(hues[0] - hues[1]) > 0.25
 
 
+def test_hatched_bars_are_drawn():
+    figure, axes = style.new_chart(4, 2)
+    with style.drawing():
+        axes.barh([0, 1], [1, 2], color=style.COMMON, hatch="////", edgecolor=style.PAPER)
+        axes.barh([2], [3], color=style.DATA)
+    svg = svg_of(figure)
+    asked = set(re.findall(r"url\(#([\w-]+)\)", svg))
+    assert "<pattern" in svg
+    assert asked <= set(re.findall(r" id='([\w-]+)'", svg))
+
+
 def test_no_meaning_hangs_on_colour_alone():
     looks = [(mark.marker, mark.filled) for mark in style.STATES.values()]
     assert len(set(looks)) == len(looks)

@@ -20,6 +20,7 @@ _LINK = "{http://www.w3.org/1999/xlink}href"
 _GEOMETRY = frozenset({"x", "y", "width", "height", "transform", "points", "viewBox"})
 # matplotlib draws the circle of a marker as eight Bezier curves
 _CIRCLE = re.compile(r"M 0 ([\d.]+) (?:C [-\d. ]+){8}z ?")
+_INSIDE = re.compile(r"url\(#([\w-]+)\)")
 _REFERENCE = re.compile(r"(?:^|\()#([\w-]+)")
 _IDLE = frozenset({"fill:none", "fill:none;opacity:0", ""})
 
@@ -71,7 +72,7 @@ def _tidy(element: ElementTree.Element, names: dict[str, str]) -> None:
     if clip := element.attrib.pop("clip-path", ""):
         element.set("clip-path", f"url(#{names[clip[5:-1]]})")
     if style := _short_style(element.attrib.pop("style", "")):
-        element.set("style", style)
+        element.set("style", _INSIDE.sub(lambda m: f"url(#{names[m[1]]})", style))  # a hatch is a pattern with a name
 
 
 def path(d: str) -> str:

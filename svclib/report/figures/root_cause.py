@@ -107,7 +107,11 @@ def mix_figure(gap: Gap) -> Figure:
     factor = 1.0 if count else gap.factor
     styles = {"rate": (DATA, ""), "mix": (COMMON, "////"), "volume": (MUTED, "....")}
     height = 0.8 / len(parts)
+    sizes = [0.0, *(getattr(split, part) * factor for split in splits for part in parts)]
+    low, span = min(sizes), (max(sizes) - min(sizes)) or 1.0
     with drawing():
+        # The numbers stand in a column before the bars: a phone shows the left half of a wide figure first.
+        axes.set_xlim(low - 0.75 * span, low + 1.04 * span)
         for row, split in enumerate(splits):
             for i, part in enumerate(parts):
                 size, (colour, hatch) = getattr(split, part) * factor, styles[part]
@@ -116,15 +120,15 @@ def mix_figure(gap: Gap) -> Figure:
                 text = split_change(gap, split, getattr(split, part))
                 label = f"{text}  {say(f'root_cause.mix.{part}_label')}" if row == 0 else text
                 axes.annotate(
-                    label, (max(size, 0.0), y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5
-                )
+                    label, (0, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+                    va="center", fontsize=8.5,
+                )  # fmt: skip
         axes.axvline(0, **line_style("zero"))
         axes.set_yticks(range(len(splits)), [wrap(named(split.dimension), 20) for split in splits])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.xaxis.set_visible(False)  # each bar has its number, and a change of a share is in points, not in per cent
         axes.spines["bottom"].set_visible(False)
-        axes.margins(x=0.32)
     return figure
 
 

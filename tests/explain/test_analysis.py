@@ -57,8 +57,11 @@ def test_what_comes_up_more_often_is_said_and_not_denied(local_gap):
     assert themes.leading
     assert themes.leading[0].title in told
     assert "Nothing comes up" not in told
+    said = []
+    draw = lambda name, gap, **shown: said.append(shown["alt"]) or Block("", "")  # noqa: E731
     alike = dataclasses.replace(themes, words=(), themes=tuple(dataclasses.replace(t, p=0.5) for t in themes.themes))
-    quiet = themes_blocks(dataclasses.replace(local_gap, themes=alike), lambda name, gap, **shown: Block("", ""))
+    quiet = themes_blocks(dataclasses.replace(local_gap, themes=alike), draw)
+    assert said[0].startswith("No theme tells the comments apart beyond chance.")
     assert "Nothing comes up more often" in quiet[0].plain
 
 

@@ -244,7 +244,7 @@ def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
         shares = {"here": words.percent(first.share, 0), "others": words.percent(first.share_outside, 0)}
         chart = draw(
             "themes", gap, figure=lambda: figures.themes_figure(themes.themes), data=data,
-            alt=say("root_cause.themes.alt", theme=first.title, p=words.p_value(first.p), **shares),
+            alt=say(f"root_cause.themes.alt{'' if themes.leading else '_chance'}", theme=first.title, p=words.p_value(first.p), **shares),
             caption=say("root_cause.themes.caption"),
             headers={name: say(f"root_cause.themes.{key}") for name, key in names.items()},
             formats=dict.fromkeys(("share", "share_outside"), lambda x: words.percent(x, 0)) | {"p": words.p_value},

@@ -13,8 +13,9 @@ from svclib.catalogue.models import Hypothesis
 from svclib.explain.crosstab import CrossTable
 from svclib.explain.family import information, mean_of, signed_root
 from svclib.explain.localise import Localisation
-from svclib.explain.question import DatedOnset, EventNear
 from svclib.explain.scan import Field, fit_shifts
+from svclib.measure.change import LevelChange
+from svclib.measure.happened import Happening
 
 Status = Literal["supported", "not_supported", "untested"]
 LEAST_CASES = 20
@@ -50,8 +51,8 @@ def test_hypotheses(
     localisation: Localisation | None,
     rows: pd.DataFrame | None,
     current: str,
-    onset: DatedOnset | None,
-    events: Sequence[EventNear],
+    onset: LevelChange | None,
+    events: Sequence[Happening],
     *,
     explain: bool,
 ) -> list[Bone]:
@@ -82,8 +83,8 @@ def _judge(
     localisation: Localisation | None,
     rows: pd.DataFrame | None,
     current: str,
-    onset: DatedOnset | None,
-    events: Sequence[EventNear],
+    onset: LevelChange | None,
+    events: Sequence[Happening],
     explain: bool,
 ) -> tuple[Bone, float | None]:
     def bone(status: Status, why: str, **found: float | None) -> Bone:
@@ -99,7 +100,7 @@ def _judge(
             return bone("untested", "no_event"), None
         if onset is None:
             return bone("untested", "no_onset"), None
-        return bone("supported" if any(e.near_onset for e in named) else "not_supported", "event"), None
+        return bone("supported" if any(e.near for e in named) else "not_supported", "event"), None
     if localisation is None:
         return bone("untested", "no_cases"), None
     held = _leaf_shares(hypothesis, localisation, rows, current)

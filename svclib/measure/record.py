@@ -84,6 +84,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "assurance": judged.assurance,
         "p_meets_target_next": plain(judged.p_meets_target_next),
         "p": plain(finding.p),
+        "moved": moved_of(finding),
         "chart": {
             "kind": chart.kind,
             "scale": chart.scale,
@@ -113,6 +114,15 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "last_year": _last_year(finding),
         "year_to_date": _year_to_date(finding),
     }
+
+
+def moved_of(finding: KpiFinding) -> dict[str, Any] | None:
+    """The change behind a signal, what happened around it, and the target on the new level; None without a change."""
+    change = finding.change
+    if change is None or change.before is None:
+        return None
+    near = [happening.to_json() for happening in finding.happened if happening.near]
+    return plain(change.to_json() | {"events": near, "assurance": finding.on_new_level})
 
 
 def _point(point: dict[Any, Any]) -> dict[str, Any]:
@@ -183,7 +193,7 @@ def _suggestion(finding: KpiFinding) -> dict[str, Any] | None:
         "p": plain(found.p),
         "sustained": found.sustained,
         "wanted": found.wanted,
-        "cause": list(found.cause),
+        "cause": [happening.title for happening in found.cause],
         "expected_to_last": None,
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 from svclib.report import words
 from svclib.report.results import DepartmentMonth, KpiResult
 from svclib.report.show import STANDING_SIGNS, slug
-from svclib.report.words.headline import headline, outlook, weak
+from svclib.report.words.headline import around, headline, outlook, weak
 from svclib.report.words.where import shown_answer, where_of
 
 #: Verdict codes of an action to the state whose shape they share.
@@ -75,7 +75,7 @@ def kpi_href(department: DepartmentMonth, code: str) -> str | None:
 def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
     """A KPI's first sentence, with the next step that the action plan's verdict or the root-cause analysis gives."""
     gap = next((gap for gap in department.gaps if gap.get("kpi") == kpi.code), None)
-    found = gap_advice(gap) if gap else ""
+    found = gap_advice(gap, around(kpi.entry)) if gap else ""
     located = gap is not None and answer_of(gap) in ("local", "local_and_general", "mix")
     return headline(kpi.entry, period, advice=found if located else _plan_advice(department, kpi) or found)
 
@@ -89,12 +89,17 @@ def _plan_advice(department: DepartmentMonth, kpi: KpiResult) -> str:
     return ""
 
 
-def gap_advice(gap: Mapping[str, Any]) -> str:
-    """What to do next about a gap that is explained; empty where the chart alone has to say it."""
+def gap_advice(gap: Mapping[str, Any], events: str = "") -> str:
+    """What to do next about a gap that is explained; empty where the chart alone has to say it.
+
+    `events` names what happened around then: the first place to look at where no part of the cases stands out.
+    """
     answer = answer_of(gap)
     if not gap.get("explain") or not words.known(f"headline.next_{answer}"):
         return ""
     said = {}
+    if events and words.known(f"headline.next_{answer}_near"):
+        return words.say(f"headline.next_{answer}_near", events=events)
     if answer in PLACED:
         place = _place(gap)
         if not place:

@@ -12,10 +12,12 @@ import pytest
 from svclib.catalogue.models import Action, Event, Hypothesis, Kpi, Source, Theme
 from svclib.explain.analysis import RootCause, _with_mood, explain_gap
 from svclib.explain.grade import draft_action, grade_evidence
-from svclib.explain.question import BASELINE, EventNear, find_questions
+from svclib.explain.question import find_questions
 from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
 from svclib.measure.analysis import analyse_kpis
+from svclib.measure.change import BASELINE
+from svclib.measure.happened import Happening
 from svclib.measure.periods import Period
 from svclib.report.brief import gap_advice, gap_brief
 from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
@@ -100,8 +102,10 @@ def _measures(rows):
 
 def _question(rows, kpi=None, chosen=None, events=(), actions=()):
     kpi = kpi or _kpi()
-    found = analyse_kpis(_measures(rows), [kpi], "D01", PERIOD, as_of=dt.datetime(2026, 11, 5), events=events)
-    return find_questions(found.findings, PERIOD, chosen, actions)[0]
+    found = analyse_kpis(
+        _measures(rows), [kpi], "D01", PERIOD, as_of=dt.datetime(2026, 11, 5), events=events, actions=actions
+    )
+    return find_questions(found.findings, PERIOD, chosen)[0]
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +275,7 @@ def test_start_of_a_plan_beside_the_onset_is_said_and_drawn_but_proves_nothing(l
     ]
     rows = _rows("channel == 'Chat'")
     gap = explain_gap(_question(rows, actions=[action(), *elsewhere]), rows, ["channel", "team"], PERIOD, source=SOURCE)
-    near = {event.title: event.near_onset for event in gap.question.events}
+    near = {event.title: event.near for event in gap.question.events}
     assert near == {"A7: Faster": True, "A11: Faster": False}
     assert {event.kind for event in gap.question.events} == {"action_start", "action_full_effect"}
     with use_language(language):
@@ -497,7 +501,9 @@ def test_a_draft_never_asks_for_a_worse_level(local_gap, value, usual, target, a
 
 def test_a_plan_with_its_full_effect_is_named_once(local_gap):
     title = "A1: Answer within a day"
-    events = [EventNear(title, dt.date(2026, 9, 1), True, kind) for kind in ("action_start", "action_full_effect")]
+    events = [
+        Happening(title, dt.date(2026, 9, 1), near=True, kind=kind) for kind in ("action_start", "action_full_effect")
+    ]
     assert rung_text(Rung("since", {"period": "2026-09", "events": events})).count(title) == 1
     told = events_text(dataclasses.replace(local_gap, question=dataclasses.replace(local_gap.question, events=events)))
     assert told.count(title) == 1

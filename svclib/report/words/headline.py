@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from svclib.measure.periods import Period
-from svclib.measure.spc import BEYOND_CHANCE, SIGNALS
+from svclib.measure.spc import BEYOND_CHANCE, SIGNALS, expectation
 from svclib.report.words import values
 from svclib.report.words.messages import say
 
 UNKNOWN = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
 COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
-RARELY = 0.05  # a chance up to this is no hit and miss any more
 _MORE_DECIMALS = 3
 
 
@@ -39,7 +38,8 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     """What is to be expected of the target: ``pass``, ``fail``, ``hit_or_miss``, ``changing`` or ``none``.
 
     Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not. A target
-    inside the limits that nineteen periods in twenty will meet (or miss) is ``mostly_pass`` (``mostly_fail``).
+    inside the limits that nineteen periods in twenty will meet (or miss) is ``mostly_pass`` (``mostly_fail``). Of a new
+    level that has lasted, its own limits tell it: ``new_pass``, ``new_mostly_fail`` and so on.
 
     >>> outlook({"variation": "concern", "assurance": "pass"}), outlook({"variation": "common_cause", "assurance": "pass"})
     ('changing', 'pass')
@@ -49,11 +49,9 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     assurance = str(kpi.get("assurance") or "none")
     quiet = str(kpi.get("variation") or kpi.get("state") or "none") in ("common_cause", "none") or assurance == "none"
     if not quiet:
-        return "changing"
-    chance = kpi.get("p_meets_target_next")
-    if assurance == "hit_or_miss" and isinstance(chance, int | float) and min(chance, 1 - chance) <= RARELY:
-        return "mostly_pass" if chance > 0.5 else "mostly_fail"
-    return assurance
+        new = (kpi.get("moved") or {}).get("assurance") or "none"
+        return "changing" if new == "none" else f"new_{new}"
+    return expectation(assurance, kpi.get("p_meets_target_next"))
 
 
 def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0) -> str:
@@ -117,7 +115,7 @@ from (root-cause analysis), before acting on the process as a whole.'
     """
     state = str(kpi["state"])
     if state in SIGNALS:
-        following = advice or say(f"headline.next_{state}")
+        following = advice or _find_out(kpi)
         if weak(kpi):
             following = say("headline.next_weak", p=values.p_value(kpi["p"]))
         return say("headline.signal", what=_what(kpi, period), next=following)
@@ -138,13 +136,21 @@ def together(kpis: Sequence[Mapping[str, Any]]) -> str:
     >>> together([one, {**one, "moved": {**one["moved"], "since": "2025-10"}}])
     'Hand-offs fell in 2 departments, first in October 2025; next: find out what brought it, and keep it.'
     """
-    said = {"title": str(kpis[0]["title"]), "count": str(len(kpis)), "next": say(f"headline.next_{kpis[0]['state']}")}
+    said = {"title": str(kpis[0]["title"]), "count": str(len(kpis)), "next": _find_out(_in_common(kpis))}
     moves = [kpi["moved"] for kpi in kpis if kpi.get("moved")]
     ways = {move["after"] > move["before"] for move in moves}
     if len(ways) != 1:
         return say("headline.together_other", **said)
     first = min((str(move["since"]) for move in moves), key=lambda label: Period.parse(label).start)
     return say(f"headline.together_{'rose' if ways.pop() else 'fell'}", first=values.period_name(first), **said)
+
+
+def _in_common(kpis: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One of them with those events that lie near the change of most of them: what one department did explains no other."""
+    events = [event for kpi in kpis for event in (kpi.get("moved") or {}).get("events") or [] if not event.get("id")]
+    often = Counter(event["title"] for event in events)
+    common = {event["title"]: event for event in events if 2 * often[event["title"]] > len(kpis)}
+    return {**kpis[0], "moved": {"events": list(common.values())}}
 
 
 def moved(kpi: Mapping[str, Any], period: str) -> str:
@@ -158,6 +164,32 @@ def moved(kpi: Mapping[str, Any], period: str) -> str:
         return ""
     before, after = _levels(kpi, move)
     return say("headline.moved", before=before, after=after, since=_since(move, period))
+
+
+def happening_names(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What happened, as it is named in a sentence: events in quotes, actions by their id once, each with its day.
+
+    >>> storms = {"title": "Storms", "date": "2025-11-01", "kind": "event"}
+    >>> started = {"title": "A1: Vans", "date": "2025-12-01", "kind": "action_start", "id": "A1"}
+    >>> happening_names([storms, started, {**started, "kind": "action_full_effect", "date": "2026-01-01"}])
+    ['“Storms” (1 Nov 2025)', 'action A1 (from 1 Dec 2025)']
+    """
+    named: dict[str, str] = {}
+    for one in found:
+        name, day = str(one.get("id") or one["title"]), values.date(str(one["date"]), "medium")
+        named.setdefault(name, say(f"headline.{one['kind']}", name=name, date=day))
+    return list(named.values())
+
+
+def around(kpi: Mapping[str, Any]) -> str:
+    """What happened around the change of a signalling KPI, as a list of names; empty where nothing is known."""
+    return values.list_of(happening_names((kpi.get("moved") or {}).get("events") or []))
+
+
+def _find_out(kpi: Mapping[str, Any]) -> str:
+    """What to do next where only the chart and the declared events are known."""
+    events = around(kpi)
+    return say(f"headline.next_{kpi['state']}{'_near' if events else ''}", **({"events": events} if events else {}))
 
 
 def _since(move: Mapping[str, Any], period: str) -> str:

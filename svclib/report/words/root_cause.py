@@ -11,9 +11,9 @@ from svclib.catalogue.models import Kpi
 from svclib.explain.analysis import Gap
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Localisation, Segment
-from svclib.explain.question import EventNear
 from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
+from svclib.measure.happened import Happening
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
@@ -183,7 +183,7 @@ def events_text(gap: Gap) -> str:
         return ""
     near: list[str] = []
     told: set[str] = set()
-    for event in (e for e in gap.question.events if e.near_onset):
+    for event in (e for e in gap.question.events if e.near):
         again = event.kind == "action_full_effect" and event.title in told  # stands right behind the action's start
         name = say("root_cause.onset.its_full_effect") if again else event_name(event)
         near.append(f"{name} ({words.date(event.date, 'medium')})")
@@ -195,7 +195,7 @@ def events_text(gap: Gap) -> str:
     return say(f"root_cause.onset.{key}", events=words.list_of(near))
 
 
-def event_name(event: EventNear) -> str:
+def event_name(event: Happening) -> str:
     """The title of an event; a plan's action is marked as such."""
     title = event.title.rstrip(". ")  # it stands within a sentence
     return title if event.kind == "event" else say(f"root_cause.onset.{event.kind}", title=title)

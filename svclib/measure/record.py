@@ -11,6 +11,7 @@ import numpy as np
 
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.periods import Period
+from svclib.measure.target import meets
 
 
 def plain(value: Any) -> Any:
@@ -84,6 +85,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "assurance": judged.assurance,
         "p_meets_target_next": plain(judged.p_meets_target_next),
         "p": plain(finding.p),
+        "latest": latest_of(finding),
         "moved": moved_of(finding),
         "chart": {
             "kind": chart.kind,
@@ -123,6 +125,20 @@ def moved_of(finding: KpiFinding) -> dict[str, Any] | None:
         return None
     near = [happening.to_json() for happening in finding.happened if happening.near]
     return plain(change.to_json() | {"events": near, "assurance": finding.on_new_level})
+
+
+def latest_of(finding: KpiFinding) -> dict[str, Any] | None:
+    """The latest period that counts: its label and value, and its target; None where none is known."""
+    latest = finding.chart.latest
+    if latest is None:
+        return None
+    target, value = plain(latest["target"]), plain(latest["value"])
+    return {
+        "period": latest["period"],
+        "value": value,
+        "target": target,
+        "met": meets(value, target, finding.kpi.direction),
+    }
 
 
 def _point(point: dict[Any, Any]) -> dict[str, Any]:

@@ -327,6 +327,17 @@ def test_the_change_behind_a_signal_names_what_happened_then_and_since():
     assert kpi_words.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
 
 
+def test_a_young_period_tells_what_the_one_before_signals():
+    step = [*QUIET, *(np.array(QUIET[:5]) + 6.0), 2.0]
+    finding = a_finding(step, direction="decrease", target=12.0, status="provisional", mature=False)
+    said = sentence(finding)
+    assert "Too early to tell" in said
+    assert "The latest period that counts, May 2026: Waiting rose from" in said
+    assert "missing the target of 12.0" in said
+    quiet = a_finding([*QUIET, 2.0], status="provisional", mature=False)
+    assert "The latest period that counts is December 2025: no special cause." in sentence(quiet)
+
+
 def test_a_new_level_that_has_lasted_has_an_outlook_of_its_own():
     """Five periods are too few to tell; eight on one side of the target are not, and a further move takes it back."""
     step = [*QUIET, *(np.array(QUIET[:8]) + 6.0)]

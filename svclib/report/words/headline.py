@@ -54,7 +54,36 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     return expectation(assurance, kpi.get("p_meets_target_next"))
 
 
-def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0) -> str:
+def reading(kpi: Mapping[str, Any]) -> str:
+    """The state of the latest period that counts, where that one signals; else the period's own state.
+
+    A month of a KPI that takes long to count is provisional whenever it is reported first. What happened shows in the
+    months before it.
+
+    >>> reading({"state": "provisional", "variation": "concern"}), reading({"state": "provisional", "variation": "common_cause"})
+    ('concern', 'provisional')
+    """
+    state, variation = str(kpi["state"]), str(kpi.get("variation") or "none")
+    if state != "provisional" or variation in ("common_cause", "none"):
+        return state
+    return "neutral" if variation.startswith("neutral") else variation
+
+
+def counted(kpi: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry as of the latest period that counts."""
+    return {**kpi, "state": reading(kpi), **(kpi.get("latest") or {})}
+
+
+def counted_words(kpi: Mapping[str, Any], advice: str = "") -> str:
+    """What the latest period that counts signals; empty where it does not, or the period itself is that one."""
+    latest = kpi.get("latest")
+    if reading(kpi) == kpi["state"] or not latest:
+        return ""
+    said = headline(counted(kpi), str(latest["period"]), advice=advice)
+    return say("headline.counted", period=values.period_name(str(latest["period"])), text=said)
+
+
+def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0, before: int = 0) -> str:
     """How many KPIs stand how: the same count in the same words on every page.
 
     Parameters
@@ -65,16 +94,20 @@ def count_words(standings: Iterable[str], departments: int | None = None, weak: 
         How many they belong to, on a page that tells of several.
     weak
         How many of the signals may be chance (`weak`).
+    before
+        How many of those that cannot be judged yet signalled in the latest period that counts (`reading`).
 
     Examples
     --------
-    >>> count_words(["concern", "concern", "cannot_meet", "provisional", "common_cause"])
-    'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet.'
+    >>> count_words(["concern", "concern", "cannot_meet", "provisional", "common_cause"], before=1)
+    'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet (1 of these showed a change in the latest period that counts).'
     >>> count_words(["concern", "improvement"], weak=1)
     'Of 2 KPIs, 1 shows a concern and 1 shows an improvement. 1 of these changes may be chance.'
     """
     counted = Counter("unknown" if name in UNKNOWN else name for name in standings)
     parts = [say(f"answer.{name}", count=counted[name]) for name in COUNTED if counted[name]]
+    if before:
+        parts[-1] += say("answer.before", count=before)
     total = sum(counted.values())
     if not parts:
         return say("answer.quiet", count=total)
@@ -89,7 +122,7 @@ def count_words(standings: Iterable[str], departments: int | None = None, weak: 
 def weak(kpi: Mapping[str, Any]) -> bool:
     """Whether a signal may be chance, all its evidence taken together."""
     p = kpi.get("p")
-    return kpi.get("state") in SIGNALS and isinstance(p, int | float) and p > BEYOND_CHANCE
+    return reading(kpi) in SIGNALS and isinstance(p, int | float) and p > BEYOND_CHANCE
 
 
 def headline(kpi: Mapping[str, Any], period: str, *, advice: str = "") -> str:
@@ -120,7 +153,7 @@ from (root-cause analysis), before acting on the process as a whole.'
             following = say("headline.next_weak", p=values.p_value(kpi["p"]))
         return say("headline.signal", what=_what(kpi, period), next=following)
     if state in UNKNOWN:
-        return _unknown(kpi, period)
+        return " ".join(filter(None, [_unknown(kpi, period), counted_words(kpi, advice)]))
     said = {"title": str(kpi["title"]), "value": _value(kpi, kpi.get("value")), "period": values.period_name(period)}
     if standing(state, str(kpi.get("assurance"))) == "cannot_meet":
         return say("headline.cannot_meet", target=_target(kpi), **said)
@@ -189,7 +222,7 @@ def around(kpi: Mapping[str, Any]) -> str:
 def _find_out(kpi: Mapping[str, Any]) -> str:
     """What to do next where only the chart and the declared events are known."""
     events = around(kpi)
-    return say(f"headline.next_{kpi['state']}{'_near' if events else ''}", **({"events": events} if events else {}))
+    return say(f"headline.next_{reading(kpi)}{'_near' if events else ''}", **({"events": events} if events else {}))
 
 
 def _since(move: Mapping[str, Any], period: str) -> str:

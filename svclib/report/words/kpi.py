@@ -13,11 +13,11 @@ from svclib.catalogue.models import Action, Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.happened import Happening
 from svclib.measure.periods import Period
-from svclib.measure.record import moved_of
+from svclib.measure.record import latest_of, moved_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.headline import UNKNOWN, happening_names, headline
+from svclib.report.words.headline import UNKNOWN, counted_words, happening_names, headline
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
@@ -92,6 +92,7 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
         "target": judged.target,
         "met": judged.met,
         "p": None if math.isnan(finding.p) else finding.p,
+        "latest": latest_of(finding),
         "moved": moved_of(finding),
     }
 
@@ -241,6 +242,8 @@ def _latest(finding: KpiFinding) -> str:
     latest = finding.chart.latest
     if latest is None:
         return say("kpi.unknown.few_periods", count=0, title=finding.kpi.title, value="", period=_period(finding))
+    if finding.signals:
+        return counted_words(entry_of(finding))
     reading = say(f"kpi.unknown.reading_{finding.verdict.variation}")
     return say("kpi.unknown.latest", period=words.period_name(str(latest["period"])), reading=reading)
 

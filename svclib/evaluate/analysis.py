@@ -118,6 +118,7 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
         actions=surroundings.joint,
         events=surroundings.events,
         later_events=surroundings.later_events,
+        since_later=_since_later(spine, surroundings),
         common_events=surroundings.common_events,
         changes=surroundings.changes,
         standardised=lambda: _standardised(plan, kpi, action, spine, surroundings.window),
@@ -125,6 +126,14 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
     if action.target_value is None:
         question = replace(question, target_kind="level")
     return _Prepared(action, kpi, panel, spine, surroundings, left_out | treated, question)
+
+
+def _since_later(spine: Spine, surroundings: Surroundings) -> np.ndarray | None:
+    """The periods at or after the first event that came too late to make the step; None without one."""
+    if not surroundings.later_events:
+        return None
+    first = min(day for _, day in surroundings.later_events)
+    return np.array([end > first for end in spine.ends], dtype=bool)
 
 
 def _declared_baseline(spine: Spine, action: Action) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from svclib.evaluate.autoregression import Ar1Fit, NotEstimable
 from svclib.evaluate.checks import (
     Check,
+    check_before_later,
     check_common_trend,
     check_concurrent,
     check_definition,
@@ -52,6 +53,8 @@ class Question:
     actions, events, later_events, common_events, changes
         Other actions on the KPI; this department's events around the start and later on; everybody's events; changes
         of definition in the window.
+    since_later
+        (periods,) mask of those at or after the first later event; None without one.
     standardised
         Gives dimension to the treated values at the case mix of the time before; asked only where there is a step.
     """
@@ -67,6 +70,7 @@ class Question:
     common_events: Sequence[str] = ()
     changes: Sequence[tuple[str, dt.date]] = ()
     standardised: Callable[[], Mapping[str, FloatArray]] | None = None
+    since_later: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,8 @@ def _checks(panel: Panel, window: Window, effect: Effect, question: Question, be
         check_trigger(panel.treated.value, window, sign),
         check_common_trend(effect, window),
     ]
+    if question.since_later is not None and is_step(effect):
+        checks.append(check_before_later(panel, window, effect, question.since_later))
     return checks + (_second_methods(panel, window, effect) if is_step(effect) else [])
 
 

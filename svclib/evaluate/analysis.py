@@ -276,8 +276,10 @@ def _persistence(values: np.ndarray, effect: Effect | None, window: Window) -> P
 
 
 def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.ndarray:
-    """What would be expected without the action: the peers' level, else the level of the time before."""
-    if effect is not None and effect.comparison is not None:
+    """What would be expected without the action: the peers' level, else that of the time before; unknown without an effect."""
+    if effect is None:
+        return np.full(len(values), np.nan)
+    if effect.comparison is not None:
         return effect.comparison.counterfactual
     before = values[window.before & ~np.isnan(values)]
     return np.full(len(values), before.mean() if len(before) else np.nan)

@@ -125,11 +125,11 @@ def assess(panel: Panel, window: Window, question: Question) -> Assessment:
         effect = estimate_effect(panel, window, slope=True)
     except NotEstimable:
         effect = None
-    checks = tuple(_checks(panel, known, effect, question, better)) if effect else ()
+    checks = _checks(panel, known, effect, question, better) if effect else _checks_before(values, known, better)
     means = _mean(values, known.before), _mean(values, known.after)
     before_after = None if None in means else means[1] - means[0]  # type: ignore[operator]
     power = _power(panel, known, effect, needed)
-    return Assessment(goal, effect, checks, power, needed, before_after, known.n_before, known.n_after, better)
+    return Assessment(goal, effect, tuple(checks), power, needed, before_after, known.n_before, known.n_after, better)
 
 
 def _mean(values: FloatArray, mask: NDArray[np.bool_]) -> float | None:
@@ -146,19 +146,28 @@ def _needed(target: float, before: float | None, direction: Direction) -> float 
 
 
 def _checks(panel: Panel, window: Window, effect: Effect, question: Question, better: Direction) -> list[Check]:
-    sign = -1.0 if better == "decrease" else 1.0
     checks = [
         *_checks_of_a_step(panel, window, effect, question),
         *check_concurrent(
             question.actions, question.events, later=question.later_events, common=question.common_events
         ),
         check_definition(question.changes),
-        check_trigger(panel.treated.value, window, sign),
+        check_trigger(panel.treated.value, window, _sign(better)),
         check_common_trend(effect, window),
     ]
     if question.since_later is not None and is_step(effect):
         checks.append(check_before_later(panel, window, effect, question.since_later))
     return checks + (_second_methods(panel, window, effect) if is_step(effect) else [])
+
+
+def _checks_before(values: FloatArray, window: Window, better: Direction) -> list[Check]:
+    """What can be said before there is an effect to judge: whether the plan answers a bad spell."""
+    trigger = check_trigger(values, window, _sign(better))
+    return [trigger] if trigger.passed is False else []
+
+
+def _sign(better: Direction) -> float:
+    return -1.0 if better == "decrease" else 1.0
 
 
 def _checks_of_a_step(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:

@@ -102,6 +102,18 @@ def test_before_the_effect_nothing_is_judged(worked):
     assert outcome.progress.total == 0
 
 
+def test_an_action_that_answers_a_bad_spell_says_so_before_anything_can_be_judged():
+    """Nobody knows yet what would have been without it: the mean of the time before is no such line."""
+    values = noise()
+    values[0, 21:24] -= 3.0
+    outcome, calm = judged(values[:, :24]), judged(noise()[:, :24])
+    assert (outcome.verdict.code, calm.verdict.code) == ("too_early", "too_early")
+    assert "It answers a bad spell: the last three periods before it lay" in sentence(outcome)
+    assert "bad spell" not in sentence(calm)
+    assert [check.name for check in outcome.assessment.checks] == ["trigger"]
+    assert np.isnan(outcome.expected).all()
+
+
 def test_no_data_before_is_not_evaluable(worked):
     outcome = judged(worked[:, 20:], table=measures(worked[:, 20:], first="2025-09"))
     assert (outcome.verdict.code, outcome.verdict.rival) == ("not_evaluable", "too_few_periods")

@@ -17,7 +17,7 @@ from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
 from svclib.measure.analysis import analyse_kpis
 from svclib.measure.change import BASELINE
-from svclib.measure.happened import Happening
+from svclib.measure.happened import Happening, around
 from svclib.measure.periods import Period
 from svclib.report.brief import gap_advice, gap_brief
 from svclib.report.figures.root_cause import heat_figure, heat_table, onset_figure
@@ -280,9 +280,19 @@ def test_start_of_a_plan_beside_the_onset_is_said_and_drawn_but_proves_nothing(l
     assert {event.kind for event in gap.question.events} == {"action_start", "action_full_effect"}
     with use_language(language):
         assert words in events_text(gap)
+
         drawn = [text.get_text() for text in onset_figure(gap).axes[0].texts]
     assert words in drawn
     assert "event_near" in gap.evidence.against
+
+
+def test_what_happened_since_the_onset_is_told_apart_from_what_fell_together_with_it(local_gap):
+    onset = replace(local_gap.question.onset, earliest="2026-08", latest="2026-09")
+    found = [Happening("New phones", dt.date(2026, 9, 3)), Happening("Strike", dt.date(2026, 10, 20))]
+    question = replace(local_gap.question, onset=onset, events=around(found, onset.earliest, onset.latest))
+    text = events_text(replace(local_gap, question=question))
+    assert "Around then: New phones (3 Sep 2026)." in text
+    assert "Since then: “Strike” (20 Oct 2026)." in text
 
 
 def test_common_variation_is_an_answer():

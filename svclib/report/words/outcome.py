@@ -69,6 +69,8 @@ def sentence(outcome: ActionOutcome) -> str:
         parts += [_effect(outcome), *_cause(outcome)]
     elif outcome.assessment.n_before < FEWEST_BEFORE:
         parts.append(_counted("outcome.until.before", outcome.assessment.n_before))
+    elif trigger := next((c for c in outcome.assessment.checks if c.name == "trigger" and c.passed is False), None):
+        parts.append(say("outcome.until.trigger", shift=size_of(outcome.kpi, trigger.detail["shift"])))
     parts += _until(outcome)
     if verdict.outlook:
         parts.append(say(f"outcome.outlook.{verdict.outlook}"))

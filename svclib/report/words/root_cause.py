@@ -17,6 +17,7 @@ from svclib.measure.happened import Happening
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
+from svclib.report.words.headline import happening_names
 from svclib.report.words.where import label, shown_answer
 from svclib.report.words.where import value_name as value_name
 from svclib.report.words.where import where_of as where_of
@@ -188,11 +189,11 @@ def events_text(gap: Gap) -> str:
         name = say("root_cause.onset.its_full_effect") if again else event_name(event)
         near.append(f"{name} ({words.date(event.date, 'medium')})")
         told.add(event.title)
-    if not near:
-        return say("root_cause.onset.no_event")
     # a signal without a date of its own has no "around then", only the time since
     key = "event_since" if gap.question.onset.method == "signal" else "event"
-    return say(f"root_cause.onset.{key}", events=words.list_of(near))
+    first = say(f"root_cause.onset.{key}", events=words.list_of(near)) if near else say("root_cause.onset.no_event")
+    later = happening_names([event.to_json() for event in gap.question.events if event.later])
+    return f"{first} {say('root_cause.onset.later', events=words.list_of(later))}" if later else first
 
 
 def event_name(event: Happening) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np

@@ -38,7 +38,7 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     """What is to be expected of the target: ``pass``, ``fail``, ``hit_or_miss``, ``changing`` or ``none``.
 
     Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not. A target
-    inside the limits that nineteen periods in twenty will meet (or miss) is ``mostly_pass`` (``mostly_fail``). Of a new
+    inside the limits that nine periods in ten will meet (or miss) is ``mostly_pass`` (``mostly_fail``). Of a new
     level that has lasted, its own limits tell it: ``new_pass``, ``new_mostly_fail`` and so on.
 
     >>> outlook({"variation": "concern", "assurance": "pass"}), outlook({"variation": "common_cause", "assurance": "pass"})

@@ -17,7 +17,7 @@ from svclib.report.figures.svg import svg_of
 from svclib.report.views.kpi_context import _time
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import messages, say, use_language
-from svclib.report.words.headline import outlook
+from svclib.report.words.headline import headline, outlook
 
 QUIET = [10.0, 11, 9, 10.5, 9.5, 10, 11.5, 9, 10, 10.5, 9.5, 11, 10, 9, 10.5, 10, 9.5, 11, 10, 9.5, 10.5, 10, 9, 11]
 
@@ -325,6 +325,15 @@ def test_the_change_behind_a_signal_names_what_happened_then_and_since():
     assert "look at what “New system” (20 Nov 2025) has to do with it" in sentence(finding)
     assert kpi_words.happened_texts(a_finding(values)) == [say("kpi.happened.none")]
     assert kpi_words.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
+
+
+def test_a_target_missed_by_less_than_is_shown_is_said_so():
+    """The comparison is made on unrounded values; beside two equal figures it needs a word."""
+    finding = a_finding([*QUIET, 9.97], target=10.0)
+    assert "10.0" in sentence(finding)
+    assert "misses the target of 10.0\u202fh by less than is shown." in sentence(finding)
+    assert "by less than is shown" in headline(kpi_words.entry_of(finding), "2026-01")
+    assert "less than is shown" not in sentence(a_finding([*QUIET, 10.03], target=10.0))
 
 
 def test_a_young_period_tells_what_the_one_before_signals():

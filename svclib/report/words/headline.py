@@ -268,8 +268,9 @@ def _against(kpi: Mapping[str, Any]) -> str:
     met = kpi.get("met")
     if met is None or kpi.get("state") in UNKNOWN:
         return ""
-    kind = "band" if kpi.get("band") else "target"
-    return say(f"headline.{kind}_{'met' if met else 'missed'}", target=_target(kpi))
+    kind, target = "band" if kpi.get("band") else "target", _target(kpi)
+    just = not met and _value(kpi, kpi.get("value")) == target  # both are rounded: the reader would see no difference
+    return say(f"headline.{kind}_{'missed_just' if just else 'met' if met else 'missed'}", target=target)
 
 
 def _target(kpi: Mapping[str, Any]) -> str:

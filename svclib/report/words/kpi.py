@@ -145,7 +145,9 @@ def _against(finding: KpiFinding) -> list[str]:
     if judged.met is None:
         return []
     kind = "band" if band_of(finding.kpi) else "against"
-    parts = [say(f"kpi.value.{kind}_{'met' if judged.met else 'missed'}", target=target_of(finding))]
+    just = not judged.met and value_of(finding.kpi, finding.row["value"]) == target_of(finding)
+    result = "missed_just" if just else "met" if judged.met else "missed"
+    parts = [say(f"kpi.value.{kind}_{result}", target=target_of(finding))]
     if finding.target is not None and finding.target.source == "placeholder":
         parts.append(say("kpi.value.placeholder"))
     return parts

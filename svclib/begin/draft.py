@@ -30,6 +30,7 @@ from svclib.report import words
 from svclib.report.block import Shown
 from svclib.report.show import Block, bullets, note, section, sentence, stack
 from svclib.report.tables import table
+from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Draft(Shown):
         finding = report.analysis.finding(declared.code)
         remarks = [] if department else [say("begin.kpi.departments", department=report.study.department.name)]
         remarks += [] if declared.targets else [say("begin.kpi.no_target")]
-        parts: list[Block] = [sentence(report.told(finding)), report.chart(declared.code), *self._warning()]
+        parts: list[Block] = [sentence(kpi_words.sentence(finding)), report.chart(declared.code), *self._warning()]
         return section(declared.title, *parts, *([bullets(remarks)] if remarks else []))
 
     def write_params(self, folder: str | Path | None = None, *, overwrite: bool = False) -> Block:

@@ -118,6 +118,7 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
         actions=surroundings.joint,
         events=surroundings.events,
         later_events=surroundings.later_events,
+        since_later=_since_later(spine, surroundings),
         common_events=surroundings.common_events,
         changes=surroundings.changes,
         standardised=lambda: _standardised(plan, kpi, action, spine, surroundings.window),
@@ -125,6 +126,14 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
     if action.target_value is None:
         question = replace(question, target_kind="level")
     return _Prepared(action, kpi, panel, spine, surroundings, left_out | treated, question)
+
+
+def _since_later(spine: Spine, surroundings: Surroundings) -> np.ndarray | None:
+    """The periods at or after the first event that came too late to make the step; None without one."""
+    if not surroundings.later_events:
+        return None
+    first = min(day for _, day in surroundings.later_events)
+    return np.array([end > first for end in spine.ends], dtype=bool)
 
 
 def _declared_baseline(spine: Spine, action: Action) -> np.ndarray | None:
@@ -267,8 +276,10 @@ def _persistence(values: np.ndarray, effect: Effect | None, window: Window) -> P
 
 
 def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.ndarray:
-    """What would be expected without the action: the peers' level, else the level of the time before."""
-    if effect is not None and effect.comparison is not None:
+    """What would be expected without the action: the peers' level, else that of the time before; unknown without an effect."""
+    if effect is None:
+        return np.full(len(values), np.nan)
+    if effect.comparison is not None:
         return effect.comparison.counterfactual
     before = values[window.before & ~np.isnan(values)]
     return np.full(len(values), before.mean() if len(before) else np.nan)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from svclib.evaluate.autoregression import Ar1Fit, NotEstimable
 from svclib.evaluate.checks import (
     Check,
+    check_before_later,
     check_common_trend,
     check_concurrent,
     check_definition,
@@ -52,6 +53,8 @@ class Question:
     actions, events, later_events, common_events, changes
         Other actions on the KPI; this department's events around the start and later on; everybody's events; changes
         of definition in the window.
+    since_later
+        (periods,) mask of those at or after the first later event; None without one.
     standardised
         Gives dimension to the treated values at the case mix of the time before; asked only where there is a step.
     """
@@ -67,6 +70,7 @@ class Question:
     common_events: Sequence[str] = ()
     changes: Sequence[tuple[str, dt.date]] = ()
     standardised: Callable[[], Mapping[str, FloatArray]] | None = None
+    since_later: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,11 @@ def assess(panel: Panel, window: Window, question: Question) -> Assessment:
         effect = estimate_effect(panel, window, slope=True)
     except NotEstimable:
         effect = None
-    checks = tuple(_checks(panel, known, effect, question, better)) if effect else ()
+    checks = _checks(panel, known, effect, question, better) if effect else _checks_before(values, known, better)
     means = _mean(values, known.before), _mean(values, known.after)
     before_after = None if None in means else means[1] - means[0]  # type: ignore[operator]
     power = _power(panel, known, effect, needed)
-    return Assessment(goal, effect, checks, power, needed, before_after, known.n_before, known.n_after, better)
+    return Assessment(goal, effect, tuple(checks), power, needed, before_after, known.n_before, known.n_after, better)
 
 
 def _mean(values: FloatArray, mask: NDArray[np.bool_]) -> float | None:
@@ -142,17 +146,28 @@ def _needed(target: float, before: float | None, direction: Direction) -> float 
 
 
 def _checks(panel: Panel, window: Window, effect: Effect, question: Question, better: Direction) -> list[Check]:
-    sign = -1.0 if better == "decrease" else 1.0
     checks = [
         *_checks_of_a_step(panel, window, effect, question),
         *check_concurrent(
             question.actions, question.events, later=question.later_events, common=question.common_events
         ),
         check_definition(question.changes),
-        check_trigger(panel.treated.value, window, sign),
+        check_trigger(panel.treated.value, window, _sign(better)),
         check_common_trend(effect, window),
     ]
+    if question.since_later is not None and is_step(effect):
+        checks.append(check_before_later(panel, window, effect, question.since_later))
     return checks + (_second_methods(panel, window, effect) if is_step(effect) else [])
+
+
+def _checks_before(values: FloatArray, window: Window, better: Direction) -> list[Check]:
+    """What can be said before there is an effect to judge: whether the plan answers a bad spell."""
+    trigger = check_trigger(values, window, _sign(better))
+    return [trigger] if trigger.passed is False else []
+
+
+def _sign(better: Direction) -> float:
+    return -1.0 if better == "decrease" else 1.0
 
 
 def _checks_of_a_step(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:

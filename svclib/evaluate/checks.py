@@ -19,6 +19,7 @@ MATTERS = 0.5
 MIX_KEEPS = 0.7
 DONUT = 3
 FEWEST_BEFORE = 9
+FEWEST_AFTER = 3
 _Z95 = 1.96
 
 
@@ -199,6 +200,23 @@ def check_concurrent(
             },
         ),
     ]
+
+
+def check_before_later(panel: Panel, window: Window, effect: Effect, since_later: NDArray[np.bool_]) -> Check:
+    """The step is there before anything that was declared later: without the periods since, half of it stays.
+
+    Parameters
+    ----------
+    since_later
+        (periods,) which lie at or after the first declared event that came too late to make the step.
+    """
+    cut = window.without(since_later)
+    if cut.n_after < FEWEST_AFTER:
+        return not_possible("before_later", "too_few_after", critical=True)
+    other = estimate_effect(panel, cut)
+    return Check(
+        "before_later", _keeps(effect.estimate, other.estimate), True, {"estimate": other.estimate, "p": other.p}
+    )
 
 
 def check_definition(changes: Sequence[tuple[str, dt.date]]) -> Check:

@@ -30,6 +30,7 @@ _GRADE_A = {"before": 24, "after": 6, "peers": 5}
 _ALWAYS_RIVALS = (("definition", "definition_change"), ("concurrent_actions", "other_action"))
 _RIVALS = (
     ("concurrent_events", "event"),
+    ("before_later", "later_event"),
     ("donut", "regression_to_the_mean"),
     ("pre_trend", "earlier_trend"),
     ("placebo_in_time", "unstable_before"),

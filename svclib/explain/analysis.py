@@ -20,13 +20,14 @@ from svclib.explain.hypotheses import Bone, root_of, test_hypotheses
 from svclib.explain.localise import Localisation, Segment, localise
 from svclib.explain.pareto import pareto_of_excess
 from svclib.explain.process import Load, ProcessPart, measure_load, split_process
-from svclib.explain.question import LEAST_BASELINE, Question, find_questions
+from svclib.explain.question import Question, find_questions
 from svclib.explain.scan import prepare
 from svclib.explain.segments import Where, list_segments
 from svclib.explain.slices import CaseSlice, leaf_cases, slice_cases, tabulate
 from svclib.explain.themes import Themes, compare_comments, inside_of
 from svclib.explain.whys import Rung, climb
 from svclib.measure.analysis import analyse_kpis
+from svclib.measure.change import LEAST_BASELINE
 from svclib.measure.periods import Period
 
 if TYPE_CHECKING:
@@ -115,10 +116,11 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None, *, seed: int =
     peers = study.department.peers
     found = analyse_kpis(
         study.near, study.kpis, study.department.code, study.period, as_of=study.as_of,
-        peers=None if peers == "auto" else peers, events=study.events, history=study.catalogue.run.history,
+        peers=None if peers == "auto" else peers, events=study.events, actions=study.actions,
+        history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum, steady=study.prepared.steady(study.period),
     )  # fmt: skip
-    questions = find_questions(found.findings, study.period, kpis, study.actions)
+    questions = find_questions(found.findings, study.period, kpis)
     gaps = [_explain(study, question, seed) for question in questions]
     gaps.sort(key=lambda gap: not gap.question.explain)
     return RootCause(study.department.code, study.period, study.as_of, tuple(gaps), len(found.findings))

@@ -57,7 +57,7 @@ def grade_evidence(
     short : the usual periods are too few to know their swing; nothing found is then better than C.
     """
     # A plan is often the answer to what it stands beside: its own start proves nothing.
-    event = any(e.near_onset and e.kind == "event" for e in question.events)
+    event = any(e.near and e.kind == "event" for e in question.events)
     dated = question.onset is not None and question.onset.method == "change_point"
     holds = {
         "segment_sure": best is not None and best.p_adjusted < 0.01,

@@ -14,8 +14,9 @@ from svclib.catalogue.models import Hypothesis
 from svclib.explain.crosstab import CrossTable
 from svclib.explain.family import information, mean_of, signed_root
 from svclib.explain.localise import Localisation
-from svclib.explain.question import DatedOnset, EventNear
 from svclib.explain.scan import Field, fit_shifts
+from svclib.measure.change import LevelChange
+from svclib.measure.happened import Happening
 
 Status = Literal["supported", "not_supported", "untested"]
 LEAST_CASES = 20
@@ -53,8 +54,8 @@ def test_hypotheses(
     localisation: Localisation | None,
     rows: pd.DataFrame | None,
     current: str,
-    onset: DatedOnset | None,
-    events: Sequence[EventNear],
+    onset: LevelChange | None,
+    events: Sequence[Happening],
     *,
     explain: bool,
 ) -> list[Bone]:
@@ -87,8 +88,8 @@ def _judge(
     localisation: Localisation | None,
     rows: pd.DataFrame | None,
     current: str,
-    onset: DatedOnset | None,
-    events: Sequence[EventNear],
+    onset: LevelChange | None,
+    events: Sequence[Happening],
     explain: bool,
 ) -> tuple[Bone, float | None]:
     def bone(status: Status, why: str, **found: float | None) -> Bone:
@@ -104,7 +105,7 @@ def _judge(
             return bone("untested", "no_event"), None
         if onset is None:
             return bone("untested", "no_onset"), None
-        if not any(e.near_onset for e in named):
+        if not any(e.near for e in named):
             return bone("not_supported", "event"), None
         if hypothesis.test is None and hypothesis.where is None:
             if localisation is not None and _names_another_part(hypothesis.cause, localisation):

@@ -85,8 +85,7 @@ def _onset(gap: Gap) -> dict[str, Any] | None:
         "after": plain(onset.after),
         "method": onset.method,
         "events": [
-            {"title": e.title, "date": e.date.isoformat(), "near": e.near_onset, "kind": e.kind}
-            for e in gap.question.events
+            {"title": e.title, "date": e.date.isoformat(), "near": e.near, "kind": e.kind} for e in gap.question.events
         ],
     }
 

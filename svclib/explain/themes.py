@@ -14,7 +14,7 @@ from scipy import stats
 
 from svclib.catalogue.models import Theme
 
-_FALSE_WORDS = _FALSE_THEMES = 0.05
+_FALSE_WORDS = FALSE_THEMES = 0.05
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Whatever could lead to a person: addresses, numbers long enough for a telephone or a case.
 _TRACES = re.compile(r"\S+@\S+|https?://\S+|\+?\d[\d\s/.-]{5,}\d")
@@ -60,7 +60,7 @@ class Themes:
     @property
     def leading(self) -> tuple[ThemeFound, ...]:
         """The themes that come up more often than in the rest, beyond chance."""
-        return tuple(found for found in self.themes if found.p < _FALSE_THEMES and found.share > found.share_outside)
+        return tuple(found for found in self.themes if found.p < FALSE_THEMES and found.share > found.share_outside)
 
 
 def compare_comments(

@@ -30,7 +30,7 @@ def climb(
     """Five rungs: since when, what kind of change, where, how, and which suspicion fits; people fill the rest."""
     rungs = []
     if question.onset is not None and question.onset.method != "signal":  # a first signal dates nothing
-        near = [e for e in question.events if e.near_onset]
+        near = [e for e in question.events if e.near]
         rungs.append(Rung("since", {"period": question.onset.period, "events": near}))
     if answer != "unlocated" or localisation is not None:  # what could not be looked at answers nothing
         small = answer == "general" and localisation is not None and not localisation.candidates

@@ -11,18 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from svclib.catalogue.models import Band, Event, Kpi, Target
+from svclib.catalogue.models import Action, Band, Event, Kpi, Rebase, Target
 from svclib.catalogue.names import pick
+from svclib.measure.change import LevelChange, Step, change_of, find_steps
 from svclib.measure.disclosure import suppressed
+from svclib.measure.happened import Happening, around, happenings
 from svclib.measure.peers import Funnel, funnel
 from svclib.measure.periods import Period
+from svclib.measure.rebase import RebaseSuggestion, suggest_rebase
+from svclib.measure.spc import expectation
 from svclib.measure.spc.choice import ratio_kind
 from svclib.measure.spc.control import ControlChart, control_chart
 from svclib.measure.spc.evidence import combined_p
 from svclib.measure.spc.multiplicity import SignalCount, count_signals
-from svclib.measure.spc.rebase import RebaseSuggestion, suggest_rebase
 from svclib.measure.spc.trend import Forecast, Trend, forecast, trend
-from svclib.measure.spc.verdict import Verdict, verdict
+from svclib.measure.spc.verdict import Verdict, assurance_of, p_meets, verdict
 from svclib.measure.years import YearOverYear, YearToDate, year_over_year, year_to_date
 
 _SIGNALS = ("improvement", "concern", "neutral_high", "neutral_low")
@@ -44,8 +47,15 @@ class KpiFinding:
         The period's row of the measures table.
     p
         Evidence that something changed, comparable across charts (`svclib.measure.spc.evidence.combined_p`).
-    events
-        Declared events of this KPI and department within the shown periods.
+    steps
+        Every significant change of level in the latest two years.
+    change
+        The one behind the signal of the latest period that counts; None where it does not signal.
+    on_new_level
+        Where that change has lasted: the target against the limits of the new level alone, as `expectation` has it.
+    happened
+        Declared events of this KPI and beginnings of the plan's actions on it within the shown periods, marked by where
+        they lie to the change.
     """
 
     kpi: Kpi
@@ -61,7 +71,15 @@ class KpiFinding:
     funnel: Funnel | None
     last_year: YearOverYear | None
     year_to_date: YearToDate | None
-    events: tuple[Event, ...] = ()
+    steps: tuple[Step, ...] = ()
+    change: LevelChange | None = None
+    on_new_level: str = "none"
+    happened: tuple[Happening, ...] = ()
+
+    @property
+    def signals(self) -> bool:
+        """Whether the latest period that counts signals a change."""
+        return self.verdict.variation in _SIGNALS
 
     @cached_property
     def drawn(self) -> pd.DataFrame:
@@ -77,8 +95,7 @@ class KpiFinding:
     @property
     def notable(self) -> bool:
         """Whether there is more to say than the usual variation: a signal, a fault, or a target that it never meets."""
-        judged = self.verdict
-        return judged.variation in _SIGNALS or judged.state == "fault" or judged.assurance == "fail"
+        return self.signals or self.verdict.state == "fault" or self.verdict.assurance == "fail"
 
 
 @dataclass(frozen=True)
@@ -112,6 +129,7 @@ def analyse_kpis(
     as_of: dt.datetime | dt.date,
     peers: Sequence[str] | None = None,
     events: Sequence[Event] = (),
+    actions: Sequence[Action] = (),
     history: int = 36,
     disclosure_minimum: int = 5,
     data_quality: list[dict[str, Any]] | None = None,
@@ -127,8 +145,8 @@ def analyse_kpis(
         What the department is measured on.
     peers
         Departments to compare with; None for all.
-    events
-        Declared events of the department.
+    events, actions
+        Declared events of the department, and the rows of its action plan.
     history
         How many periods are shown; the charts know up to a year more.
     steady
@@ -143,12 +161,14 @@ def analyse_kpis(
         rows = own[own["kpi"] == kpi.code]
         if rows.empty:
             continue
-        mine = [e for e in events if e.kpis == "all" or kpi.code in e.kpis]
+        mine = happenings(
+            [e for e in events if e.kpis == "all" or kpi.code in e.kpis], [a for a in actions if a.kpi == kpi.code]
+        )
         compared = _peers(now[now["kpi"] == kpi.code], kpi, department, peers, disclosure_minimum, steady)
         findings.append(_find(rows, kpi, period, compared, mine, history))
     signals = count_signals(
         np.array([f.p for f in findings]),
-        np.array([f.verdict.variation in _SIGNALS for f in findings], dtype=bool),
+        np.array([f.signals for f in findings], dtype=bool),
         [f.kpi.rules for f in findings],
         [f.chart.frozen for f in findings],
     )
@@ -156,7 +176,7 @@ def analyse_kpis(
 
 
 def _find(
-    rows: pd.DataFrame, kpi: Kpi, period: Period, compared: Funnel | None, events: Sequence[Event], history: int
+    rows: pd.DataFrame, kpi: Kpi, period: Period, compared: Funnel | None, mine: Sequence[Happening], history: int
 ) -> KpiFinding:
     series = recent(rows, history, _A_YEAR[period.frequency])
     chart = control_chart(series, kpi)
@@ -165,6 +185,10 @@ def _find(
     known = points["value"].where(points["judged"]).to_numpy(dtype=float)
     latest = chart.latest
     since = pd.Timestamp(points["start"].iloc[0]).date()
+    happened = [h for h in mine if (h.to or h.date) >= since and h.date < period.end]
+    steps, p = find_steps(points)
+    signals = judged.variation in _SIGNALS
+    change = change_of(points, steps, p, rose=judged.side == "high") if signals else None
     return KpiFinding(
         kpi=kpi,
         chart=chart,
@@ -175,12 +199,28 @@ def _find(
         p=np.nan if latest is None or chart.standing == "none" else combined_p(float(latest["p"]), chart.level_p),
         trend=trend(known, _A_YEAR[period.frequency]),
         forecast=forecast(chart),
-        suggestion=suggest_rebase(chart.points, kpi.direction, _event_table(events)),
+        suggestion=suggest_rebase(points, steps, kpi.direction, happened),
         funnel=compared,
         last_year=year_over_year(chart.points, kpi),
         year_to_date=year_to_date(chart.points, kpi),
-        events=tuple(e for e in events if since <= e.date < period.end),
+        steps=tuple(steps),
+        change=change,
+        on_new_level=_on_new_level(series, kpi, period, change),
+        happened=around(happened, change.earliest, change.latest) if change else tuple(happened),
     )
+
+
+def _on_new_level(series: pd.DataFrame, kpi: Kpi, period: Period, change: LevelChange | None) -> str:
+    """The target against the limits that the periods since the change give; ``none`` while these are changing again."""
+    if change is None or not change.lasted:
+        return "none"
+    began = Rebase(date=Period.parse(change.period).start, reason="new level", approved_by="nobody")
+    chart = control_chart(series, kpi.model_copy(update={"rebase": [*kpi.rebase, began]}))
+    latest, target = chart.latest, kpi.target_on(period.start)
+    if latest is None or latest["signals"]:
+        return "none"
+    value = target.value if target else None
+    return expectation(assurance_of(chart, value, kpi.direction), p_meets(chart, value, kpi.direction))
 
 
 def recent(series: pd.DataFrame, history: int, a_year: int) -> pd.DataFrame:
@@ -196,10 +236,6 @@ def recent(series: pd.DataFrame, history: int, a_year: int) -> pd.DataFrame:
     """
     drop = max(0, len(series) - history) // a_year * a_year
     return series.iloc[drop:].reset_index(drop=True)
-
-
-def _event_table(events: Sequence[Event]) -> pd.DataFrame:
-    return pd.DataFrame({"date": [e.date for e in events], "title": [e.title for e in events]})
 
 
 def _peers(

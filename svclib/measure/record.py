@@ -11,6 +11,7 @@ import numpy as np
 
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.periods import Period
+from svclib.measure.target import meets
 
 
 def plain(value: Any) -> Any:
@@ -84,6 +85,8 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "assurance": judged.assurance,
         "p_meets_target_next": plain(judged.p_meets_target_next),
         "p": plain(finding.p),
+        "latest": latest_of(finding),
+        "moved": moved_of(finding),
         "chart": {
             "kind": chart.kind,
             "scale": chart.scale,
@@ -112,6 +115,29 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "rebase_suggestion": _suggestion(finding),
         "last_year": _last_year(finding),
         "year_to_date": _year_to_date(finding),
+    }
+
+
+def moved_of(finding: KpiFinding) -> dict[str, Any] | None:
+    """The change behind a signal, what happened around it, and the target on the new level; None without a change."""
+    change = finding.change
+    if change is None or change.before is None:
+        return None
+    near = [happening.to_json() for happening in finding.happened if happening.near]
+    return plain(change.to_json() | {"events": near, "assurance": finding.on_new_level})
+
+
+def latest_of(finding: KpiFinding) -> dict[str, Any] | None:
+    """The latest period that counts: its label and value, and its target; None where none is known."""
+    latest = finding.chart.latest
+    if latest is None:
+        return None
+    target, value = plain(latest["target"]), plain(latest["value"])
+    return {
+        "period": latest["period"],
+        "value": value,
+        "target": target,
+        "met": meets(value, target, finding.kpi.direction),
     }
 
 
@@ -183,7 +209,7 @@ def _suggestion(finding: KpiFinding) -> dict[str, Any] | None:
         "p": plain(found.p),
         "sustained": found.sustained,
         "wanted": found.wanted,
-        "cause": list(found.cause),
+        "cause": [happening.title for happening in found.cause],
         "expected_to_last": None,
     }
 

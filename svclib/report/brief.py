@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from svclib.report import words
 from svclib.report.results import DepartmentMonth, KpiResult
 from svclib.report.show import STANDING_SIGNS, slug
-from svclib.report.words.headline import headline, outlook, weak
+from svclib.report.words.headline import around, count_words, headline, outlook
 from svclib.report.words.where import shown_answer, where_of
 
 #: Verdict codes of an action to the state whose shape they share.
@@ -57,7 +57,21 @@ def state_badge(state: str) -> Badge:
 def kpi_badge(kpi: KpiResult) -> Badge:
     """The badge of a KPI's standing; a signal that may be chance is called so and stands back."""
     badge = state_badge(kpi.standing)
-    return replace(badge, text=words.say("state_weak.badge", state=badge.text), weak=True) if weak(kpi.entry) else badge
+    return (
+        replace(badge, text=words.say("state_weak.badge", state=badge.text), weak=True)
+        if kpi.perhaps and kpi.counted is None
+        else badge
+    )
+
+
+def signal_badge(kpi: KpiResult) -> Badge:
+    """The badge of a KPI in a list of signals: with the period that shows it, where that is not the page's own."""
+    if kpi.counted is None:
+        return kpi_badge(kpi)
+    badge = state_badge(kpi.reading)
+    said = words.say("state_before.badge", state=badge.text, period=words.period_name(kpi.counted))
+    text = words.say("state_weak.badge", state=said) if kpi.perhaps else said
+    return replace(badge, text=text, weak=kpi.perhaps)
 
 
 def verdict_badge(verdict: str) -> Badge:
@@ -65,6 +79,12 @@ def verdict_badge(verdict: str) -> Badge:
     code = verdict.lower().replace(" ", "_")
     text = words.say(f"verdict.{code}") if words.known(f"verdict.{code}") else verdict.replace("_", " ")
     return Badge(VERDICT_STATES.get(code, "missing"), text)
+
+
+def kpi_counts(kpis: Sequence[KpiResult], departments: int | None = None) -> str:
+    """How many KPIs stand how, how many of the changes may be chance, and what the latest periods that count showed."""
+    perhaps, before = sum(kpi.perhaps for kpi in kpis), sum(kpi.counted is not None for kpi in kpis)
+    return count_words((kpi.standing for kpi in kpis), departments, perhaps, before)
 
 
 def kpi_href(department: DepartmentMonth, code: str) -> str | None:
@@ -75,7 +95,7 @@ def kpi_href(department: DepartmentMonth, code: str) -> str | None:
 def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
     """A KPI's first sentence, with the next step that the action plan's verdict or the root-cause analysis gives."""
     gap = next((gap for gap in department.gaps if gap.get("kpi") == kpi.code), None)
-    found = gap_advice(gap) if gap else ""
+    found = gap_advice(gap, around(kpi.entry)) if gap else ""
     located = gap is not None and answer_of(gap) in ("local", "local_and_general", "mix")
     return headline(kpi.entry, period, advice=found if located else _plan_advice(department, kpi) or found)
 
@@ -83,18 +103,23 @@ def kpi_brief(department: DepartmentMonth, kpi: KpiResult, period: str) -> str:
 def _plan_advice(department: DepartmentMonth, kpi: KpiResult) -> str:
     """What to do next where the KPI moved the way that an action on it is held to have moved it; else empty."""
     for action in department.actions:
-        key = f"headline.next_{kpi.state}_{verdict_of(action)}"
+        key = f"headline.next_{kpi.reading}_{verdict_of(action)}"
         if action.get("kpi") == kpi.code and not action.get("segment") and words.known(key):
             return words.say(key, id=str(action["id"]))
     return ""
 
 
-def gap_advice(gap: Mapping[str, Any]) -> str:
-    """What to do next about a gap that is explained; empty where the chart alone has to say it."""
+def gap_advice(gap: Mapping[str, Any], events: str = "") -> str:
+    """What to do next about a gap that is explained; empty where the chart alone has to say it.
+
+    `events` names what happened around then: the first place to look at where no part of the cases stands out.
+    """
     answer = answer_of(gap)
     if not gap.get("explain") or not words.known(f"headline.next_{answer}"):
         return ""
     said = {}
+    if events and words.known(f"headline.next_{answer}_near"):
+        return words.say(f"headline.next_{answer}_near", events=events)
     if answer in PLACED:
         place = _place(gap)
         if not place:

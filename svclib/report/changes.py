@@ -60,24 +60,24 @@ def changes(earlier: Month, later: Month) -> list[Change]:
 def _news(change: Change) -> bool:
     assert change.before is not None
     assert change.after is not None
-    states = (change.before.state, change.after.state)
-    return change.after.state != "provisional" and not set(states) <= {"provisional", "common_cause"}
+    states = (change.before.reading, change.after.reading)
+    return change.after.reading != "provisional" and not set(states) <= {"provisional", "common_cause"}
 
 
 def _kind(before: KpiResult | None, after: KpiResult | None) -> str:
     if before is None or after is None:
         return "new" if before is None else "gone"
-    if before.state == after.state:
+    if before.reading == after.reading:
         return "same"
-    if after.state in ("concern", "improvement", "neutral"):
-        return {"concern": "worse", "improvement": "better", "neutral": "other"}[after.state]
-    if after.state in UNKNOWN:
-        return "same" if before.state in UNKNOWN else "unknown"
-    return "known" if before.state in UNKNOWN else "settled"
+    if after.reading in ("concern", "improvement", "neutral"):
+        return {"concern": "worse", "improvement": "better", "neutral": "other"}[after.reading]
+    if after.reading in UNKNOWN:
+        return "same" if before.reading in UNKNOWN else "unknown"
+    return "known" if before.reading in UNKNOWN else "settled"
 
 
 def _weight(change: Change) -> tuple[int, float, int, str, str]:
     now = change.after or change.before
     assert now is not None
-    place = STATE_ORDER.index(now.state) if now.state in STATE_ORDER else len(STATE_ORDER)
+    place = STATE_ORDER.index(now.reading) if now.reading in STATE_ORDER else len(STATE_ORDER)
     return (_KINDS.index(change.kind), 1.0 if now.p is None else now.p, place, change.department, change.kpi)

@@ -16,8 +16,10 @@ from svclib.report.brief import (
     gap_brief,
     kpi_badge,
     kpi_brief,
+    kpi_counts,
     kpi_href,
     outlook_text,
+    signal_badge,
     verdict_badge,
     verdict_of,
 )
@@ -28,7 +30,7 @@ from svclib.report.page import write_page
 from svclib.report.render import all_links
 from svclib.report.results import NOTEBOOKS, STATE_ORDER, DepartmentMonth, KpiResult, Month
 from svclib.report.show import slug
-from svclib.report.words.headline import UNKNOWN, count_words, weak
+from svclib.report.words.headline import UNKNOWN
 
 _SPARK_POINTS = 24
 _DONE = frozenset({"done", "cancelled"})
@@ -194,8 +196,8 @@ def improved(department: DepartmentMonth, period: str) -> list[Item]:
 
 
 def unknown(department: DepartmentMonth, period: str) -> list[Item]:
-    """What nobody can say yet, and since when one could."""
-    found = _kpi_items(department, period, UNKNOWN) + _action_items(department, "provisional")
+    """What nobody can say yet, and since when one could; changes that may be chance are among it."""
+    found = _kpi_items(department, period, {*UNKNOWN, "unknown"}) + _action_items(department, "provisional")
     for report in department.missing:
         name = words.say(f"notebook.{report.notebook}")
         text = (
@@ -206,19 +208,18 @@ def unknown(department: DepartmentMonth, period: str) -> list[Item]:
     return found
 
 
-def _kpi_items(department: DepartmentMonth, period: str, standings: Collection[str]) -> list[Item]:
+def _kpi_items(department: DepartmentMonth, period: str, groups: Collection[str]) -> list[Item]:
     return [
-        Item(kpi.title, kpi_brief(department, kpi, period), kpi_href(department, kpi.code), kpi_badge(kpi))
+        Item(kpi.title, kpi_brief(department, kpi, period), kpi_href(department, kpi.code), signal_badge(kpi))
         for kpi in ranked(department.kpis)
-        if kpi.standing in standings
+        if kpi.group in groups
     ]
 
 
 def answer(department: DepartmentMonth, period: str) -> str:
     """The month in a sentence or three: KPIs, overdue actions, reports that are missing."""
     kpis = department.kpis
-    found = sum(weak(kpi.entry) for kpi in kpis)
-    sentences = [count_words((kpi.standing for kpi in kpis), weak=found) if kpis else words.say("department.no_kpis")]
+    sentences = [kpi_counts(kpis) if kpis else words.say("department.no_kpis")]
     overdue = sum(line.overdue for line in actions(department, period))
     sentences += [words.say("answer.overdue", count=overdue)] if overdue else []
     sentences += [words.say("answer.missing", count=len(department.missing))] if department.missing else []

@@ -14,7 +14,7 @@ from typing import Any
 from svclib.measure.periods import Period
 from svclib.measure.spc.multiplicity import count_signals
 from svclib.report import words
-from svclib.report.brief import Badge, kpi_badge, kpi_brief, kpi_href, state_badge
+from svclib.report.brief import Badge, kpi_badge, kpi_brief, kpi_counts, kpi_href, signal_badge, state_badge
 from svclib.report.changes import Change, changes
 from svclib.report.department import answer, department_page, failure_reason
 from svclib.report.glossary import glossary_name, write_glossary
@@ -29,7 +29,7 @@ from svclib.report.results import (
     period_labels,
     read_month,
 )
-from svclib.report.words.headline import UNKNOWN, count_words, moved, singly, together, weak
+from svclib.report.words.headline import UNKNOWN, moved, singly, together, weak
 
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
@@ -217,6 +217,7 @@ def period_page(month: Month, *, earlier: Month | None = None, later: Month | No
             absent=[department.name for department in month.absent],
             interrupted=bool(month.manifest.get("interrupted")),
             strongest=list(strongest(month)),
+            perhaps=perhaps(month),
             shown=_STRONGEST,
             titles=list(titles.values()),
             rows=[_row(department, titles) for department in by_evidence(month)],
@@ -237,36 +238,35 @@ def tally(month: Month) -> Counter[str]:
 def lede(month: Month) -> str:
     """The period in a sentence: how many KPIs of all departments stand how."""
     kpis = [kpi for department in month.departments for kpi in department.kpis]
-    found = sum(weak(kpi.entry) for kpi in kpis)
-    return count_words((kpi.standing for kpi in kpis), len(month.departments), found) if kpis else ""
+    return kpi_counts(kpis, len(month.departments)) if kpis else ""
 
 
 def by_evidence(month: Month) -> list[DepartmentMonth]:
     """Departments with those first where most is to be looked at: reports that failed, concerns, strongest evidence."""
 
     def weight(department: DepartmentMonth) -> tuple[Any, ...]:
-        concerns = [kpi for kpi in department.kpis if kpi.state == "concern"]
+        concerns = [kpi for kpi in department.kpis if kpi.group == "concern"]
         strongest = min((kpi.p for kpi in concerns if kpi.p is not None), default=1.0)
-        others = sum(kpi.state in ("improvement", "neutral") for kpi in department.kpis)
+        others = sum(kpi.group in ("improvement", "neutral") for kpi in department.kpis)
         return (-bool(department.missing), -len(concerns), strongest, -others, department.name, department.code)
 
     return sorted(month.departments, key=weight)
 
 
 def strongest(month: Month) -> Iterator[Strong]:
-    """All signals of the period, strongest evidence first, concerns before improvements where it is equal.
+    """Signals of the period that are beyond chance, strongest evidence first, concerns first where it is equal.
 
-    A KPI that signals the same way in three departments or more is told once, at the place of the strongest of them.
+    Of a KPI whose period is provisional it is the latest period that counts which signals. A KPI that signals the same way in three departments or more is told once, at the place of the strongest of them.
     """
-    found = [(kpi, d) for d in month.departments for kpi in d.kpis if kpi.signals]
+    found = [(kpi, d) for d in month.departments for kpi in d.kpis if kpi.signals and not kpi.perhaps]
     order = {state: place for place, state in enumerate(STATE_ORDER)}
-    found.sort(key=lambda pair: (1.0 if pair[0].p is None else pair[0].p, order[pair[0].state], pair[1].name))
+    found.sort(key=lambda pair: (1.0 if pair[0].p is None else pair[0].p, order[pair[0].reading], pair[1].name))
     alike: dict[tuple[str, str], list[tuple[KpiResult, DepartmentMonth]]] = {}
     for kpi, department in found:
-        alike.setdefault((kpi.code, kpi.state), []).append((kpi, department))
+        alike.setdefault((kpi.code, kpi.reading), []).append((kpi, department))
     for kpi, department in found:
-        group = alike[kpi.code, kpi.state]
-        mark = kpi_badge(kpi)
+        group = alike[kpi.code, kpi.reading]
+        mark = signal_badge(kpi)
         if len(group) < _TOGETHER:
             said = kpi_brief(department, kpi, month.label)
             yield Strong(department.name, kpi.title, _href(department, kpi), mark, said)
@@ -274,6 +274,16 @@ def strongest(month: Month) -> Iterator[Strong]:
             parts = [Part(d.name, _href(d, k), moved(k.entry, month.label)) for k, d in group]
             said = together([k.entry for k, _ in group])
             yield Strong("", kpi.title, "#departments", mark, said, parts)
+
+
+def perhaps(month: Month) -> list[Part]:
+    """Changes of the period that may be chance."""
+    return [
+        Part(f"{d.name}: {kpi.title}", _href(d, kpi), f"({words.p_value(kpi.p)})")
+        for d in month.departments
+        for kpi in d.kpis
+        if kpi.perhaps
+    ]
 
 
 def _href(department: DepartmentMonth, kpi: KpiResult) -> str:
@@ -309,7 +319,7 @@ def _row(department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
             for report in department.missing
         ],
         sum(kpi.standing == "common_cause" for kpi in department.kpis),
-        bool(department.missing) or not _NEWS.isdisjoint(states),
+        bool(department.missing) or not _NEWS.isdisjoint({*states, *(kpi.reading for kpi in department.kpis)}),
     )
 
 
@@ -357,8 +367,8 @@ def _told(found: Sequence[Change], month: Month) -> list[Told]:
                 department.name,
                 department.title_of(change.kpi),
                 f"{department.folder}/{link}",
-                kpi_badge(change.before),
-                kpi_badge(change.after),
+                signal_badge(change.before),
+                signal_badge(change.after),
             )
         )
     return told

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from svclib.measure.periods import Period
 from svclib.measure.spc import SIGNALS
-from svclib.report.words.headline import standing
+from svclib.report.words.headline import reading, standing, weak
 
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
 #: States that say something happened, most pressing first, then those that say we do not know, then the quiet one.
@@ -86,8 +86,30 @@ class KpiResult:
         return self.raw.get("points") or []
 
     @property
+    def reading(self) -> str:
+        """The state of the latest period that counts, where that one signals; else the period's own."""
+        return reading(self.raw)
+
+    @property
     def signals(self) -> bool:
-        return self.state in SIGNALS
+        """Whether the latest period that counts signals a change."""
+        return self.reading in SIGNALS
+
+    @property
+    def perhaps(self) -> bool:
+        """Whether it signals a change that may be chance."""
+        return weak(self.raw)
+
+    @property
+    def group(self) -> str:
+        """Where an overview tells of it: by its reading, or as ``cannot_meet``; what may be chance is not known yet."""
+        return "unknown" if self.perhaps else self.standing if self.reading == self.state else self.reading
+
+    @property
+    def counted(self) -> str | None:
+        """Label of the latest period that counts, where that is an earlier one and signals."""
+        latest = self.raw.get("latest")
+        return str(latest["period"]) if latest and self.reading != self.state else None
 
     @property
     def previous(self) -> float | None:

@@ -9,6 +9,7 @@ import pytest
 from svclib.catalogue.models import Department, Event, Kpi
 from svclib.evaluate.analysis import evaluate_plan
 from svclib.evaluate.record import evaluation_record
+from svclib.report.words.outcome import sentence
 
 from .plans import CODES, KPI, a_plan, an_action, measures, noise
 
@@ -67,6 +68,26 @@ def test_a_return_to_normal_is_named():
     assert (outcome.verdict.code, outcome.verdict.rival) == ("met_not_attributable", "regression_to_the_mean")
 
 
+def test_what_happened_later_is_not_laid_to_the_plan(worked):
+    """The step must be there before an event that came too late to make it."""
+    event = Event(date=dt.date(2026, 4, 10), title="New tool", departments=["D0"])
+
+    def found(outcome):
+        return next(check for check in outcome.assessment.checks if check.name == "before_later")
+
+    outcome = judged(worked, events=[event])
+    assert found(outcome).passed
+    assert outcome.verdict.code == "met_attributable"
+    late = noise()
+    late[0, 27:] += 4.0
+    outcome = judged(late, events=[event])
+    assert found(outcome).passed is False
+    verdict = outcome.verdict
+    assert (verdict.effect_state, verdict.rival, verdict.grade) == ("not_attributable", "later_event", "C")
+    assert "Most of the change came later, with: New tool (10 April 2026)" in sentence(outcome)
+    assert "before_later" not in {check.name for check in judged(worked).assessment.checks}
+
+
 def test_harm_is_said_as_such():
     values = noise()
     values[0, 24:] -= 2.0
@@ -79,6 +100,18 @@ def test_before_the_effect_nothing_is_judged(worked):
     assert (outcome.verdict.code, outcome.verdict.grade) == ("too_early", "D")
     assert outcome.too_early_until == dt.date(2026, 4, 1)
     assert outcome.progress.total == 0
+
+
+def test_an_action_that_answers_a_bad_spell_says_so_before_anything_can_be_judged():
+    """Nobody knows yet what would have been without it: the mean of the time before is no such line."""
+    values = noise()
+    values[0, 21:24] -= 3.0
+    outcome, calm = judged(values[:, :24]), judged(noise()[:, :24])
+    assert (outcome.verdict.code, calm.verdict.code) == ("too_early", "too_early")
+    assert "It answers a bad spell: the last three periods before it lay" in sentence(outcome)
+    assert "bad spell" not in sentence(calm)
+    assert [check.name for check in outcome.assessment.checks] == ["trigger"]
+    assert np.isnan(outcome.expected).all()
 
 
 def test_no_data_before_is_not_evaluable(worked):

@@ -76,5 +76,7 @@ def measures_of(rows):
 
 def question_of(rows, kpi=None, chosen=None, events=(), actions=()):
     kpi = kpi or a_kpi()
-    found = analyse_kpis(measures_of(rows), [kpi], "D01", PERIOD, as_of=dt.datetime(2026, 11, 5), events=events)
-    return find_questions(found.findings, PERIOD, chosen, actions)[0]
+    found = analyse_kpis(
+        measures_of(rows), [kpi], "D01", PERIOD, as_of=dt.datetime(2026, 11, 5), events=events, actions=actions
+    )
+    return find_questions(found.findings, PERIOD, chosen)[0]

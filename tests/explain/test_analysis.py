@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 from svclib.catalogue.models import Action
 from svclib.explain.analysis import RootCause, _with_mood, explain_gap
-from svclib.explain.question import BASELINE, EventNear
 from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
+from svclib.measure.change import BASELINE
+from svclib.measure.happened import Happening, around
 from svclib.report.brief import gap_advice, gap_brief
 from svclib.report.figures.root_cause import heat_figure, heat_table, mix_figure, onset_figure
 from svclib.report.show import Block, show
@@ -181,14 +183,24 @@ def test_start_of_a_plan_beside_the_onset_is_said_and_drawn_but_proves_nothing(l
     ]
     rows = _rows("channel == 'Chat'")
     gap = explain_gap(_question(rows, actions=[action(), *elsewhere]), rows, ["channel", "team"], PERIOD, source=SOURCE)
-    near = {event.title: event.near_onset for event in gap.question.events}
+    near = {event.title: event.near for event in gap.question.events}
     assert near == {"A7: Faster": True, "A11: Faster": False}
     assert {event.kind for event in gap.question.events} == {"action_start", "action_full_effect"}
     with use_language(language):
         assert words in events_text(gap)
+
         drawn = [text.get_text() for text in onset_figure(gap).axes[0].texts]
     assert words in drawn
     assert "event_near" in gap.evidence.against
+
+
+def test_what_happened_since_the_onset_is_told_apart_from_what_fell_together_with_it(local_gap):
+    onset = replace(local_gap.question.onset, earliest="2026-08", latest="2026-09")
+    found = [Happening("New phones", dt.date(2026, 9, 3)), Happening("Strike", dt.date(2026, 10, 20))]
+    question = replace(local_gap.question, onset=onset, events=around(found, onset.earliest, onset.latest))
+    text = events_text(replace(local_gap, question=question))
+    assert "Around then: New phones (3 Sep 2026)." in text
+    assert "Since then: “Strike” (20 Oct 2026)." in text
 
 
 def test_common_variation_is_an_answer():
@@ -383,7 +395,9 @@ def test_small_cells_of_the_heat_map_are_withheld(local_gap):
 
 def test_a_plan_with_its_full_effect_is_named_once(local_gap):
     title = "A1: Answer within a day"
-    events = [EventNear(title, dt.date(2026, 9, 1), True, kind) for kind in ("action_start", "action_full_effect")]
+    events = [
+        Happening(title, dt.date(2026, 9, 1), near=True, kind=kind) for kind in ("action_start", "action_full_effect")
+    ]
     assert rung_text(Rung("since", {"period": "2026-09", "events": events})).count(title) == 1
     told = events_text(dataclasses.replace(local_gap, question=dataclasses.replace(local_gap.question, events=events)))
     assert told.count(title) == 1

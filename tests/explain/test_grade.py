@@ -9,8 +9,8 @@ from svclib.catalogue.models import Action, Hypothesis
 from svclib.explain.analysis import RootCause
 from svclib.explain.grade import draft_action, grade_evidence
 from svclib.explain.hypotheses import test_hypotheses as judge_hypotheses
-from svclib.explain.question import EventNear
 from svclib.explain.record import analysis_record
+from svclib.measure.happened import Happening
 from svclib.report.views.root_cause_steps import action_block
 from tests.explain.gaps import PERIOD
 
@@ -39,7 +39,10 @@ def test_hypotheses_are_held_against_the_cases(local_gap):
     ],
 )
 def test_a_date_supports_no_suspicion_about_another_part_than_the_one_found(local_gap, said, event, expected):
-    events = [EventNear("New bot", dt.date(2026, 9, 3), True), EventNear("Old bot", dt.date(2026, 4, 3), False)]
+    events = [
+        Happening("New bot", dt.date(2026, 9, 3), near=True),
+        Happening("Old bot", dt.date(2026, 4, 3), near=False),
+    ]
     hypothesis = Hypothesis(code="H9", category="Policy", cause=said, **event)
     (bone,) = judge_hypotheses(
         [hypothesis], "bad", local_gap.localisation, None, PERIOD.label, local_gap.question.onset, events, explain=True

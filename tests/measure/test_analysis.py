@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from svclib.catalogue.models import Event
 from svclib.errors import InputRefused
 from svclib.measure.analysis import analyse_kpis
+from svclib.measure.change import find_steps
 from svclib.measure.disclosure import suppressed
+from svclib.measure.happened import Happening
 from svclib.measure.peers import funnel
 from svclib.measure.periods import Period
+from svclib.measure.rebase import suggest_rebase
 from svclib.measure.record import analysis_record
 from svclib.measure.revision import revisions
 from svclib.measure.spc.multiplicity import count_signals
-from svclib.measure.spc.rebase import suggest_rebase
 from svclib.measure.spc.trend import forecast, trend
 from svclib.measure.survey import response_rate
 from svclib.measure.workload import measure_durations, measure_workload
@@ -213,11 +215,14 @@ def test_the_rebase_assistant_suggests_the_right_month_and_its_event():
     from svclib.measure.spc.control import control_chart
 
     y = np.concatenate([QUIET[:14], QUIET[:12] + 4])
-    events = pd.DataFrame({"date": [dt.date(2023, 3, 20), dt.date(2022, 5, 1)], "title": ["New system", "Fair"]})
-    found = suggest_rebase(control_chart(a_series(y), a_kpi()).points, "increase", events)
-    assert (found.period, found.sustained, found.wanted, found.cause) == ("2023-03", True, True, ("New system",))
+    happened = [Happening("New system", dt.date(2023, 3, 20)), Happening("Fair", dt.date(2022, 5, 1))]
+    points = control_chart(a_series(y), a_kpi()).points
+    found = suggest_rebase(points, find_steps(points)[0], "increase", happened)
+    assert (found.period, found.sustained, found.wanted) == ("2023-03", True, True)
+    assert [h.title for h in found.cause] == ["New system"]
     assert found.expected_to_last is None
-    assert suggest_rebase(control_chart(a_series(QUIET), a_kpi()).points, "increase") is None
+    quiet = control_chart(a_series(QUIET), a_kpi()).points
+    assert suggest_rebase(quiet, find_steps(quiet)[0], "increase") is None
 
 
 def test_year_over_year_and_to_date(analysis):

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from svclib.explain.since import since_when
 from svclib.report.show import Block, slug
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words.headline import headline
@@ -63,14 +62,14 @@ def test_the_files_say_what_the_report_says(executed):
     report = space["report"]
     explained = next(b for b in shown if b is not None and "The other KPIs" in b.plain)
     for record, finding in zip(result["kpis"], report.analysis.findings, strict=True):
-        assert record["sentence"] == kpi_words.sentence(finding, since_when(finding))
+        assert record["sentence"] == kpi_words.sentence(finding)
         assert record["sentence"] in explained.plain
         assert f'id="{slug(record["code"])}"' in explained.html
         points = pd.read_csv(out / "data" / f"kpi-{slug(record['code'])}.csv")
         assert points["period"].tolist() == [p["period"] for p in record["points"]]
         assert points["value"].tolist()[-1] == pytest.approx(record["value"])
-        moved = since_when(finding)
-        assert record["moved"] == (moved.to_json() if moved else None)
+        moved = finding.change
+        assert (record["moved"] or {}).get("since") == (moved.period if moved and moved.before is not None else None)
         assert record["state"] not in ("concern", "improvement") or record["sentence"].startswith(
             headline(record, "2026-10")
         )
@@ -115,7 +114,7 @@ def test_only_what_stands_out_is_drawn(executed):
     for finding in space["report"].analysis.findings:
         part = explained.html.split(f'id="{slug(finding.kpi.code)}"')[1].split("<section")[0]
         assert ("<img" in part) == finding.notable
-        assert kpi_words.sentence(finding, since_when(finding)).split(";")[0].split(":")[0] in part
+        assert kpi_words.sentence(finding).split(";")[0].split(":")[0] in part
         assert "svc-data" in part
     assert "<svg" not in explained.html
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from svclib.catalogue.models import Action, Band, Event, Kpi
-from svclib.explain.since import since_when
 from svclib.measure.analysis import analyse_kpis
+from svclib.measure.happened import around, plan_events
 from svclib.measure.periods import Period
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.figures.labels import boxes_overlap
 from svclib.report.figures.svg import svg_of
 from svclib.report.views.kpi_context import _time
 from svclib.report.words import kpi as kpi_words
-from svclib.report.words import messages, use_language
-from svclib.report.words.headline import moved, together
+from svclib.report.words import messages, say, use_language
+from svclib.report.words.headline import headline, moved, outlook, together
 
 QUIET = [10.0, 11, 9, 10.5, 9.5, 10, 11.5, 9, 10, 10.5, 9.5, 11, 10, 9, 10.5, 10, 9.5, 11, 10, 9.5, 10.5, 10, 9, 11]
 
@@ -60,7 +60,7 @@ def a_finding(values, *, direction="increase", target=None, rules="strict", n=10
 
 
 def sentence(finding):
-    return kpi_words.sentence(finding, since_when(finding))
+    return kpi_words.sentence(finding)
 
 
 CASES = {
@@ -70,15 +70,15 @@ CASES = {
     "no_target": (lambda: a_finding(QUIET), "December 2025 shows only the usual variation."),
     "improvement": (
         lambda: a_finding([*QUIET, 20.0], target=10.0),
-        "Waiting rose from 10.1 to 20.0\u202fh in January 2026, meeting the target of 10.0\u202fh; next: find",
+        "Waiting rose from 10.0 to 20.0\u202fh in January 2026, meeting the target of 10.0\u202fh; next: find",
     ),
     "concern": (
         lambda: a_finding([*QUIET, 20.0], target=15.0, direction="decrease"),
-        "Waiting rose from 10.1 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: find out where it comes from",
+        "Waiting rose from 10.0 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: find out where it comes from",
     ),
     "neutral": (
         lambda: a_finding([*QUIET, 20.0], direction="neutral"),
-        "Waiting rose from 10.1 to 20.0\u202fh in January 2026; next: find out",
+        "Waiting rose from 10.0 to 20.0\u202fh in January 2026; next: find out",
     ),
     "band": (lambda: a_finding(QUIET, direction=Band(between=[5.0, 15.0])), "within the wanted range"),
     "provisional": (lambda: a_finding([*QUIET, 2.0], status="provisional", mature=False), "Too early to tell"),
@@ -274,8 +274,8 @@ def test_a_signal_is_dated_and_has_its_levels(step, way):
     """The level before and since are those of the periods, and the first one of the new level is named."""
     values = [*QUIET, *(np.array(QUIET[:5]) + step)]
     finding = a_finding(values, direction="neutral")
-    moved = since_when(finding)
-    assert moved.since == "2026-01"
+    moved = finding.change
+    assert moved.period == "2026-01"
     assert moved.before == pytest.approx(np.mean(QUIET), abs=0.3)
     assert moved.after == pytest.approx(np.mean(QUIET[:5]) + step)
     assert f"Waiting {way} from" in sentence(finding)
@@ -283,8 +283,8 @@ def test_a_signal_is_dated_and_has_its_levels(step, way):
 
 
 def test_no_move_is_claimed_without_a_signal():
-    assert since_when(a_finding(QUIET)) is None
-    assert since_when(a_finding([*QUIET, 20.0], status="provisional", mature=False)) is None
+    assert a_finding(QUIET).change is None
+    assert a_finding([*QUIET, 20.0], status="provisional", mature=False).change is None
 
 
 @pytest.mark.parametrize(
@@ -333,9 +333,9 @@ def test_the_plan_s_actions_stand_beside_their_kpi(status, due, told):
 @pytest.mark.parametrize(
     ("start", "full", "status", "told"),
     [
-        ("2026-04-20", None, "done", "start of action A-1: Raise it"),
-        ("2025-12-01", "2026-06-30", "in progress", "full effect of action A-1: Raise it"),
-        ("2025-12-01", "2026-07-01", "in progress", None),
+        ("2026-04-20", None, "done", "action A-1 (from 20 Apr 2026)"),
+        ("2025-12-01", "2026-07-01", "in progress", "action A-1 (from 1 Dec 2025)"),
+        ("2025-12-01", "2026-03-31", "done", None),
         ("2026-05-01", None, "cancelled", None),
     ],
 )
@@ -344,9 +344,54 @@ def test_an_action_that_began_with_a_new_level_is_named_beside_it(start, full, s
         id="A-1", department="D01", kpi="csat", gap="-", objective="Raise it.", status=status, start=start,
         full_effect=full, due="2027-01-31",
     )  # fmt: skip
-    found = kpi_words._actions_around([action], "csat", Period.parse("2026-05"))
-    assert found == ([told] if told else [])
-    assert kpi_words._actions_around([action], "other", Period.parse("2026-05")) == []
+    found = around(plan_events([action]), "2026-05", "2026-05")
+    assert kpi_words.named_of(h for h in found if h.near) == ([told] if told else [])
+
+
+def test_the_change_behind_a_signal_names_what_happened_then_and_since():
+    values = [*QUIET, *(np.array(QUIET[:5]) + 6.0)]
+    one = {"title": "New system", "date": "2025-11-20", "to": "2026-01-31"}
+    other = {"title": "Strike", "date": "2026-04-03"}
+    old = {"title": "Fair", "date": "2024-03-01"}
+    finding = a_finding(values, direction="decrease", events=[Event(**e) for e in (other, one, old)])
+    near, later = kpi_words.happened_texts(finding)
+    assert "“New system” (20 Nov 2025)" in near
+    assert "“Strike” (3 Apr 2026)" in later
+    assert "Fair" not in near + later
+    assert "look at what “New system” (20 Nov 2025) has to do with it" in sentence(finding)
+    assert kpi_words.happened_texts(a_finding(values)) == [say("kpi.happened.none")]
+    assert kpi_words.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
+
+
+def test_a_target_missed_by_less_than_is_shown_is_said_so():
+    """The comparison is made on unrounded values; beside two equal figures it needs a word."""
+    finding = a_finding([*QUIET, 9.97], target=10.0)
+    assert "10.0" in sentence(finding)
+    assert "misses the target of 10.0\u202fh by less than is shown." in sentence(finding)
+    assert "by less than is shown" in headline(kpi_words.entry_of(finding), "2026-01")
+    assert "less than is shown" not in sentence(a_finding([*QUIET, 10.03], target=10.0))
+
+
+def test_a_young_period_tells_what_the_one_before_signals():
+    step = [*QUIET, *(np.array(QUIET[:5]) + 6.0), 2.0]
+    finding = a_finding(step, direction="decrease", target=12.0, status="provisional", mature=False)
+    said = sentence(finding)
+    assert "Too early to tell" in said
+    assert "The latest period that counts, May 2026: Waiting rose from" in said
+    assert "missing the target of 12.0" in said
+    quiet = a_finding([*QUIET, 2.0], status="provisional", mature=False)
+    assert "The latest period that counts is December 2025: no special cause." in sentence(quiet)
+
+
+def test_a_new_level_that_has_lasted_has_an_outlook_of_its_own():
+    """Five periods are too few to tell; eight on one side of the target are not, and a further move takes it back."""
+    step = [*QUIET, *(np.array(QUIET[:8]) + 6.0)]
+    lasted, young = a_finding(step, target=8.0), a_finding(step[:-3], target=8.0)
+    moving = a_finding([*step[:-1], 40.0], target=8.0)
+    codes = [outlook(kpi_words.entry_of(finding)) for finding in (lasted, young, moving)]
+    assert codes == ["new_pass", "changing", "changing"]
+    assert "The new level has lasted; on it the target will be met each time." in sentence(lasted)
+    assert outlook(kpi_words.entry_of(a_finding(step, target=30.0))) == "new_fail"
 
 
 @pytest.mark.parametrize(

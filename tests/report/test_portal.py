@@ -300,7 +300,7 @@ def test_what_is_only_young_is_no_change():
     from svclib.report.changes import Change, _kind, _news
 
     def news(before, after):
-        before, after = SimpleNamespace(state=before), SimpleNamespace(state=after)
+        before, after = SimpleNamespace(reading=before), SimpleNamespace(reading=after)
         kind = _kind(before, after)
         return kind != "same" and _news(replace(Change("D", "k", kind, None, None), before=before, after=after))
 
@@ -311,6 +311,60 @@ def test_what_is_only_young_is_no_change():
     assert news("common_cause", "improvement")
     assert news("concern", "common_cause")
     assert news("common_cause", "fault")
+
+
+def _reported(department, code, **more):
+    """The department with one of its KPIs reported otherwise."""
+    kpis = department.reports["kpi_analysis"]
+    changed = [k.raw | more if k.code == code else k.raw for k in department.kpis]
+    content = {**kpis.content, "kpis": changed}
+    return replace(department, reports={**department.reports, "kpi_analysis": replace(kpis, content=content)})
+
+
+SLOW = {
+    "title": "Closed in time", "unit": "h", "decimals": 1, "state": "provisional", "variation": "concern", "p": 0.0001,
+    "cause": "immature", "value": 9.0, "final_on": "2026-12-01", "target": 6.0, "met": None, "side": "high",
+    "latest": {"period": "2026-09", "value": 8.8, "target": 6.0, "met": False},
+    "moved": {"since": "2026-07", "before": 5.0, "after": 8.5},
+}  # fmt: skip
+
+
+def test_a_kpi_that_is_always_young_still_reaches_the_front_pages(month):
+    """Its month is provisional whenever it is reported; what the last month that counts shows is not left out."""
+    department = _reported(month.department("D03"), "response_time", **SLOW)
+    slow = replace(month, declared=[department])
+    said = next(item for item in attention(department, "2026-10") if item.name == "Closed in time")
+    assert said.badge.text == "Concern, September 2026"
+    assert said.text.startswith(
+        "Closed in time: 9.0 h in October 2026 can still change; it counts from 1 December 2026. ".replace(
+            " h ", "\u202fh "
+        )
+    )
+    assert (
+        "The latest period that counts, September 2026: Closed in time rose from 5.0 to 8.5\u202fh since July 2026"
+        in said.text
+    )
+    assert "(8.8\u202fh in September 2026, missing the target of 6.0\u202fh); next: " in said.text
+    assert "Closed in time" in [signal.title for signal in strongest(slow)]
+    assert "(1 of these showed a change in the latest period that counts)" in lede(slow)
+    assert signals_of(slow).found == signals_of(replace(month, declared=[month.department("D03")])).found + (
+        not month.department("D03").kpi("response_time").signals
+    )
+    page = text_of(period_page(slow))
+    assert "Concern, September 2026" in page
+    assert "without news" not in page
+
+
+def test_what_may_be_chance_is_not_among_the_strongest(month):
+    department = _reported(month.department("D03"), "response_time", **{**SLOW, "state": "concern", "p": 0.2})
+    slow = replace(month, declared=[department])
+    assert "Closed in time" not in [signal.title for signal in strongest(slow)]
+    assert "Closed in time" not in [item.name for item in attention(department, "2026-10")]
+    assert "Closed in time" in [item.name for item in unknown(department, "2026-10")]
+    assert re.search(
+        r"One further change may be chance; wait for another period: \S.*: Closed in time \(p = 0.20\)",
+        text_of(period_page(slow)),
+    )
 
 
 def test_weak_evidence_comes_with_its_signal():
@@ -373,7 +427,7 @@ def test_a_target_that_nobody_agreed_to_is_said_so_on_the_front_pages(month):
     kpis = _with(department, "kpi_analysis", kpis=raws).kpis
     told = [k for k in kpis if k.target is not None and k.signals]
     assert told
-    assert all("which nobody has agreed to" in kpi_brief(department, k, "2026-10") for k in told)
+    assert all("a target that nobody has agreed to" in kpi_brief(department, k, "2026-10") for k in told)
     assert all(tile(department, k).against.endswith("(not agreed)") for k in told)
     assert "nobody has agreed" not in kpi_brief(department, department.kpis[0], "2026-10")
 

@@ -11,13 +11,17 @@ from svclib.measure.spc.charts import D2
 LEVEL_PERIODS = 6
 _LEAST_REFERENCE = 12
 _FARTHEST = 3.0  # sigma
+_MOST_RHO = 0.95
 
 
-def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: int = LEVEL_PERIODS) -> float:
+def level_p(
+    z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: int = LEVEL_PERIODS, r1: float = 0.0
+) -> float:
     """Two-sided p-value that the latest `recent` points lie on the level of those before them.
 
     A step that stays is found here long before single points leave their limits. The earlier points (the first 24)
-    set mean and sigma (mean moving range), the later ones have no part in it. A later point beyond three sigma has a
+    set mean and sigma (mean moving range), the later ones have no part in it. The autocorrelation of a short series is
+    estimated too low by (1 + 3 rho) / n (Marriott and Pope 1954). A later point beyond three sigma has a
     rule of its own; here it counts as if it lay there, so that one month cannot make a level of six.
 
     Parameters
@@ -28,6 +32,9 @@ def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: in
         Which points count; NaN elsewhere.
     floor
         Least sigma, 1 for z-scores of counts, which cannot vary less than chance.
+    r1
+        Lag-one autocorrelation that the earlier points show, where it is to be reckoned with. What it takes from the
+        moving ranges and adds to the spread of a mean is put right; its own bias in short series, too.
 
     Returns
     -------
@@ -48,7 +55,8 @@ def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: in
     earlier, later = kept[:-recent][:FREEZE], kept[-recent:]
     if earlier.size < _LEAST_REFERENCE:
         return np.nan
-    sigma = max(float(np.abs(np.diff(earlier)).mean()) / D2, floor)
+    rho = min(r1 + (1 + 3 * r1) / earlier.size, _MOST_RHO) if r1 > 0 else 0.0
+    sigma = max(float(np.abs(np.diff(earlier)).mean()) / D2 / np.sqrt(1 - rho), floor)
     constant = sigma <= 1e-12 * max(1.0, float(np.abs(kept).max()))
     farthest = np.inf if constant else _FARTHEST * sigma
     shifts = np.clip(later - earlier.mean(), -farthest, farthest)
@@ -58,8 +66,18 @@ def level_p(z: np.ndarray, judged: np.ndarray, *, floor: float = 0.0, recent: in
         return 1.0
     if constant:
         return 1.0 if abs(difference) <= 1e-12 else 0.0
-    reach = difference / (sigma * np.sqrt(1 / later.size + 1 / earlier.size))
+    reach = difference / (sigma * np.sqrt(_variance_of_mean(later.size, rho) + _variance_of_mean(earlier.size, rho)))
     return float(2 * stats.t.sf(abs(reach), degrees_of_freedom(earlier.size)))
+
+
+def _variance_of_mean(n: int, rho: float) -> float:
+    """Variance of the mean of n neighbours of variance 1, a first-order autoregression with this rho.
+
+    >>> _variance_of_mean(4, 0.0), round(_variance_of_mean(2, 0.5), 2)
+    (0.25, 0.75)
+    """
+    lag = np.arange(1, n)
+    return float((1 + 2 * np.sum((1 - lag / n) * rho**lag)) / n)
 
 
 def combined_p(point: float, level: float) -> float:

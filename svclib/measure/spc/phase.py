@@ -78,13 +78,13 @@ def chart_phase(data: PhaseData, choice: Choice, kpi: Kpi) -> PhaseChart:
     inflate = gate.inflate if strict else 1.0
     lines = _limits(data, level, choice, kpi, prediction_factor(points) if strict else 3.0, inflate)
     z, p = _evidence(data, level, lines, points, choice, kpi)
-    dependent = gate.fired
-    step = np.nan if dependent else level_p(z, data.judged, floor=1.0 if choice.exact else 0.0)
+    # A new level shows in a process whose periods lean on each other, too: the test reckons with it.
+    step = level_p(z, data.judged, floor=1.0 if choice.exact else 0.0, r1=gate.r1 if gate.fired else 0.0)
     shown = lines_backward(lines.shifted(data.effect), choice.scale)
     judged = np.where(data.judged, data.values, np.nan)
     middle, weights = _sides(data, level, judged, choice, kpi)
-    marks = rules.signals(judged, shown, kpi.rules, mute_runs=strict and dependent, middle=middle, weights=weights)
-    if strict and not dependent:
+    marks = rules.signals(judged, shown, kpi.rules, mute_runs=strict and gate.fired, middle=middle, weights=weights)
+    if strict:
         marks = _with_level(marks, step, judged, shown.centre)
     runs = rules.anhoej(rules.sides(judged, middle))
     law = _next(data, level, lines, points, choice, kpi, gate)

@@ -200,7 +200,7 @@ def _events(finding: KpiFinding) -> list[tuple[float, str]]:
 
     # An event on the day of a rebase is its reason; it is named once.
     rebased = {r.date for r in finding.kpi.rebase}
-    marks = [(place(e.date), e.title) for e in finding.events if e.date not in rebased]
+    marks = [(place(e.date), e.title) for e in finding.happened if e.kind == "event" and e.date not in rebased]
     marks += [
         (place(r.date), words.say("kpi.figure.rebase", reason=r.reason))
         for r in finding.kpi.rebase

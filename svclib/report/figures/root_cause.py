@@ -92,7 +92,7 @@ def _levels(gap: Gap) -> list[Label]:
 
 def _events(gap: Gap, labels: Sequence[str]) -> list[tuple[float, str]]:
     """Events of the shown time by position; one that is near the onset keeps its title, as do all if they are few."""
-    events = [e for e in gap.question.events if e.near_onset] or list(gap.question.events)
+    events = [e for e in gap.question.events if e.near] or list(gap.question.events)
     frequency = Period.parse(labels[0]).frequency
     at = [(Period.containing(e.date, frequency).label, event_name(e)) for e in events]
     return [(float(labels.index(label)), title) for label, title in at if label in labels][:4]

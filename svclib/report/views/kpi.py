@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from svclib.errors import InputRefused, Problem
-from svclib.explain.since import Moved, since_when
 from svclib.measure import analysis as compute
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
 from svclib.measure.peers import Funnel
@@ -41,7 +40,7 @@ from svclib.report.views import kpi_context
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import count_words, outlook, standing, weak
+from svclib.report.words.headline import count_words, outlook, reading, standing, weak
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -67,6 +66,7 @@ def analyse_kpis(study: Study) -> KpiReport:
         as_of=study.as_of,
         peers=None if department.peers == "auto" else department.peers,
         events=study.events,
+        actions=study.actions,
         history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum,
         data_quality=kpi_context.quality_records(study),
@@ -104,23 +104,12 @@ class KpiReport(StudyReport):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        record = analysis_record(self.analysis, self.told)
+        record = analysis_record(self.analysis, kpi_words.sentence)
         for entry, finding in zip(record["kpis"], self.analysis.findings, strict=True):
-            moved = self._moved[finding.kpi.code]
-            entry["moved"] = moved.to_json() if moved else None
             entry["final_on"] = (
                 kpi_words.final_on(finding).isoformat() if finding.verdict.state == "provisional" else None
             )
         return record
-
-    @cached_property
-    def _moved(self) -> dict[str, Moved | None]:
-        """From where to where each signalling KPI went, and since when."""
-        return {f.kpi.code: since_when(f) for f in self.analysis.findings}
-
-    def told(self, finding: KpiFinding) -> str:
-        """A finding of this report in its sentences."""
-        return kpi_words.sentence(finding, self._moved[finding.kpi.code])
 
     # What the notebook shows, cell by cell
 
@@ -301,7 +290,9 @@ class KpiReport(StudyReport):
 
     def _answer(self) -> Block:
         found = self.analysis.findings
-        return sentence(count_words(map(_standing, found), weak=sum(weak(kpi_words.entry_of(f, None)) for f in found)))
+        entries = [kpi_words.entry_of(f) for f in found]
+        before = sum(reading(entry) != entry["state"] for entry in entries)
+        return sentence(count_words(map(_standing, found), weak=sum(map(weak, entries)), before=before))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict
@@ -312,7 +303,7 @@ class KpiReport(StudyReport):
             say("kpi.table.variation"): badge(_standing(finding)),
             say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
-            say("kpi.table.assurance"): say(f"kpi.assurance.{outlook(kpi_words.entry_of(finding, None))}"),
+            say("kpi.table.assurance"): say(f"kpi.assurance.{outlook(kpi_words.entry_of(finding))}"),
             say("kpi.table.next"): "–" if chance is None else kpi_words.chance_of(chance),
             say("kpi.table.n"): self._cases(finding) if finding.shown else hidden,
         }
@@ -337,7 +328,7 @@ class KpiReport(StudyReport):
 
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
-        parts: list[Block] = [sentence(self.told(finding)), self.chart(kpi.code)]
+        parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
         return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=_standing(finding))
 
     def _quiet(self, finding: KpiFinding) -> Block:
@@ -345,7 +336,7 @@ class KpiReport(StudyReport):
         kpi = finding.kpi
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
-        parts = [sentence(self.told(finding)), *self._more(finding, numbers)]
+        parts = [sentence(kpi_words.sentence(finding)), *self._more(finding, numbers)]
         return section(kpi.title, *parts, level=3, anchor=kpi.code, state=_standing(finding))
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
@@ -355,7 +346,7 @@ class KpiReport(StudyReport):
         remarks += kpi_words.plan_remarks(self.study.actions, finding.kpi.code, self.study.period)
         if remarks:
             parts.append(bullets(remarks))
-        if suggestion := kpi_words.suggestion_text(finding, self.study.actions):
+        if suggestion := kpi_words.suggestion_text(finding):
             parts.append(fold(say("kpi.suggest.title"), note("info", suggestion)))
         if numbers is not None:
             parts.append(numbers)

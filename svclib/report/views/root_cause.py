@@ -265,7 +265,7 @@ class RootCauseReport(StudyReport):
         question, kpi = gap.question, gap.question.kpi
         points = question.points.tail(figures.LOOK_BACK)
         first, last = (words.period_name(str(p)) for p in points["period"].iloc[[0, -1]])
-        near = [said.event_name(e) for e in question.events if e.near_onset]
+        near = [said.event_name(e) for e in question.events if e.near]
         events = say("root_cause.onset.events", events=words.list_of(near)) if near else ""
         data = points[["period", "value", "n", "mature", "status"]].copy()
         data.loc[data["status"] == "withheld", ["value", "n"]] = None

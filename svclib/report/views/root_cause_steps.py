@@ -12,6 +12,7 @@ from svclib.explain.grade import DraftAction
 from svclib.explain.localise import Localisation, Segment
 from svclib.explain.process import Load, ProcessPart
 from svclib.explain.record import effect_of
+from svclib.explain.themes import FALSE_THEMES
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
@@ -244,7 +245,7 @@ def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
         shares = {"here": words.percent(first.share, 0), "others": words.percent(first.share_outside, 0)}
         chart = draw(
             "themes", gap, figure=lambda: figures.themes_figure(themes.themes), data=data,
-            alt=say(f"root_cause.themes.alt{'' if themes.leading else '_chance'}", theme=first.title, p=words.p_value(first.p), **shares),
+            alt=say(f"root_cause.themes.alt{'' if first.p < FALSE_THEMES else '_chance'}", theme=first.title, p=words.p_value(first.p), **shares),
             caption=say("root_cause.themes.caption"),
             headers={name: say(f"root_cause.themes.{key}") for name, key in names.items()},
             formats=dict.fromkeys(("share", "share_outside"), lambda x: words.percent(x, 0)) | {"p": words.p_value},

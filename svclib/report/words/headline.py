@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from svclib.measure.periods import Period
-from svclib.measure.spc import BEYOND_CHANCE, SIGNALS
+from svclib.measure.spc import BEYOND_CHANCE, SIGNALS, expectation
 from svclib.report.words import values
 from svclib.report.words.messages import say
 
 UNKNOWN = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
 COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
-RARELY = 0.05  # a chance up to this is no hit and miss any more
 _MORE_DECIMALS = 3
 
 
@@ -39,7 +38,8 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     """What is to be expected of the target: ``pass``, ``fail``, ``hit_or_miss``, ``changing`` or ``none``.
 
     Limits tell it of a process that stays as it is. While the latest point that counts signals, it does not. A target
-    inside the limits that nineteen periods in twenty will meet (or miss) is ``mostly_pass`` (``mostly_fail``).
+    inside the limits that nine periods in ten will meet (or miss) is ``mostly_pass`` (``mostly_fail``). Of a new
+    level that has lasted, its own limits tell it: ``new_pass``, ``new_mostly_fail`` and so on.
 
     >>> outlook({"variation": "concern", "assurance": "pass"}), outlook({"variation": "common_cause", "assurance": "pass"})
     ('changing', 'pass')
@@ -49,14 +49,41 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     assurance = str(kpi.get("assurance") or "none")
     quiet = str(kpi.get("variation") or kpi.get("state") or "none") in ("common_cause", "none") or assurance == "none"
     if not quiet:
-        return "changing"
-    chance = kpi.get("p_meets_target_next")
-    if assurance == "hit_or_miss" and isinstance(chance, int | float) and min(chance, 1 - chance) <= RARELY:
-        return "mostly_pass" if chance > 0.5 else "mostly_fail"
-    return assurance
+        new = (kpi.get("moved") or {}).get("assurance") or "none"
+        return "changing" if new == "none" else f"new_{new}"
+    return expectation(assurance, kpi.get("p_meets_target_next"))
 
 
-def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0) -> str:
+def reading(kpi: Mapping[str, Any]) -> str:
+    """The state of the latest period that counts, where that one signals; else the period's own state.
+
+    A month of a KPI that takes long to count is provisional whenever it is reported first. What happened shows in the
+    months before it.
+
+    >>> reading({"state": "provisional", "variation": "concern"}), reading({"state": "provisional", "variation": "common_cause"})
+    ('concern', 'provisional')
+    """
+    state, variation = str(kpi["state"]), str(kpi.get("variation") or "none")
+    if state != "provisional" or variation in ("common_cause", "none"):
+        return state
+    return "neutral" if variation.startswith("neutral") else variation
+
+
+def counted(kpi: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry as of the latest period that counts."""
+    return {**kpi, "state": reading(kpi), **(kpi.get("latest") or {})}
+
+
+def counted_words(kpi: Mapping[str, Any], advice: str = "") -> str:
+    """What the latest period that counts signals; empty where it does not, or the period itself is that one."""
+    latest = kpi.get("latest")
+    if reading(kpi) == kpi["state"] or not latest:
+        return ""
+    said = headline(counted(kpi), str(latest["period"]), advice=advice)
+    return say("headline.counted", period=values.period_name(str(latest["period"])), text=said)
+
+
+def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0, before: int = 0) -> str:
     """How many KPIs stand how: the same count in the same words on every page.
 
     Parameters
@@ -67,16 +94,20 @@ def count_words(standings: Iterable[str], departments: int | None = None, weak: 
         How many they belong to, on a page that tells of several.
     weak
         How many of the signals may be chance (`weak`).
+    before
+        How many of those that cannot be judged yet signalled in the latest period that counts (`reading`).
 
     Examples
     --------
-    >>> count_words(["concern", "concern", "cannot_meet", "provisional", "common_cause"])
-    'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet.'
+    >>> count_words(["concern", "concern", "cannot_meet", "provisional", "common_cause"], before=1)
+    'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet (1 of these showed a change in the latest period that counts).'
     >>> count_words(["concern", "improvement"], weak=1)
     'Of 2 KPIs, 1 shows a concern and 1 shows an improvement. 1 of these changes may be chance.'
     """
     counted = Counter("unknown" if name in UNKNOWN else name for name in standings)
     parts = [say(f"answer.{name}", count=counted[name]) for name in COUNTED if counted[name]]
+    if before:
+        parts[-1] += say("answer.before", count=before)
     total = sum(counted.values())
     if not parts:
         return say("answer.quiet", count=total)
@@ -91,7 +122,7 @@ def count_words(standings: Iterable[str], departments: int | None = None, weak: 
 def weak(kpi: Mapping[str, Any]) -> bool:
     """Whether a signal may be chance, all its evidence taken together."""
     p = kpi.get("p")
-    return kpi.get("state") in SIGNALS and isinstance(p, int | float) and p > BEYOND_CHANCE
+    return reading(kpi) in SIGNALS and isinstance(p, int | float) and p > BEYOND_CHANCE
 
 
 def singly(count: int) -> str:
@@ -138,15 +169,15 @@ from (root-cause analysis), before acting on the process as a whole.'
     """
     state = str(kpi["state"])
     if state in SIGNALS:
-        following = advice or say(f"headline.next_{state}")
+        following = advice or _find_out(kpi)
         if weak(kpi):
             following = say("headline.next_weak", p=values.p_value(kpi["p"]))
         return say("headline.signal", what=_what(kpi, period), next=following)
     if state in UNKNOWN:
-        return _unknown(kpi, period)
+        return " ".join(filter(None, [_unknown(kpi, period), counted_words(kpi, advice)]))
     said = {"title": str(kpi["title"]), "value": _value(kpi, kpi.get("value")), "period": values.period_name(period)}
     if standing(state, str(kpi.get("assurance"))) == "cannot_meet":
-        return say("headline.cannot_meet", target=_target(kpi), **said)
+        return say("headline.cannot_meet", target=_target(kpi) + _not_agreed(kpi), **said)
     return say("headline.usual", against=_against(kpi), **said)
 
 
@@ -168,7 +199,7 @@ brought it, and keep it.'
     if not sure:
         return say("headline.together_unsure", title=title, count=len(kpis))
     more = "".join(say(f"headline.more_{why}", count=doubts[why]) for why in ("chance", "lasting") if doubts[why])
-    following = say(f"headline.next_{kpis[0]['state']}")
+    following = _find_out(_in_common(sure))
     moves = [kpi["moved"] for kpi in sure if kpi.get("moved")]
     ways = {move["after"] > move["before"] for move in moves}
     if len(ways) != 1:
@@ -178,12 +209,21 @@ brought it, and keep it.'
     return say(f"headline.together_{way}", title=title, count=len(sure), first=first, more=more, next=following)
 
 
+def _in_common(kpis: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One of them with those events that lie near the change of most of them: what one department did explains no other."""
+    events = [event for kpi in kpis for event in (kpi.get("moved") or {}).get("events") or [] if not event.get("id")]
+    often = Counter(event["title"] for event in events)
+    common = {event["title"]: event for event in events if 2 * often[event["title"]] > len(kpis)}
+    return {**kpis[0], "moved": {"events": list(common.values())}}
+
+
 def moved(kpi: Mapping[str, Any], period: str) -> str:
     """From where to where a signalling KPI went, since when and in what `doubt`, without its name.
 
     Empty where no level bears it out and nothing is in doubt.
 
-    >>> moved({"unit": "h", "decimals": 1, "moved": {"since": "2026-04", "before": 5.9, "after": 9.9}}, "2026-10")
+    >>> move = {"since": "2026-04", "before": 5.9, "after": 9.9}
+    >>> moved({"state": "concern", "unit": "h", "decimals": 1, "moved": move}, "2026-10")
     '5.9 → 9.9\\u202fh since April 2026'
     """
     move, why = kpi.get("moved"), doubt(kpi)
@@ -192,6 +232,32 @@ def moved(kpi: Mapping[str, Any], period: str) -> str:
         before, after = _levels(kpi, move)
         parts.insert(0, say("headline.moved", before=before, after=after, since=_since(move, period)))
     return ", ".join(parts)
+
+
+def happening_names(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What happened, as it is named in a sentence: events in quotes, actions by their id once, each with its day.
+
+    >>> storms = {"title": "Storms", "date": "2025-11-01", "kind": "event"}
+    >>> started = {"title": "A1: Vans", "date": "2025-12-01", "kind": "action_start", "id": "A1"}
+    >>> happening_names([storms, started, {**started, "kind": "action_full_effect", "date": "2026-01-01"}])
+    ['“Storms” (1 Nov 2025)', 'action A1 (from 1 Dec 2025)']
+    """
+    named: dict[str, str] = {}
+    for one in found:
+        name, day = str(one.get("id") or one["title"]), values.date(str(one["date"]), "medium")
+        named.setdefault(name, say(f"headline.{one['kind']}", name=name, date=day))
+    return list(named.values())
+
+
+def around(kpi: Mapping[str, Any]) -> str:
+    """What happened around the change of a signalling KPI, as a list of names; empty where nothing is known."""
+    return values.list_of(happening_names((kpi.get("moved") or {}).get("events") or []))
+
+
+def _find_out(kpi: Mapping[str, Any]) -> str:
+    """What to do next where only the chart and the declared events are known."""
+    events = around(kpi)
+    return say(f"headline.next_{reading(kpi)}{'_near' if events else ''}", **({"events": events} if events else {}))
 
 
 def _since(move: Mapping[str, Any], period: str) -> str:
@@ -237,15 +303,20 @@ def _against(kpi: Mapping[str, Any]) -> str:
     met = kpi.get("met")
     if met is None or kpi.get("state") in UNKNOWN:
         return ""
-    kind = "band" if kpi.get("band") else "target"
-    return say(f"headline.{kind}_{'met' if met else 'missed'}", target=_target(kpi))
+    kind, target = "band" if kpi.get("band") else "target", _target(kpi)
+    just = not met and _value(kpi, kpi.get("value")) == target  # both are rounded: the reader would see no difference
+    said = say(f"headline.{kind}_{'missed_just' if just else 'met' if met else 'missed'}", target=target)
+    return said + _not_agreed(kpi)
 
 
 def _target(kpi: Mapping[str, Any]) -> str:
     band = kpi.get("band")
     unit, decimals = str(kpi.get("unit") or ""), kpi.get("decimals")
-    target = values.interval(band[0], band[1], unit, decimals) if band else _value(kpi, kpi.get("target"))
-    return target + (say("headline.not_agreed") if kpi.get("target_source") == "placeholder" else "")
+    return values.interval(band[0], band[1], unit, decimals) if band else _value(kpi, kpi.get("target"))
+
+
+def _not_agreed(kpi: Mapping[str, Any]) -> str:
+    return say("headline.not_agreed") if kpi.get("target_source") == "placeholder" else ""
 
 
 def _value(kpi: Mapping[str, Any], x: float | None) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from svclib.catalogue.models import Action, Kpi
-from svclib.explain.question import plan_events
-from svclib.explain.since import Moved
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
+from svclib.measure.happened import Happening
 from svclib.measure.periods import Period
+from svclib.measure.record import latest_of, moved_of
+from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.headline import RARELY, UNKNOWN, headline, singly, weak
+from svclib.report.words.headline import UNKNOWN, counted_words, happening_names, headline, singly, weak
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
@@ -60,16 +61,11 @@ def signal_list(codes: tuple[str, ...] | list[str]) -> str:
     return words.list_of(say(f"kpi.signal.{code}") for code in codes)
 
 
-def sentence(finding: KpiFinding, moved: Moved | None) -> str:
+def sentence(finding: KpiFinding) -> str:
     """The finding in a few plain sentences: what moved and what to do next, or the value and what to make of it.
 
     It follows stability x target: a stable process that misses its target needs another process, an unstable one
     needs its special cause found. What cannot be said yet is said to be unknown.
-
-    Parameters
-    ----------
-    moved
-        What `svclib.explain.since.since_when` found: from where to where a signalling KPI went, and since when.
     """
     state = finding.verdict.state
     if state in UNKNOWN:
@@ -78,11 +74,11 @@ def sentence(finding: KpiFinding, moved: Moved | None) -> str:
     if state == "common_cause":
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
         return " ".join([*parts, *cautions(finding)[:1]])
-    first = headline(entry_of(finding, moved), str(finding.row["period"]))
+    first = headline(entry_of(finding), str(finding.row["period"]))
     return " ".join([first, *_again(finding), *_unstable(finding)])
 
 
-def entry_of(finding: KpiFinding, moved: Moved | None) -> dict[str, Any]:
+def entry_of(finding: KpiFinding) -> dict[str, Any]:
     """What `headline` reads of a finding, as its entry in `kpi_analysis.json` has it."""
     kpi, judged = finding.kpi, finding.verdict
     known = {"title": kpi.title, "unit": kpi.unit, "decimals": kpi.decimals, "band": band_of(kpi)}
@@ -97,7 +93,8 @@ def entry_of(finding: KpiFinding, moved: Moved | None) -> dict[str, Any]:
         "target_source": finding.target.source if finding.target else None,
         "met": judged.met,
         "p": None if math.isnan(finding.p) else finding.p,
-        "moved": moved.to_json() if moved else None,
+        "latest": latest_of(finding),
+        "moved": moved_of(finding),
     }
 
 
@@ -149,20 +146,17 @@ def _against(finding: KpiFinding) -> list[str]:
     if judged.met is None:
         return []
     kind = "band" if band_of(finding.kpi) else "against"
-    parts = [say(f"kpi.value.{kind}_{'met' if judged.met else 'missed'}", target=target_of(finding))]
+    just = not judged.met and value_of(finding.kpi, finding.row["value"]) == target_of(finding)
+    result = "missed_just" if just else "met" if judged.met else "missed"
+    parts = [say(f"kpi.value.{kind}_{result}", target=target_of(finding))]
     if finding.target is not None and finding.target.source == "placeholder":
         parts.append(say("kpi.value.placeholder"))
     return parts
 
 
 def _stable(finding: KpiFinding) -> str:
-    judged = finding.verdict
-    p = judged.p_meets_target_next
-    if judged.assurance == "hit_or_miss" and p is not None and min(p, 1 - p) <= RARELY:
-        return say(
-            f"kpi.stable.{'mostly_met' if p > 0.5 else 'mostly_missed'}", period=_sentence_start(_period(finding))
-        )
-    return say(f"kpi.stable.{judged.assurance}", period=_sentence_start(_period(finding)))
+    code = expectation(finding.verdict.assurance, finding.verdict.p_meets_target_next)
+    return say(f"kpi.stable.{code}", period=_sentence_start(_period(finding)))
 
 
 def _sentence_start(text: str) -> str:
@@ -198,7 +192,11 @@ def _unstable(finding: KpiFinding) -> list[str]:
     judged = finding.verdict
     better = judged.state == "improvement" and judged.assurance == "fail"  # "even without" would play it down
     outlook = "fail_better" if better else judged.assurance
-    parts = [say(f"kpi.unstable.target_{outlook}")] if judged.assurance != "none" else []
+    new = finding.on_new_level
+    if new != "none":
+        parts = [say(f"kpi.unstable.new_{new}")]
+    else:
+        parts = [say(f"kpi.unstable.target_{outlook}")] if outlook != "none" else []
     rule = say("kpi.unstable.rule", period=_period(finding), signals=signal_list(judged.signals))
     return [*parts, *cautions(finding)[:1], rule]
 
@@ -249,6 +247,8 @@ def _latest(finding: KpiFinding) -> str:
     latest = finding.chart.latest
     if latest is None:
         return say("kpi.unknown.few_periods", count=0, title=finding.kpi.title, value="", period=_period(finding))
+    if finding.signals:
+        return counted_words(entry_of(finding))
     reading = say(f"kpi.unknown.reading_{finding.verdict.variation}")
     return say("kpi.unknown.latest", period=words.period_name(str(latest["period"])), reading=reading)
 
@@ -289,7 +289,14 @@ def remarks(finding: KpiFinding) -> list[str]:
         return []
     parts = [] if finding.verdict.state == "provisional" else _open(finding)
     parts += cautions(finding)[1:] if finding.verdict.state != "provisional" else cautions(finding)
-    return [*parts, *_last_signal(finding), *_year(finding), *_trend(finding), *_forecast(finding)]
+    return [
+        *parts,
+        *happened_texts(finding),
+        *_last_signal(finding),
+        *_year(finding),
+        *_trend(finding),
+        *_forecast(finding),
+    ]
 
 
 def plan_remarks(actions: Iterable[Action], kpi: str, period: Period) -> list[str]:
@@ -361,7 +368,7 @@ def _forecast(finding: KpiFinding) -> list[str]:
     return [] if low == high else [say("kpi.forecast.text", low=low, high=high)]
 
 
-def suggestion_text(finding: KpiFinding, actions: Iterable[Action] = ()) -> str:
+def suggestion_text(finding: KpiFinding) -> str:
     """The rebase assistant's suggestion, with the events and the actions of the plan around it; empty where it has none."""
     found, kpi = finding.suggestion, finding.kpi
     if found is None or finding.verdict.state == "withheld":
@@ -374,19 +381,24 @@ def suggestion_text(finding: KpiFinding, actions: Iterable[Action] = ()) -> str:
         p=words.p_value(found.p),
     )
     lasts = say(f"kpi.suggest.{'sustained' if found.sustained else 'not_sustained'}")
-    named = [*found.cause, *_actions_around(actions, kpi.code, Period.parse(found.period))]
+    named = named_of(found.cause)
     cause = say("kpi.suggest.causes", causes=words.list_of(named)) if named else say("kpi.suggest.no_cause")
     return " ".join([text, lasts, cause, say("kpi.suggest.ask")])
 
 
-def _actions_around(actions: Iterable[Action], kpi: str, period: Period) -> list[str]:
-    """What the plan did to a KPI within one period of this one: a start, else a full effect."""
-    first, last = period.previous().start, period.next().end
-    found: dict[str, str] = {}
-    for event in plan_events([action for action in actions if action.kpi == kpi]):
-        if first <= event.date < last:
-            found.setdefault(event.title, say(f"root_cause.onset.{event.kind}", title=event.title))
-    return list(found.values())
+def happened_texts(finding: KpiFinding) -> list[str]:
+    """What was declared around the change behind a signal, and since then; that nothing was is said, too."""
+    change = finding.change
+    if change is None:
+        return []
+    near, later = (named_of(h for h in finding.happened if getattr(h, when)) for when in ("near", "later"))
+    first = say("kpi.happened.near", events=words.list_of(near)) if near else say("kpi.happened.none")
+    return [first, say("kpi.happened.later", events=words.list_of(later))] if later else [first]
+
+
+def named_of(found: Iterable[Happening]) -> list[str]:
+    """Events in quotes and actions by their id, with their day; an action only with the first of its days."""
+    return happening_names([happening.to_json() for happening in found])
 
 
 def chance_text(analysis: KpiAnalysis) -> str:
@@ -397,7 +409,7 @@ def chance_text(analysis: KpiAnalysis) -> str:
     if not signals.found:
         return f"{line} {say('kpi.chance.found_none')}"
     after = words.number(signals.after_fdr, 0)
-    may_be_chance = sum(weak(entry_of(finding, None)) for finding in analysis.findings)
+    may_be_chance = sum(weak(entry_of(finding)) for finding in analysis.findings)
     found = say("kpi.chance.found", count=signals.found, after=after)
     return f"{line} {found} {singly(may_be_chance)}"
 

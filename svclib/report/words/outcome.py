@@ -71,6 +71,8 @@ def sentence(outcome: ActionOutcome) -> str:
         parts += [_effect(outcome), *_cause(outcome)]
     elif outcome.assessment.n_before < FEWEST_BEFORE:
         parts.append(_counted("outcome.until.before", outcome.assessment.n_before))
+    elif trigger := next((c for c in outcome.assessment.checks if c.name == "trigger" and c.passed is False), None):
+        parts.append(say("outcome.until.trigger", shift=size_of(outcome.kpi, trigger.detail["shift"])))
     parts += _until(outcome)
     if verdict.outlook:
         parts.append(say(f"outcome.outlook.{verdict.outlook}"))
@@ -88,9 +90,10 @@ def fades(outcome: ActionOutcome) -> bool:
 def _persistence(outcome: ActionOutcome) -> str:
     held = outcome.persistence
     assert held is not None
-    key = "persists" if held.holds else "fades"
+    later = _later(outcome)
+    key = f"{'persists' if held.holds else 'fades'}{'_later' if later else ''}"
     first, last = (change_of(outcome.kpi, x) for x in (held.first, held.last))
-    return say(f"outcome.more.{key}", first=first, last=last)
+    return say(f"outcome.more.{key}", first=first, last=last, **({"names": words.list_of(later)} if later else {}))
 
 
 def title_of(outcome: ActionOutcome) -> str:
@@ -185,6 +188,8 @@ def _names(outcome: ActionOutcome) -> dict[str, str]:
         listed = [name for name, _ in outcome.surroundings.joint]
     elif rival == "event":
         listed = [f"{name} ({words.date(day)})" for name, day in outcome.surroundings.events]
+    elif rival == "later_event":
+        listed = _later(outcome)
     elif rival == "definition_change":
         listed = [f"{name}, {words.date(day)}" for name, day in outcome.surroundings.changes]
     elif rival == "one_peer":
@@ -263,10 +268,18 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
         parts.append(say("outcome.more.joint", names=joint))
     if outcome.surroundings.common_events:
         parts.append(say("outcome.more.common_events", names=words.list_of(outcome.surroundings.common_events)))
-    if outcome.surroundings.later_events:
-        later = words.list_of(f"{name} ({words.date(day)})" for name, day in outcome.surroundings.later_events)
-        parts.append(say("outcome.more.later_events", names=later))
+    if later := _later(outcome):
+        tried = next((c for c in outcome.assessment.checks if c.name == "before_later" and c.passed is not None), None)
+        estimate = {"estimate": change_of(outcome.kpi, tried.detail["estimate"])} if tried else {}
+        parts.append(
+            say(f"outcome.more.later_events{'_tried' if tried else ''}", names=words.list_of(later), **estimate)
+        )
     return parts
+
+
+def _later(outcome: ActionOutcome) -> list[str]:
+    """Events of this department that came too late to make the step, with their day."""
+    return [f"{name} ({words.date(day)})" for name, day in outcome.surroundings.later_events]
 
 
 def grade_words(outcome: ActionOutcome) -> str:

@@ -11,12 +11,13 @@ from svclib.catalogue.models import Kpi
 from svclib.explain.analysis import Gap
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Localisation, Segment
-from svclib.explain.question import EventNear
 from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
+from svclib.measure.happened import Happening
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
+from svclib.report.words.headline import happening_names
 from svclib.report.words.where import label, shown_answer
 from svclib.report.words.where import value_name as value_name
 from svclib.report.words.where import where_of as where_of
@@ -183,19 +184,19 @@ def events_text(gap: Gap) -> str:
         return ""
     near: list[str] = []
     told: set[str] = set()
-    for event in (e for e in gap.question.events if e.near_onset):
+    for event in (e for e in gap.question.events if e.near):
         again = event.kind == "action_full_effect" and event.title in told  # stands right behind the action's start
         name = say("root_cause.onset.its_full_effect") if again else event_name(event)
         near.append(f"{name} ({words.date(event.date, 'medium')})")
         told.add(event.title)
-    if not near:
-        return say("root_cause.onset.no_event")
     # a signal without a date of its own has no "around then", only the time since
     key = "event_since" if gap.question.onset.method == "signal" else "event"
-    return say(f"root_cause.onset.{key}", events=words.list_of(near))
+    first = say(f"root_cause.onset.{key}", events=words.list_of(near)) if near else say("root_cause.onset.no_event")
+    later = happening_names([event.to_json() for event in gap.question.events if event.later])
+    return f"{first} {say('root_cause.onset.later', events=words.list_of(later))}" if later else first
 
 
-def event_name(event: EventNear) -> str:
+def event_name(event: Happening) -> str:
     """The title of an event; a plan's action is marked as such."""
     title = event.title.rstrip(". ")  # it stands within a sentence
     return title if event.kind == "event" else say(f"root_cause.onset.{event.kind}", title=title)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import html5lib
 import numpy as np
 
 from svclib.measure.periods import Period
@@ -278,3 +280,18 @@ def _failed_page(entry, name, period, language):
         organisation="Harbour Services",
         links=page_links(entry["notebook"], language),
     )
+
+
+def with_content(department, notebook, **content):
+    report = department.reports[notebook]
+    changed = replace(report, content={**report.content, **content})
+    return replace(department, reports={**department.reports, notebook: changed})
+
+
+def text_of(page):
+    """What a reader sees, as one line."""
+    document = html5lib.parse(page, namespaceHTMLElements=False)
+    for hidden in ("head", "script", "style"):
+        for element in document.iter(hidden):
+            element.clear()
+    return " ".join(" ".join(document.itertext()).split())

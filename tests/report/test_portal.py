@@ -24,8 +24,8 @@ from svclib.report.portal import (
     write_portal,
 )
 from svclib.report.results import neighbours, period_labels, read_month
-from svclib.report.words.headline import weak
-from tests.report.reports_folder import KPIS, NASTY, write_reports
+from tests.report.reports_folder import KPIS, NASTY, text_of, write_reports
+from tests.report.reports_folder import with_content as _with
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +40,6 @@ def out(tmp_path_factory):
 @pytest.fixture(scope="module")
 def month(out):
     return read_month(out, "2026-10")
-
-
-def text_of(page):
-    """What a reader sees, as one line."""
-    document = html5lib.parse(page, namespaceHTMLElements=False)
-    for hidden in ("head", "script", "style"):
-        for element in document.iter(hidden):
-            element.clear()
-    return " ".join(" ".join(document.itertext()).split())
 
 
 def test_periods_come_in_order_and_other_folders_are_left_alone(tmp_path):
@@ -192,14 +183,6 @@ def test_overdue_actions_need_attention(month):
     assert [(item.name, item.text) for item in items if item.badge.text == "overdue"] == [
         ("Call-back within the hour", "Overdue since 31 Aug 2026; responsible: Service manager.")
     ]
-
-
-def test_an_overdue_action_that_is_to_be_stopped_is_not_chased(month):
-    action = {"id": "A-7", "title": "Scripts", "kpi": "csat", "verdict": "worsened", "next_step": "stop"}
-    action["progress"] = {"overdue": True, "status": "late", "due": "2026-08-31"}
-    items = attention(_with(month.departments[0], "outcome_evaluation", actions=[action]), "2026-10")
-    (item,) = [item for item in items if item.name == "Scripts"]
-    assert item.text.startswith("Next: stop or change it")
 
 
 def test_too_early_verdicts_are_not_known_yet(month):
@@ -414,35 +397,6 @@ def test_a_kpi_that_moves_in_many_departments_is_told_once(month):
     assert told[0].sentence.startswith(f"Average response time fell in {len(month.departments)} departments, first in")
 
 
-def test_the_count_over_all_charts_and_the_one_by_one_are_said_to_be_two(month):
-    found = signals_of(month)
-    assert found.weak == sum(weak(k.entry) for d in month.departments for k in d.kpis)
-    assert "looked at one by one" in found.sentence
-    assert "2 of the changes may be chance" in replace(found, weak=2).sentence
-
-
-def test_a_target_that_nobody_agreed_to_is_said_so_on_the_front_pages(month):
-    department = month.departments[0]
-    raws = [{**k.raw, "target_source": "placeholder"} for k in department.kpis]
-    kpis = _with(department, "kpi_analysis", kpis=raws).kpis
-    told = [k for k in kpis if k.target is not None and k.signals]
-    assert told
-    assert all("a target that nobody has agreed to" in kpi_brief(department, k, "2026-10") for k in told)
-    assert all(tile(department, k).against.endswith("(not agreed)") for k in told)
-    assert "nobody has agreed" not in kpi_brief(department, department.kpis[0], "2026-10")
-
-
-def test_what_misses_its_target_within_its_usual_variation_is_named_where_nothing_needs_attention(month):
-    plain = month.departments[0]
-    usual = {"state": "common_cause", "variation": "common_cause", "assurance": "hit_or_miss"}
-    raws = [{**k.raw, **usual, "met": i > 1} for i, k in enumerate(plain.kpis)]
-    quiet = _with(_with(plain, "kpi_analysis", kpis=raws), "outcome_evaluation", actions=[])
-    page = text_of(department_page(month, quiet))
-    missed = words.list_of(k.title for k in quiet.kpis[:2])
-    assert f"Nothing special. But 2 KPIs missed their targets within their usual variation: {missed}." in page
-    assert "Nothing in this period." not in page
-
-
 def test_tiles_and_report_say_the_same_of_the_target(month):
     """While a KPI is changing nobody can tell: neither the tile nor the report's table may say that it always meets it."""
     for department in month.departments:
@@ -470,12 +424,6 @@ def test_a_department_speaks_its_reports_language_and_the_shared_pages_theirs(tm
     assert 'href="../../glossary-it.html"' in own
     assert (tmp_path / "glossary-it.html").is_file()
     assert (tmp_path / "glossary-en.html").is_file()
-
-
-def _with(department, notebook, **content):
-    report = department.reports[notebook]
-    changed = replace(report, content={**report.content, **content})
-    return replace(department, reports={**department.reports, notebook: changed})
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,13 @@ def test_a_draft_never_asks_for_a_worse_level(local_gap, value, usual, target, a
     assert ("stay at" in words) == (value <= action.target)
 
 
+@pytest.mark.parametrize(("gain", "short"), [(0.15, True), (0.10, False)])
+def test_a_draft_says_where_its_part_alone_falls_short_of_the_objective(local_gap, gain, short):
+    action = dataclasses.replace(local_gap.action, target=0.12, gain=gain)
+    text = action_block(dataclasses.replace(local_gap, action=action), PERIOD)[-1].plain
+    assert ("which alone falls short of the objective" in text) == short
+
+
 @pytest.mark.parametrize(
     ("changes", "running"),
     [

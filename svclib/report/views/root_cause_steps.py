@@ -310,7 +310,9 @@ def action_block(gap: Gap, period: Period) -> list[Block]:
         ("responsible", people),
     ]
     if action.gain is not None:
-        pairs.insert(4, ("gain", said.value_of(kpi, action.gain)))
+        short = target is not None and gap.question.worse * (action.gain - target) > 0
+        value = said.value_of(kpi, action.gain)
+        pairs.insert(4, ("gain", say("root_cause.action.gain_short", value=value) if short else value))
     if action.running:
         names = words.list_of(action.running)
         pairs.insert(0, ("running", say("root_cause.action.running_text", count=len(action.running), names=names)))

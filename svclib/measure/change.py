@@ -75,8 +75,9 @@ class LevelChange:
 def find_steps(points: pd.DataFrame) -> tuple[list[Step], float]:
     """Every significant change of level in the latest two years, oldest first, and the p of the first test.
 
-    The series is split at its most likely change; where that is significant the search goes on behind it, so that an
-    older change, however large, does not hide the one that is asked about.
+    The series is split at its most likely change; where that is significant (p <= .05) the search goes on behind it, so
+    that an older change, however large, does not hide the one that is asked about. Each further one must be clear
+    (p <= .01): it is one more test, and a change that takes months to come would be cut into several.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def find_steps(points: pd.DataFrame) -> tuple[list[Step], float]:
     start, p = 0, 1.0
     while (found := find_onset(values[start:], weights[start:])) is not None:
         p = found.p if start == 0 else p
-        if found.p > FOUND_P:
+        if found.p > (CLEAR_P if steps else FOUND_P):
             break
         at, first, last = (labels[start + i] for i in (found.index, found.earliest, found.latest))
         steps.append(Step(at, first, last, found.p, found.after > found.before))

@@ -240,12 +240,16 @@ def check_trigger(values: NDArray[np.float64], window: Window, better: float) ->
 
 
 def check_common_trend(effect: Effect, window: Window) -> Check:
-    """The peers did not move the same way: their expected level is the same before and after."""
+    """The peers did not move the same way: half of what the department moved by, or more, is theirs.
+
+    Where it did not move beyond its noise, there is nothing that they could explain.
+    """
     if effect.comparison is None:
         return not_possible("common_trend", "no_peers")
     common = effect.comparison.common
     moved = float(np.nanmean(common[window.after]) - np.nanmean(common[window.before]))
-    same = _keeps(moved + effect.estimate, moved)
+    whole = moved + effect.estimate
+    same = _keeps(whole, moved) and abs(whole) > _Z95 * effect.sd
     return Check("common_trend", not same, False, {"moved": moved})
 
 

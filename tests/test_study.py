@@ -143,11 +143,35 @@ def test_an_unknown_department_is_refused(folder):
     assert "department D3: is not declared. Cure: known: D01, D02" in refused(params=folder, department="D3")
 
 
-def test_a_target_before_its_data_is_refused(folder):
+def test_a_target_from_before_the_data_holds_for_all_of_them(folder):
+    """The first rows of a rolling export move forward every month; the date of an agreement does not."""
     path = folder / "kpis.yaml"
-    path.write_text(path.read_text().replace("2026-02-01", "2025-06-01"))
-    message = refused(params=folder)
-    assert message.startswith("params/kpis.yaml:7: the target of 'fcr' begins on 2025-06-01, before its first data on")
+    path.write_text(path.read_text().replace("2026-02-01", "2019-06-01"))
+    study = open_study(folder)
+    finding = svclib.analyse_kpis(study).analysis.findings[0]
+    assert finding.points["target"].tolist() == [0.7] * len(finding.points)
+    assert "1 June 2019" in svclib.analyse_kpis(study).explain("fcr").plain
+    assert prepare(folder).doubts() == []
+
+
+@pytest.mark.parametrize("begins", ["1926-02-01", "2206-02-01"])
+def test_a_target_far_from_all_data_is_doubted_and_stops_nothing(folder, begins):
+    path = folder / "kpis.yaml"
+    path.write_text(path.read_text().replace("2026-02-01", begins))
+    (doubt,) = prepare(folder).doubts()
+    assert doubt.where == "params/kpis.yaml:7"
+    assert doubt.what == f"a target of 'fcr', whose data run from 2026-01-01 to 2026-10-28, begins on {begins}"
+
+
+def test_a_text_that_no_row_holds_is_doubted_with_the_nearest_that_rows_hold(folder):
+    path = folder / "kpis.yaml"
+    told = "contacts = 1 and channel in ('phone', 'Wéb') or channel = 'letter' or contacts = 7"
+    path.write_text(path.read_text().replace("contacts = 1", f'"{told}"'))
+    near, far = prepare(folder).doubts()
+    assert near.where == "params/kpis.yaml:5"
+    assert near.what == "numerator: no row of source 'tickets' holds 'Wéb' in channel"
+    assert near.cure == "write 'web' as the rows do, or leave it if the value is still to come"
+    assert (far.what[-25:], far.cure) == ("holds 'letter' in channel", "rows hold 'phone', 'web'")
 
 
 def test_what_happened_after_the_cutoff_is_not_seen(folder):

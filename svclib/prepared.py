@@ -80,6 +80,18 @@ class Prepared:
     def _facts(self) -> dict[str, Any]:
         return json.loads(_facts_file(self.kept).read_text(encoding="utf-8"))
 
+    def covered_until(self) -> dict[str, dt.date]:
+        """Of each source that a KPI reads, the first day after those whose rows it holds.
+
+        Outages are left out, unless there is nothing else: none for months is good news.
+        """
+        ends: dict[str, dt.date] = {}
+        for declaration in self.declarations.values():
+            name, end = declaration.source.name, declaration.coverage.end
+            ends[name] = max(end, ends.get(name, end))
+        lasting = {source.name for source in self.catalogue.sources if source.shape != "outages"}
+        return {name: end for name, end in ends.items() if name in lasting} or ends
+
     def steady(self, period: Period) -> dict[str, list[str]]:
         """For each share or rate, the departments whose own chart is quiet; worked out once a period, then kept."""
         history = self.catalogue.run.history

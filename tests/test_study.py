@@ -13,6 +13,7 @@ import pytest
 import svclib
 from svclib.errors import InputRefused
 from svclib.prepared import prepare
+from svclib.report.views.kpi_context import quality_records
 from svclib.study import open_study
 
 
@@ -137,6 +138,15 @@ def test_a_cut_off_before_the_data(folder):
     assert refused(params=folder, as_of="2020-01-01").startswith(
         "--as-of: 2020-01-01 lies before the data. Cure: name a day from 2026-"
     )
+
+
+def test_rows_that_come_twice_are_copies_and_no_faults(folder, tmp_path):
+    path = tmp_path / "data" / "tickets.csv"
+    rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*rows, *rows[-3:]]))
+    (record,) = quality_records(open_study(folder))
+    assert (record["kept"], record["bad_rows"], record["copies"]) == (300, 0, 3)
+    assert "3 rows are exact copies of earlier ones, and only the earlier ones count." in record["sentence"]
 
 
 def test_an_unknown_department_is_refused(folder):

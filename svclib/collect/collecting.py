@@ -279,27 +279,26 @@ def _collect_source(
 
 
 def _check_share(connection: DuckDBPyConnection, declared: Declared, staged: Staged) -> None:
-    """Refuse a source of which too much is bad; full copies of rows do no harm and do not count here."""
+    """Refuse a source of which too much is bad."""
     source = declared.source
     bad = _bad_rows(staged)
-    serious = bad - staged.bad.get("duplicate", 0)
     considered = staged.fates.get("kept", 0) + bad
     if staged.fates.get("later") and not staged.fates.get("kept"):
         return  # the cut-off lies before the data: what cannot be dated is no measure of them
     if considered == 0:
         what = f"no row of source {source.name!r} is left: {_told(staged.left_out)}"
         raise InputRefused(Problem(declared.where, what, "check where, other_departments and the departments' codes"))
-    if serious <= source.max_bad_share * considered:
+    if bad <= source.max_bad_share * considered:
         return
     reasons = _told(_reasons(staged))
     examples = "; ".join(_example(connection, staged, source))
-    what = f"{serious} of {considered} rows ({serious / considered:.1%}) are bad: {reasons}. Examples: {examples}"
+    what = f"{bad} of {considered} rows ({bad / considered:.1%}) are bad: {reasons}. Examples: {examples}"
     cure = f"mend them at the source, or allow more than max_bad_share: {source.max_bad_share}"
     raise InputRefused(Problem(declared.where, f"source {source.name!r}: {what}", cure))
 
 
 def _bad_rows(staged: Staged) -> int:
-    return sum(staged.fates.get(fate, 0) for fate in ("bad", "duplicate", "duplicate_key")) + len(staged.raw.rejects)
+    return sum(staged.fates.get(fate, 0) for fate in ("bad", "duplicate_key")) + len(staged.raw.rejects)
 
 
 def _reasons(staged: Staged) -> dict[str, int]:
@@ -352,7 +351,7 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "read": staged.raw.rows + len(staged.raw.rejects),
         "rows": sum(staged.fates.values()) + len(staged.raw.rejects),
         "kept": staged.fates.get("kept", 0),
-        "considered": staged.fates.get("kept", 0) + bad,
+        "considered": staged.fates.get("kept", 0) + bad + staged.fates.get("duplicate", 0),
         "bad_rows": bad,
         "bad": _reasons(staged),
         "left_out": staged.left_out,

@@ -129,6 +129,22 @@ def test_an_expression_that_fails_over_the_data_is_refused_with_every_other(fold
     assert all("does not give a number for every row" in problem.what for problem in caught.value.problems)
 
 
+def test_numbers_with_a_comma_are_told_from_words(folder, tmp_path):
+    path = tmp_path / "data" / "tickets.csv"
+    lines = path.read_text().splitlines()
+    rows = [f'{line},"{n},5"' for n, line in enumerate(lines[1:])]
+    path.write_text("\n".join([f"{lines[0]},hours", *rows]) + "\n")
+    sources = (folder / "sources.yaml").read_text().replace("contacts: contacts}", "contacts: contacts, hours: hours}")
+    (folder / "sources.yaml").write_text(sources)
+    kind = "- code: a\n  title: M\n  source: tickets\n  kind: mean\n  value: hours\n  direction: increase\n"
+    (folder / "kpis.yaml").write_text(kind)
+    assert refused(params=folder).endswith(
+        "Cure: declare options: {decimal: \",\"} for source 'tickets': the values of hours have a comma"
+    )
+    (folder / "sources.yaml").write_text(sources + '  options: {decimal: ","}\n')
+    assert prepare(folder).measures["value"].notna().any()
+
+
 def test_a_department_s_name_is_answered_with_its_code(folder):
     assert refused(params=folder, department="support") == "department support: is not declared. Cure: write 'D01'"
     assert refused(params=folder, department="Feld").endswith("Cure: write 'D02'")

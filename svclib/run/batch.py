@@ -157,12 +157,13 @@ def run_batch(
     for text in calendar_notes(prepared, found, asked=period is not None, as_of=as_of) if shown else ():
         progress.note(f"note: {text}")
     out = Path(out)
+    if only_failed and not OutFolder(out).state.exists():  # a folder that no run has held is left as it is
+        _refuse_unmade(Manifest.load(out, label))
     with _run_folder(out, plan_only) as folder, _signals():
         inputs = gather_inputs(prepared, label, notebooks=paths, as_of=as_of, language=language)
         manifest = Manifest.load(folder.path, label, folder.journal(label))
-        if only_failed and not manifest.entries:
-            what = "has no reports yet, so none of them failed"
-            raise InputRefused(Problem(f"period {label}", what, "run it without --only-failed"))
+        if only_failed:
+            _refuse_unmade(manifest)
         plan = plan_reports(
             inputs,
             chosen,
@@ -185,6 +186,13 @@ def run_batch(
         if shown:
             print(_shown(result.index if result.index.exists() else folder.path))
         return result
+
+
+def _refuse_unmade(manifest: Manifest) -> None:
+    """Refuse to make what failed of a period that nobody has made yet."""
+    if not manifest.entries:
+        what = "has no reports yet, so none of them failed"
+        raise InputRefused(Problem(f"period {manifest.period}", what, "run it without --only-failed"))
 
 
 def shared_language(inputs: Inputs, chosen: Collection[str], manifest: Manifest) -> str:

@@ -82,7 +82,7 @@ class Organisation:
             plan_path=None,
             organisation=SimpleNamespace(name="Toys & Co", language="en", today=lambda: dt.date(2026, 11, 5)),
             departments=[Department(code=code, name=f"Department <{code}>") for code in self.codes],
-            sources=[SimpleNamespace(name=name) for name in self.tables],
+            sources=[SimpleNamespace(name=name, final_to=None) for name in self.tables],
             run=SimpleNamespace(notebooks=names, cell_seconds=20, report_seconds=60, memory_mb=None, jobs=None),
         )
         snapshot = SimpleNamespace(

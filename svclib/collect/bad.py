@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from svclib.catalogue.models import Source
 from svclib.collect import sql
 from svclib.collect.build import Declared
+from svclib.collect.columns import Column
 from svclib.collect.dates import KNOWN, PERIODS, Zones, stamp_of_text, swapped
 from svclib.collect.quarantine import bad_rows
 from svclib.collect.stage import Staged
@@ -78,6 +80,8 @@ def _example(connection: DuckDBPyConnection, staged: Staged, source: Source) -> 
 def _readings(connection: DuckDBPyConnection, staged: Staged, source: Source) -> Iterator[str]:
     """For each column with values that are no date or number: what would read nearly all of them."""
     columns = {column.name: column for column in staged.columns}
+    dates: list[_Dates] = []
+    numbers: list[str] = []
     for bit, rule in enumerate(staged.rules):
         family, _, name = rule.code.partition(":")
         if family != "wrong_type" or rule.code not in staged.bad or staged.raw.types.get(name) != "VARCHAR":
@@ -87,10 +91,35 @@ def _readings(connection: DuckDBPyConnection, staged: Staged, source: Source) ->
             f"JOIN {staged.raw.name} r ON r._id = s.{staged.id} WHERE s._fate = 'bad' AND s._broken & {1 << bit} <> 0"
         )
         column = columns[name]
-        if column.kind == "timestamp":
-            yield from _dates(connection, source, name, column.format or "iso", staged)
+        if column.kind == "timestamp" and (found := _dates(connection, staged, source, column)):
+            dates.append(found)
         elif column.kind in ("number", "integer"):
-            yield from _numbers(connection, source, name, whole=column.kind == "integer")
+            numbers += _numbers(connection, source, name, whole=column.kind == "integer")
+    if sure := [found for found in dates if found.declare and len(found.formats) == 1]:
+        meant = ", ".join(f'{found.name}: "{found.formats[0]}"' for found in sure)
+        told = ", ".join(repr(found.column) for found in sure)
+        reads, total = sum(found.reads for found in sure), sum(found.total for found in sure)
+        yield f"declare dates: {{{meant}}}: it reads {reads} of the {total} values of {told} that are no date now"
+    for found in dates:
+        told = f"the {found.total} values of {found.column!r} that are no date now"
+        if not found.declare:
+            yield f"make the column one format: {told} are written as {found.formats[0]}"
+        elif len(found.formats) > 1:
+            meant = " or ".join(f'{{{found.name}: "{format}"}}' for format in found.formats[:2])
+            yield f"declare dates: {meant}, whichever is meant: it reads {found.reads} of {told}"
+    yield from numbers
+
+
+@dataclass(frozen=True)
+class _Dates:
+    """Formats that read most of the unread dates of a column; `declare` where they would not cost more than they read."""
+
+    name: str
+    column: str
+    formats: list[str]
+    reads: int
+    total: int
+    declare: bool
 
 
 def _fitting(connection: DuckDBPyConnection, conditions: dict[str, str]) -> tuple[dict[str, int], int]:
@@ -101,21 +130,18 @@ def _fitting(connection: DuckDBPyConnection, conditions: dict[str, str]) -> tupl
     return fits, total
 
 
-def _dates(connection: DuckDBPyConnection, source: Source, name: str, read: str, staged: Staged) -> Iterator[str]:
-    utc = Zones("UTC", "UTC")
+def _dates(connection: DuckDBPyConnection, staged: Staged, source: Source, column: Column) -> _Dates | None:
+    name, read, utc = column.name, column.format or "iso", Zones("UTC", "UTC")
     periods = PERIODS if source.shape == "counts" and name == "period" else ()
     formats = [format for format in ("iso", *(family.format for family in KNOWN), *periods) if format != read]
     fits, total = _fitting(connection, {f: f"({stamp_of_text('v', f, utc).value}) IS NOT NULL" for f in formats})
     if not fits:
-        return
+        return None
     best = [format for format in fits if fits[format] == max(fits.values())]
-    told = f"the {total} values of {source.columns.get(name, name)!r} that {read} does not read"
-    if 2 * total < staged.fates.get("kept", 0) + count_bad(staged) and not swapped(read, best[0]):
-        yield f"make the column one format: {told} are written as {best[0]}"
-        return
-    meant = " or ".join(f'{{{name}: "{format}"}}' for format in best[:2])
-    sure = ", whichever is meant" if len(best) > 1 else ""
-    yield f"declare dates: {meant}{sure}: it reads {max(fits.values())} of {told}"
+    known = (connection.execute(f"SELECT count({sql.name(name)}) FROM {staged.table}").fetchone() or (0,))[0]
+    # A swapped format has read the days up to the 12th, and wrongly.
+    declare = total >= known or swapped(read.split(" ")[0], best[0])
+    return _Dates(name, source.columns.get(name, name), best, fits[best[0]], total, declare)
 
 
 def _numbers(connection: DuckDBPyConnection, source: Source, name: str, *, whole: bool) -> Iterator[str]:

@@ -173,15 +173,21 @@ def test_dates_that_another_format_reads_are_told_with_it(snap, tickets):
 
     said = cure(export("{:02d}/02/2026"), "%m/%d/%Y")
     assert said.startswith(
-        "declare dates: {opened_at: \"%d/%m/%Y\"}: it reads 16 of the 16 values of 'opened' that %m/"
+        "declare dates: {opened_at: \"%d/%m/%Y\"}: it reads 16 of the 16 values of 'opened' that are no"
     )
     said = cure(export("{:02d}/02/2026 08:30:15"), "%d/%m/%Y %H:%M")
     assert said.startswith('declare dates: {opened_at: "%d/%m/%Y"}: it reads 40 of the 40')
+    both = HEAD + "".join(f"{n},D01,{1 + n % 28}/02/2026 08:30,{1 + n % 28}/02/2026 09:00\n" for n in range(40))
+    told = dict.fromkeys(("opened_at", "resolved_at"), "%m/%d/%Y %H:%M")
+    said = _cure(snap, tickets(both, max_bad_share=0.02, dates=told))
+    assert said.startswith(
+        'declare dates: {opened_at: "%d/%m/%Y", resolved_at: "%d/%m/%Y"}: it reads 32 of the 32 values'
+    )
     said = cure(export("05/{:02d}/2026", count=12), "iso")
     assert said.startswith('declare dates: {opened_at: "%d/%m/%Y"} or {opened_at: "%m/%d/%Y"}, whichever is meant: ')
     said = cure(export("2026-01-{:02d}") + "90,D01,03.02.2026,\n91,D01,04.02.2026,\n", "iso")
     assert said.startswith(
-        "make the column one format: the 2 values of 'opened' that iso does not read are written as %d."
+        "make the column one format: the 2 values of 'opened' that are no date now are written as %d."
     )
     assert cure(export("day {}"), "iso") == "mend them at the source, or allow more than max_bad_share: 0.02"
 

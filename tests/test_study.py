@@ -156,6 +156,28 @@ def test_a_cut_off_before_the_data(folder):
     )
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "proportion\n  numerator: contacts = 1",
+        "rate\n  numerator: contacts\n  denominator: '1'",
+        "mean\n  value: contacts",
+        "quantile\n  value: contacts\n  quantile: 0.9",
+        "count\n  numerator: contacts",
+        "time_to_event\n  event: resolved_at\n  unit: d",
+        "score\n  value: contacts\n  scale: {low: 1, high: 5}",
+    ],
+)
+def test_a_condition_that_lets_no_row_through_is_no_end_of_the_run(folder, kind):
+    path = folder / "kpis.yaml"
+    none = f"- code: none\n  title: None\n  source: tickets\n  kind: {kind}\n  where: channel = 'letter'\n"
+    path.write_text(path.read_text() + none + "  direction: increase\n")
+    assert [doubt.cure for doubt in prepare(folder).doubts()] == ["rows hold 'phone', 'web'"]
+    study = open_study(folder)
+    assert study.series("none").empty
+    assert [finding.kpi.code for finding in svclib.analyse_kpis(study).analysis.findings] == ["fcr", "days"]
+
+
 def test_rows_that_come_twice_are_copies_and_no_faults(folder, tmp_path):
     path = tmp_path / "data" / "tickets.csv"
     rows = path.read_text().splitlines(keepends=True)

@@ -91,14 +91,17 @@ def check(params: Path | None) -> None:
     from svclib.collect.read import source_format
     from svclib.prepared import prepare
 
-    snapshot = prepare(catalogue).snapshot
+    prepared = prepare(catalogue)
+    snapshot, doubts = prepared.snapshot, prepared.doubts()
     parts = {
         "department": len(catalogue.departments), "source": len(catalogue.sources), "KPI": len(catalogue.kpis),
         "action": len(catalogue.actions),
     }  # fmt: skip
     counts = ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in parts.items())
     told = f"{catalogue.folder}: sound ({counts}; data up to {snapshot.as_of})"
-    if all(source_format(source) != "database" for source in catalogue.sources):
+    for doubt in doubts:
+        _note(f"note: {doubt}")
+    if not doubts and all(source_format(source) != "database" for source in catalogue.sources):
         remember(folder, told, [source.read for source in catalogue.sources])
     print(told)
 
@@ -120,7 +123,7 @@ def collect(params: Path | None, as_of: str | None, accept_shrunk: list[str] | N
         bad = ", ".join(f"{count} {reason}" for reason, count in quality.bad.items())
         _note(
             f"{quality.source}: {quality.kept} of {quality.read} rows kept, {quality.bad_rows} bad{f' ({bad})' if bad else ''}, "
-            f"{quality.folded} folded, {quality.later} after the cut-off; quality {quality.score:.3f}"
+            f"{quality.exact_copies} copies, {quality.folded} folded, {quality.later} after the cut-off; quality {quality.score:.3f}"
         )
     print(snapshot.path)
 

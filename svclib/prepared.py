@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,8 @@ from svclib.paths import default_params
 
 if TYPE_CHECKING:
     from ibis.backends.sql import SQLBackend
+
+_FAR_YEARS = 20
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,18 @@ class Prepared:
     def _facts(self) -> dict[str, Any]:
         return json.loads(_facts_file(self.kept).read_text(encoding="utf-8"))
 
+    def covered_until(self) -> dict[str, dt.date]:
+        """Of each source that a KPI reads, the first day after those whose rows it holds.
+
+        Outages are left out, unless there is nothing else: none for months is good news.
+        """
+        ends: dict[str, dt.date] = {}
+        for declaration in self.declarations.values():
+            name, end = declaration.source.name, declaration.coverage.end
+            ends[name] = max(end, ends.get(name, end))
+        lasting = {source.name for source in self.catalogue.sources if source.shape != "outages"}
+        return {name: end for name, end in ends.items() if name in lasting} or ends
+
     def steady(self, period: Period) -> dict[str, list[str]]:
         """For each share or rate, the departments whose own chart is quiet; worked out once a period, then kept."""
         history = self.catalogue.run.history
@@ -116,6 +130,16 @@ class Prepared:
             found = late_rows(self.earlier.snapshot, self.snapshot)
             _write_beside(path, lambda draft: found.to_parquet(draft, index=False))
         return pd.read_parquet(path)
+
+    def doubts(self) -> list[Problem]:
+        """What is no fault and seldom meant: a target far from all data, a text in an expression that no row holds."""
+        from svclib.measure.literals import unheld_texts
+
+        declared = self.declarations.values()
+        return [
+            *_far_targets(self.catalogue, declared),
+            *unheld_texts(self.backend, declared, self.catalogue.locate),
+        ]
 
     def make_ready(self, period: Period) -> None:
         """Work out once what every department's report would have to work out from all departments' rows."""
@@ -162,7 +186,7 @@ def prepare(
     Raises
     ------
     InputRefused
-        For faults of `params/` or of the sources, and for targets that begin before their KPI has data.
+        For faults of `params/` or of the sources.
     """
     catalogue = params if isinstance(params, Catalogue) else load_catalogue(params or default_params())
     if snapshot is None:
@@ -189,8 +213,6 @@ def _measure(prepared: Prepared) -> None:
     catalogue = prepared.catalogue
     facts: dict[str, Any] = _coverages(prepared)
     declarations = _declarations(prepared.backend, catalogue, facts)
-    if problems := _early_targets(catalogue, declarations):
-        raise InputRefused(problems)
     try:
         measures = measure_kpis(
             prepared.backend,
@@ -295,17 +317,18 @@ def _served(backend: SQLBackend, source: Source, departments: list[str]) -> list
     return [code for code in departments if code in named]
 
 
-def _early_targets(catalogue: Catalogue, declarations: list[Declaration]) -> list[Problem]:
-    return [
-        Problem(
-            catalogue.locate("kpis", d.kpi.code, "targets", index, "from"),
-            f"the target of '{d.kpi.code}' begins on {target.from_}, before its first data on {d.coverage.start}",
-            f"write 'from: {d.coverage.start}' or later",
-        )
-        for d in declarations
-        for index, target in enumerate(d.kpi.targets)
-        if target.from_ < d.coverage.start
-    ]
+def _far_targets(catalogue: Catalogue, declarations: Iterable[Declaration]) -> list[Problem]:
+    """Targets that begin so far from all data that the year is rather mistyped; one from before the data is ordinary."""
+    found = []
+    for d in declarations:
+        for index, target in enumerate(d.kpi.targets):
+            before = target.from_.year < d.coverage.start.year - _FAR_YEARS
+            if before or target.from_.year > d.coverage.end.year + _FAR_YEARS:
+                days = f"whose data run from {d.coverage.start} to {d.coverage.end - dt.timedelta(days=1)}"
+                what = f"a target of '{d.kpi.code}', {days}, begins on {target.from_}"
+                where = catalogue.locate("kpis", d.kpi.code, "targets", index, "from")
+                found.append(Problem(where, what, "if the year is mistyped, mend it; else leave it"))
+    return found
 
 
 def _kept(snapshot: Snapshot, catalogue: Catalogue, frequency: str) -> Path:

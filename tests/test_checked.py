@@ -93,6 +93,22 @@ def test_a_file_that_cannot_be_looked_at_is_no_fault_of_the_check(place):
     assert checked.recall(place / "params") is None
 
 
+def test_what_is_doubted_is_told_at_every_check(write_params, tmp_path):
+    """Nothing is wrong, so the status is 0; a check that remembered would tell it once and never again."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/tickets.csv").write_text(
+        "number,team,opened,closed,contacts,channel\nT1,D01,2026-01-02,2026-01-03,1,Sì\n"
+    )
+    texts = "- code: a\n  title: A\n  source: tickets\n  kind: proportion\n  numerator: channel = 'Si'\n"
+    params = write_params(kpis=f"{texts}  direction: increase\n")
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (0, 0))
+    for done in (_check(params), _check(params)):
+        assert ": sound (" in done.stdout
+        assert "note: params/kpis.yaml:5: numerator: no row of source 'tickets' holds 'Si'" in done.stderr
+        assert "Cure: write 'Sì' as the rows do" in done.stderr
+
+
 def test_check_says_the_same_again_and_needs_no_pandas_for_it(organisation_for_checks):
     params = organisation_for_checks
     told = [_check(params) for _ in range(2)]
@@ -129,7 +145,7 @@ def test_what_a_database_holds_is_always_asked(place, monkeypatch, capsys, read,
     catalogue = SimpleNamespace(folder=place / "params", departments=[], kpis=[], actions=[], sources=[source])
     monkeypatch.setattr("svclib.catalogue.load.load_catalogue", lambda folder: catalogue)
     monkeypatch.setattr(
-        svclib.prepared, "prepare", lambda found: SimpleNamespace(snapshot=SimpleNamespace(as_of="now"))
+        svclib.prepared, "prepare", lambda _: SimpleNamespace(snapshot=SimpleNamespace(as_of="now"), doubts=list)
     )
     (place / "snapshots/checked.txt").unlink()
     cli.check(place / "params")

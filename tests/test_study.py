@@ -13,6 +13,7 @@ import pytest
 import svclib
 from svclib.errors import InputRefused
 from svclib.prepared import prepare
+from svclib.report.views.kpi_context import quality_records
 from svclib.study import open_study
 
 
@@ -128,6 +129,22 @@ def test_an_expression_that_fails_over_the_data_is_refused_with_every_other(fold
     assert all("does not give a number for every row" in problem.what for problem in caught.value.problems)
 
 
+def test_numbers_with_a_comma_are_told_from_words(folder, tmp_path):
+    path = tmp_path / "data" / "tickets.csv"
+    lines = path.read_text().splitlines()
+    rows = [f'{line},"{n},5"' for n, line in enumerate(lines[1:])]
+    path.write_text("\n".join([f"{lines[0]},hours", *rows]) + "\n")
+    sources = (folder / "sources.yaml").read_text().replace("contacts: contacts}", "contacts: contacts, hours: hours}")
+    (folder / "sources.yaml").write_text(sources)
+    kind = "- code: a\n  title: M\n  source: tickets\n  kind: mean\n  value: hours\n  direction: increase\n"
+    (folder / "kpis.yaml").write_text(kind)
+    assert refused(params=folder).endswith(
+        "Cure: declare options: {decimal: \",\"} for source 'tickets': the values of hours have a comma"
+    )
+    (folder / "sources.yaml").write_text(sources + '  options: {decimal: ","}\n')
+    assert prepare(folder).measures["value"].notna().any()
+
+
 def test_a_department_s_name_is_answered_with_its_code(folder):
     assert refused(params=folder, department="support") == "department support: is not declared. Cure: write 'D01'"
     assert refused(params=folder, department="Feld").endswith("Cure: write 'D02'")
@@ -139,15 +156,70 @@ def test_a_cut_off_before_the_data(folder):
     )
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "proportion\n  numerator: contacts = 1",
+        "rate\n  numerator: contacts\n  denominator: '1'",
+        "mean\n  value: contacts",
+        "quantile\n  value: contacts\n  quantile: 0.9",
+        "count\n  numerator: contacts",
+        "time_to_event\n  event: resolved_at\n  unit: d",
+        "score\n  value: contacts\n  scale: {low: 1, high: 5}",
+    ],
+)
+def test_a_condition_that_lets_no_row_through_is_no_end_of_the_run(folder, kind):
+    path = folder / "kpis.yaml"
+    none = f"- code: none\n  title: None\n  source: tickets\n  kind: {kind}\n  where: channel = 'letter'\n"
+    path.write_text(path.read_text() + none + "  direction: increase\n")
+    assert [doubt.cure for doubt in prepare(folder).doubts()] == ["rows hold 'phone', 'web'"]
+    study = open_study(folder)
+    assert study.series("none").empty
+    assert [finding.kpi.code for finding in svclib.analyse_kpis(study).analysis.findings] == ["fcr", "days"]
+
+
+def test_rows_that_come_twice_are_copies_and_no_faults(folder, tmp_path):
+    path = tmp_path / "data" / "tickets.csv"
+    rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*rows, *rows[-3:]]))
+    (record,) = quality_records(open_study(folder))
+    assert (record["kept"], record["bad_rows"], record["copies"]) == (300, 0, 3)
+    assert "3 rows are exact copies of earlier ones, and only the earlier ones count." in record["sentence"]
+
+
 def test_an_unknown_department_is_refused(folder):
     assert "department D3: is not declared. Cure: known: D01, D02" in refused(params=folder, department="D3")
 
 
-def test_a_target_before_its_data_is_refused(folder):
+def test_a_target_from_before_the_data_holds_for_all_of_them(folder):
+    """The first rows of a rolling export move forward every month; the date of an agreement does not."""
     path = folder / "kpis.yaml"
-    path.write_text(path.read_text().replace("2026-02-01", "2025-06-01"))
-    message = refused(params=folder)
-    assert message.startswith("params/kpis.yaml:7: the target of 'fcr' begins on 2025-06-01, before its first data on")
+    path.write_text(path.read_text().replace("2026-02-01", "2019-06-01"))
+    study = open_study(folder)
+    finding = svclib.analyse_kpis(study).analysis.findings[0]
+    assert finding.points["target"].tolist() == [0.7] * len(finding.points)
+    assert "1 June 2019" in svclib.analyse_kpis(study).explain("fcr").plain
+    assert prepare(folder).doubts() == []
+
+
+@pytest.mark.parametrize("begins", ["1926-02-01", "2206-02-01"])
+def test_a_target_far_from_all_data_is_doubted_and_stops_nothing(folder, begins):
+    path = folder / "kpis.yaml"
+    path.write_text(path.read_text().replace("2026-02-01", begins))
+    (doubt,) = prepare(folder).doubts()
+    assert doubt.where == "params/kpis.yaml:7"
+    assert doubt.what == f"a target of 'fcr', whose data run from 2026-01-01 to 2026-10-28, begins on {begins}"
+
+
+def test_a_text_that_no_row_holds_is_doubted_with_the_nearest_that_rows_hold(folder):
+    path = folder / "kpis.yaml"
+    told = "contacts = 1 and channel in ('phone', 'Wéb') or channel = 'letter' or contacts = 7"
+    path.write_text(path.read_text().replace("contacts = 1", f'"{told}"'))
+    near, far = prepare(folder).doubts()
+    assert near.where == "params/kpis.yaml:5"
+    assert near.what == "numerator: no row of source 'tickets' holds 'Wéb' in channel"
+    assert near.cure == "write 'web' as the rows do, or leave it if the value is still to come"
+    assert (far.what[-25:], far.cure) == ("holds 'letter' in channel", "rows hold 'phone', 'web'")
 
 
 def test_what_happened_after_the_cutoff_is_not_seen(folder):

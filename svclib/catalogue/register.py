@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -172,8 +173,19 @@ def write_template(path: Path, *, departments: Mapping[str, str], kpis: Mapping[
         An .xlsx workbook to write, or a .csv file (its heads only, steps beside it).
     departments, kpis
         Code to name; they fill the drop-downs and the sheet ``Lists`` that explains them.
+
+    Raises
+    ------
+    InputRefused
+        If the file is to have another ending, or its folder is not there.
     """
     path = Path(path)
+    if path.suffix.lower() not in (".xlsx", ".csv"):
+        cure = f"name it {path.stem}.xlsx, a workbook with drop-downs, or {path.stem}.csv"
+        raise InputRefused(Problem(str(path), "an action plan is an .xlsx or a .csv file", cure))
+    if not path.parent.is_dir():
+        cure = f"make it first (mkdir -p {shlex.quote(str(path.parent))}), or write the file into another one"
+        raise InputRefused(Problem(str(path), f"the folder {str(path.parent)!r} does not exist", cure))
     heads = [HUMAN_HEADS.get(name, name) for name in PLAN_COLUMNS]
     if path.suffix.lower() == ".csv":
         for file, row in ((path, heads), (path.with_name(f"{path.stem}_steps.csv"), list(STEP_COLUMNS))):

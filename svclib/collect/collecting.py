@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import math
 import os
+import shlex
 import shutil
 import tempfile
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Source
 from svclib.collect import sql
+from svclib.collect.bad import bad_reasons, check_share, count_bad
 from svclib.collect.build import Declared
 from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
 from svclib.collect.coverage import cover_source, first_later, last_stamp, quality_parts
@@ -25,11 +27,12 @@ from svclib.collect.databases import without_credentials
 from svclib.collect.dates import Zones
 from svclib.collect.digests import DigestCache, FileDigest, digest_file, digest_json, files_json
 from svclib.collect.loading import load_raw
-from svclib.collect.quarantine import bad_rows, write_quarantine
+from svclib.collect.quarantine import write_quarantine
 from svclib.collect.read import file_name, find_files, source_format
 from svclib.collect.snapshot import FORMAT, MANIFEST, Snapshot, _fetch, list_snapshots, open_snapshot
 from svclib.collect.stage import Staged, final_columns, stage_source
 from svclib.errors import InputRefused, Problem
+from svclib.paths import default_params
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,7 +41,6 @@ _ROW_GROUP = 122_880  # DuckDB's own; a multiple of its vectors
 _CHECKED = 50_000  # rows that are held against the pandera schema, in so many stretches
 _STRETCHES = 16
 _ABANDONED = 86_400  # seconds
-_SHRUNK_CURE = "check the export; if rows were removed on purpose: svclib collect --accept-shrunk SOURCE"
 
 
 def snapshot_root(catalogue: Catalogue) -> Path:
@@ -274,53 +276,8 @@ def _collect_source(
         raise InputRefused(
             Problem(where, f"source {source.name!r} is empty", "export it again; nothing can be measured on it")
         )
-    _check_share(connection, declared, staged)
+    check_share(connection, declared, staged)
     return _freeze(connection, declared, staged, work)
-
-
-def _check_share(connection: DuckDBPyConnection, declared: Declared, staged: Staged) -> None:
-    """Refuse a source of which too much is bad; full copies of rows do no harm and do not count here."""
-    source = declared.source
-    bad = _bad_rows(staged)
-    serious = bad - staged.bad.get("duplicate", 0)
-    considered = staged.fates.get("kept", 0) + bad
-    if staged.fates.get("later") and not staged.fates.get("kept"):
-        return  # the cut-off lies before the data: what cannot be dated is no measure of them
-    if considered == 0:
-        what = f"no row of source {source.name!r} is left: {_told(staged.left_out)}"
-        raise InputRefused(Problem(declared.where, what, "check where, other_departments and the departments' codes"))
-    if serious <= source.max_bad_share * considered:
-        return
-    reasons = _told(_reasons(staged))
-    examples = "; ".join(_example(connection, staged, source))
-    what = f"{serious} of {considered} rows ({serious / considered:.1%}) are bad: {reasons}. Examples: {examples}"
-    cure = f"mend them at the source, or allow more than max_bad_share: {source.max_bad_share}"
-    raise InputRefused(Problem(declared.where, f"source {source.name!r}: {what}", cure))
-
-
-def _bad_rows(staged: Staged) -> int:
-    return sum(staged.fates.get(fate, 0) for fate in ("bad", "duplicate", "duplicate_key")) + len(staged.raw.rejects)
-
-
-def _reasons(staged: Staged) -> dict[str, int]:
-    reasons = dict(staged.bad)
-    if staged.raw.rejects:
-        reasons["malformed"] = len(staged.raw.rejects)
-    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _told(counts: dict[str, int]) -> str:
-    return ", ".join(f"{code} {count}" for code, count in counts.items()) or "nothing"
-
-
-def _example(connection: DuckDBPyConnection, staged: Staged, source: Source) -> Iterator[str]:
-    names = list(staged.raw.types)
-    for _, (file, row, codes, values) in zip(range(3), bad_rows(connection, staged, source), strict=False):
-        shown = {name: value for name, value in zip(names, values, strict=False) if any(name in code for code in codes)}
-        told = ", ".join(f"{name}={str(value)[:40]!r}" for name, value in shown.items())
-        yield f"{file} row {row}: {' and '.join(codes)}" + (f" ({told})" if told else "")
-    for reject in staged.raw.rejects[:2]:
-        yield f"{reject.file} row {reject.row}: malformed ({reject.detail}: {reject.text[:40]!r})"
 
 
 def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, work: Path) -> dict[str, Any]:
@@ -341,7 +298,7 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
     )
     written = write_quarantine(work / quarantine, connection, staged, source)
     _check_written(work / table, declared, staged)
-    bad = _bad_rows(staged)
+    bad = count_bad(staged)
     report: dict[str, Any] = {
         "name": source.name,
         "shape": source.shape,
@@ -352,9 +309,9 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "read": staged.raw.rows + len(staged.raw.rejects),
         "rows": sum(staged.fates.values()) + len(staged.raw.rejects),
         "kept": staged.fates.get("kept", 0),
-        "considered": staged.fates.get("kept", 0) + bad,
+        "considered": staged.fates.get("kept", 0) + bad + staged.fates.get("duplicate", 0),
         "bad_rows": bad,
-        "bad": _reasons(staged),
+        "bad": bad_reasons(staged),
         "left_out": staged.left_out,
         "folded": staged.fates.get("folded", 0),
         "later": staged.fates.get("later", 0),
@@ -395,16 +352,29 @@ def _check_shrunk(catalogue: Catalogue, root: Path, reports: list[dict[str, Any]
         before = {report["name"]: report for report in manifest["sources"]}
     except (OSError, ValueError, KeyError):
         return
+    shrunk = [
+        (source, report["read"], before[source.name]["read"])
+        for source, report in zip(catalogue.sources, reports, strict=True)
+        if source.name in before and source.name not in accepted
+        if before[source.name].get("origin") == _origin(source) and report["read"] < before[source.name]["read"]
+    ]
     problems = []
-    for source, report in zip(catalogue.sources, reports, strict=True):
-        old = before.get(source.name)
-        if old is None or source.name in accepted:
-            continue
-        if old.get("origin") == _origin(source) and report["read"] < old["read"]:
-            what = f"source {source.name!r} shrank: {report['read']} rows, {old['read']} in snapshot {previous.name}"
-            problems.append(Problem(catalogue.locate("sources", source.name, "read"), what, _SHRUNK_CURE))
+    for source, now, then in shrunk:
+        what = f"source {source.name!r} shrank: {now} rows, {then} in snapshot {previous.name}"
+        again = " (and --accept-shrunk for each other such source)" if len(shrunk) > 1 else ""
+        command = f"svclib collect{_params_option(catalogue.folder)} --accept-shrunk {source.name}"
+        cure = f"check the export; if rows were removed on purpose: {command}{again}"
+        problems.append(Problem(catalogue.locate("sources", source.name, "read"), what, cure))
     if problems:
         raise InputRefused(problems)
+
+
+def _params_option(folder: Path) -> str:
+    """The words that name the folder on the command line; none where it is found without."""
+    if folder == default_params().resolve():
+        return ""
+    here = Path.cwd().resolve()
+    return f" --params {shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))}"
 
 
 def _origin(source: Source) -> str:

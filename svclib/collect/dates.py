@@ -294,12 +294,12 @@ def _other_format(examples: _Examples, fits: dict[str, int], best: str) -> str |
         if only:
             return format
         decided = fits[best] - count
-        if fits[best] >= _ENOUGH and decided < _NEARLY_AMBIGUOUS * fits[best] and _swapped(format, best):
+        if fits[best] >= _ENOUGH and decided < _NEARLY_AMBIGUOUS * fits[best] and swapped(format, best):
             return format
     return None
 
 
-def _swapped(one: str, other: str) -> bool:
+def swapped(one: str, other: str) -> bool:
     return one != other and sorted(one) == sorted(other)
 
 

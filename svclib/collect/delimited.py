@@ -39,7 +39,7 @@ def load(
         name = file_name(path, root)
         readable, head = _as_utf8(path, source, where, name, folder / f"{len(unread)}.csv")
         separator, header = _header(head, source, wanted, where, name)
-        picked = pick_columns(wanted, header, where, name)
+        picked = _pick(wanted, header, source, where, name)
         reader = _reader(readable, source.options, separator, header, picked)
         selects.append(reader.format("ignore_errors=true"))
         keep = "store_rejects=true, rejects_table='rejected', rejects_scan='rejected_scans'"
@@ -47,6 +47,19 @@ def load(
         unread.append(Unread(f"({reader.format(keep)})", read, partial(unreadable, where, name)))
     connection.execute(f"CREATE VIEW {view} AS {' UNION ALL '.join(selects)}")
     return RawTable(view, dict.fromkeys(wanted, "VARCHAR"), [], unread=tuple(unread))
+
+
+def _pick(wanted: dict[str, str], header: list[str], source: Source, where: str, name: str) -> dict[str, str]:
+    """The mapped columns; one that is missing because its name is written in another encoding is told as that."""
+    try:
+        return pick_columns(wanted, header, where, name)
+    except InputRefused:
+        strange = [column for column in header if "\ufffd" in column]
+        if not strange or source.options.encoding is not None:
+            raise
+        what = f"{name} is not UTF-8 text: its heading reads {strange[0]!r}"
+        cure = "declare the encoding, e.g. options: {encoding: cp1252}"
+        raise InputRefused(Problem(where, what, cure)) from None
 
 
 def _read(

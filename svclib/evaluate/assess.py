@@ -31,7 +31,7 @@ from svclib.evaluate.effect import Effect, Panel, estimate_effect, fit_series
 from svclib.evaluate.goal import Direction, Goal, good_side, judge_goal, level_after, target_level
 from svclib.evaluate.power import PowerPlan, plan_power
 from svclib.evaluate.second_method import structural_step, synthetic_control
-from svclib.evaluate.verdict import FEWEST_BEFORE, Verdict, adjusted_p, improvement, judge
+from svclib.evaluate.verdict import FEWEST_AFTER, FEWEST_BEFORE, Verdict, adjusted_p, improvement, judge
 from svclib.evaluate.window import Window
 
 FloatArray = NDArray[np.float64]
@@ -171,9 +171,15 @@ def _sign(better: Direction) -> float:
 
 
 def _checks_of_a_step(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:
-    """The checks that ask whether a step stays; without a step there is nothing that could."""
+    """The checks that ask whether a step stays; without a step there is nothing that could.
+
+    That there is none can only be said where there are periods enough to see one.
+    """
     if not is_step(effect):
-        return [not_possible(name, "no_step", critical=True) for name in _OF_A_STEP]
+        few = (
+            "few_before" if window.n_before < FEWEST_BEFORE else "few_after" if window.n_after < FEWEST_AFTER else None
+        )
+        return [not_possible(name, few or "no_step", critical=True) for name in _OF_A_STEP]
     return [
         check_donut(panel, window, effect),
         check_placebo_in_time(panel, window, effect),

@@ -181,7 +181,8 @@ def _groups(
 
 
 def _dated(groups: pd.DataFrame) -> pd.DataFrame:
-    groups["start"] = [d.date() if isinstance(d, dt.datetime) else d for d in groups["start"]]
+    starts = [d.date() if isinstance(d, dt.datetime) else d for d in groups["start"]]
+    groups["start"] = pd.Series(starts, index=groups.index, dtype=object)  # also where no row is let through
     numbers = groups.columns.difference(["department", "start"])
     groups[numbers] = groups[numbers].apply(pd.to_numeric).astype("float64")
     return groups

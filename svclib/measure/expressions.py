@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from svclib.measure.declaration import Declaration
 
 _TYPES = {"where": "boolean"}
+_COMMA = r"[+-]?\d+(,\d+)?"
 
 
 def failing_expressions(
@@ -46,5 +47,26 @@ def failing_expressions(
                 need = "a condition, true or false," if kind == "boolean" else "a number"
                 what = f"{field}: '{expression}' does not give {need} for every row: {reason}"
                 cure = f"look at the column in source '{source.name}', or write a condition over it"
+                if commas := _with_commas(backend, name, expression):
+                    cure = f"declare options: {{decimal: \",\"}} for source '{source.name}': the values of {commas} have a comma"
                 problems.append(Problem(locate("kpis", kpi.code, field), what, cure))
     return problems
+
+
+def _with_commas(backend: SQLBackend, table: str, expression: str) -> str | None:
+    """A column of texts that all are numbers with a decimal comma, which `options` of the source did not declare."""
+    import sqlglot
+    from sqlglot import expressions as exp
+
+    kinds = {name.lower(): (name, kind) for name, kind in backend.table(table).schema().items()}
+    for column in sqlglot.parse_one(expression, read="duckdb").find_all(exp.Column):
+        name, kind = kinds.get(column.name.lower(), ("", None))
+        if kind is None or not kind.is_string():
+            continue
+        value = f'trim("{name}")'
+        looks = f"count(*) filter (regexp_full_match({value}, '{_COMMA}'))"
+        query = f"select count({value}) as there, {looks} as fits from \"{table}\" where {value} <> ''"
+        there, fits = frame(backend, query).iloc[0]
+        if there and there == fits:
+            return name
+    return None

@@ -22,6 +22,7 @@ from svclib.paths import HOME
 from svclib.run.digest import package_versions
 from svclib.run.execute import Limits
 from svclib.run.executors import check_executor, open_workshop
+from svclib.run.fresh import calendar_notes
 from svclib.run.manifest import Manifest, past_peak_mb, past_seconds, platform_facts
 from svclib.run.pages import ReportPages
 from svclib.run.place import OutFolder
@@ -147,17 +148,22 @@ def run_batch(
 
         check_language(language)  # before anything is started
     prepared = prepare(params, as_of=as_of, frequency=None if period is None else read_period(period).frequency)
-    label = (prepared.latest_complete() if period is None else prepared.check_period(period)).label
+    found = prepared.latest_complete() if period is None else prepared.check_period(period)
+    label = found.label
     catalogue = prepared.catalogue
     chosen = find_departments(departments, catalogue)
     paths = find_notebooks(notebooks, catalogue.run.notebooks, notebook_folder)
+    progress = Progress(log)
+    for text in calendar_notes(prepared, found, asked=period is not None, as_of=as_of) if shown else ():
+        progress.note(f"note: {text}")
     out = Path(out)
+    if only_failed and not OutFolder(out).state.exists():  # a folder that no run has held is left as it is
+        _refuse_unmade(Manifest.load(out, label))
     with _run_folder(out, plan_only) as folder, _signals():
         inputs = gather_inputs(prepared, label, notebooks=paths, as_of=as_of, language=language)
         manifest = Manifest.load(folder.path, label, folder.journal(label))
-        if only_failed and not manifest.entries:
-            what = "has no reports yet, so none of them failed"
-            raise InputRefused(Problem(f"period {label}", what, "run it without --only-failed"))
+        if only_failed:
+            _refuse_unmade(manifest)
         plan = plan_reports(
             inputs,
             chosen,
@@ -175,11 +181,18 @@ def run_batch(
             print(describe_plan(plan))
             return BatchResult(0, len(plan.good), 0, 0, folder.path / label / "index.html", left=len(plan.left))
         spoken = shared_language(inputs, [d.code for d in chosen], manifest)
-        run = _Run(inputs, folder, manifest, Progress(log), portal, executor, jobs, modules, started, shown, spoken)
+        run = _Run(inputs, folder, manifest, progress, portal, executor, jobs, modules, started, shown, spoken)
         result = run.make(plan)
         if shown:
             print(_shown(result.index if result.index.exists() else folder.path))
         return result
+
+
+def _refuse_unmade(manifest: Manifest) -> None:
+    """Refuse to make what failed of a period that nobody has made yet."""
+    if not manifest.entries:
+        what = "has no reports yet, so none of them failed"
+        raise InputRefused(Problem(f"period {manifest.period}", what, "run it without --only-failed"))
 
 
 def shared_language(inputs: Inputs, chosen: Collection[str], manifest: Manifest) -> str:

@@ -27,6 +27,9 @@ Reason = Literal[
 ]
 # Faults of the machinery, not of the report: these alone are worth another try.
 INFRASTRUCTURE = frozenset({"start", "infrastructure"})
+_CURES: dict[Reason, str] = {
+    "no_result": "let the notebook's last cell call report.save(), then run again with --only-failed",
+}
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _WORD = re.compile(r"[^\W\d][\w.]*[\w]|\w+|[^\s\w]+|\s+")
@@ -79,6 +82,15 @@ class Failure:
     error: str = ""
     message: str = ""
     lines: tuple[str, ...] = ()
+
+    @property
+    def cure(self) -> str:
+        """What to do about it, where the reason alone tells; empty where the cell has to.
+
+        >>> Failure("no_result", "no readable result").cure
+        "let the notebook's last cell call report.save(), then run again with --only-failed"
+        """
+        return _CURES.get(self.reason, "")
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"lines": list(self.lines)}

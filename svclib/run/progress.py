@@ -28,9 +28,10 @@ def readable_seconds(seconds: float) -> str:
 
 
 def _told(failure: Failure) -> str:
-    """The failure on one line, with what may be shown of the exception's own words."""
+    """The failure on one line, with what may be shown of the exception's own words, and the cure where one is known."""
     telling = failure.message.strip(" …") and failure.message not in failure.sentence
-    return f"{failure.sentence}: {failure.message}" if telling else failure.sentence
+    told = f"{failure.sentence}: {failure.message}" if telling else failure.sentence
+    return f"{told}. Cure: {failure.cure}" if failure.cure else told
 
 
 class Progress:
@@ -91,6 +92,7 @@ class Progress:
             attempts=task.attempt,
             reason=failure.reason if failure else None,
             message=failure.sentence if failure else None,
+            cure=(failure.cure or None) if failure else None,
         )
         if self.json:
             return

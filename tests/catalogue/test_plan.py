@@ -230,6 +230,23 @@ def test_the_template_is_an_empty_plan_with_drop_downs(tmp_path):
     assert read_plan(path, **KNOWN)[0].due == dt.date(2026, 6, 30)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "a.txt",
+            "an action plan is an .xlsx or a .csv file. Cure: name it a.xlsx, a workbook with drop-downs, or a.csv",
+        ),
+        ("no dir/a.xlsx", "no dir' does not exist. Cure: make it first (mkdir -p '"),
+    ],
+)
+def test_a_template_that_cannot_be_written_there_is_refused(tmp_path, name, said):
+    with pytest.raises(InputRefused) as refused:
+        write_template(tmp_path / name, departments={}, kpis={})
+    assert said in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_csv_template(tmp_path):
     write_template(tmp_path / "t.csv", departments={}, kpis={})
     assert read_plan(tmp_path / "t.csv", **KNOWN) == []

@@ -40,7 +40,6 @@ def quarantine(snapshot, source="tickets") -> list[dict[str, str]]:
         ("2,D01,2026-01-05 09:00,2026-12-01 10:00", "future:resolved_at"),
         ("2,D01,1899-12-31 23:00,", "implausible:opened_at"),
         ("1,D02,2026-01-05 09:00,", "duplicate_key"),
-        ("1,D01,2026-01-05 08:00,2026-01-06 08:00", "duplicate"),
         ("2,D01,2026-01-0", "malformed"),
         ("2,D01,2026-01-05,,extra", "malformed"),
     ],
@@ -159,9 +158,71 @@ def test_too_many_bad_rows_stop_the_run(snap, folder, tickets):
     assert not list((folder / "snapshots").glob(".collecting*"))
 
 
+def _cure(snap, source) -> str:
+    with pytest.raises(InputRefused) as refused:
+        snap(source)
+    return refused.value.problems[0].cure
+
+
+def test_dates_that_another_format_reads_are_told_with_it(snap, tickets):
+    def export(day: str, count: int = 40) -> str:
+        return HEAD + "".join(f"{n},D01,{day.format(1 + n % 28)},\n" for n in range(count))
+
+    def cure(text: str, format: str) -> str:
+        return _cure(snap, tickets(text, max_bad_share=0.02, dates={"opened_at": format}))
+
+    said = cure(export("{:02d}/02/2026"), "%m/%d/%Y")
+    assert said.startswith(
+        "declare dates: {opened_at: \"%d/%m/%Y\"}: it reads 16 of the 16 values of 'opened' that are no"
+    )
+    said = cure(export("{:02d}/02/2026 08:30:15"), "%d/%m/%Y %H:%M")
+    assert said.startswith('declare dates: {opened_at: "%d/%m/%Y"}: it reads 40 of the 40')
+    both = HEAD + "".join(f"{n},D01,{1 + n % 28}/02/2026 08:30,{1 + n % 28}/02/2026 09:00\n" for n in range(40))
+    told = dict.fromkeys(("opened_at", "resolved_at"), "%m/%d/%Y %H:%M")
+    said = _cure(snap, tickets(both, max_bad_share=0.02, dates=told))
+    assert said.startswith(
+        'declare dates: {opened_at: "%d/%m/%Y", resolved_at: "%d/%m/%Y"}: it reads 32 of the 32 values'
+    )
+    said = cure(export("05/{:02d}/2026", count=12), "iso")
+    assert said.startswith('declare dates: {opened_at: "%d/%m/%Y"} or {opened_at: "%m/%d/%Y"}, whichever is meant: ')
+    said = cure(export("2026-01-{:02d}") + "90,D01,03.02.2026,\n91,D01,04.02.2026,\n", "iso")
+    assert said.startswith(
+        "make the column one format: the 2 values of 'opened' that are no date now are written as %d."
+    )
+    assert cure(export("day {}"), "iso") == "mend them at the source, or allow more than max_bad_share: 0.02"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "said"),
+    [
+        (["1,5", "20,75", "3"], "number", 'declare options: {decimal: ","}: it reads 2 of the 2 values of'),
+        (["1,500", "2,750"], "number", 'declare options: {decimal: ","} or {thousands: ","}, whichever is meant: '),
+        (["1.500,5", "2.000,25"], "number", 'declare options: {decimal: ",", thousands: "."}: '),
+        (["1,500", "12,750"], "integer", 'declare options: {thousands: ","}: '),
+        (["good", "1,5"], "number", "mend them at the source, or allow more than max_bad_share: 0.0"),
+    ],
+)
+def test_numbers_that_other_options_read_are_told_with_them(snap, tickets, values, kind, said):
+    text = "id,team,opened,closed,hours\n"
+    text += "".join(f'{n},D01,2026-01-05,,"{value}"\n' for n, value in enumerate(values))
+    columns = {"case_id": "id", "department": "team", "opened_at": "opened", "hours": "hours"}
+    assert _cure(snap, tickets(text, max_bad_share=0.0, columns=columns, types={"hours": kind})).startswith(said)
+
+
 def test_full_copies_do_not_stop_the_run(snap, tickets):
     snapshot = snap(tickets(HEAD + GOOD * 3, max_bad_share=0.0))
-    assert bad(snapshot) == {"duplicate": 2}
+    assert bad(snapshot) == {}
+
+
+def test_copies_are_told_from_rows_that_contradict(snap, tickets):
+    """A row that comes twice does no harm; two rows that tell different things of one case do."""
+    snapshot = snap(tickets(HEAD + GOOD * 3 + GOOD.replace("D01", "D02")))
+    report = snapshot.report("tickets")
+    assert (report["read"], report["kept"], report["exact_copies"]) == (4, 1, 2)
+    assert (report["bad_rows"], report["bad"]) == (1, {"duplicate_key": 1})
+    assert len(snapshot.quarantine_path("tickets").read_text().splitlines()) == 2
+    assert report["parts"]["unique"] == 0.25
+    assert snapshot.quality[0].keyed
 
 
 def test_an_empty_source(snap, tickets):

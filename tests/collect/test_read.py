@@ -65,6 +65,17 @@ def test_encodings(snap, tickets, encoding):
     assert snap(source).rows("tickets")["case_id"].tolist() == ["1é"]
 
 
+def test_a_heading_in_another_encoding_is_told_as_that(snap, tickets):
+    text = "id,team,opened €,closed\n1,D01,2026-01-05,\n".encode("cp1252")
+    columns = {"case_id": "id", "department": "team", "opened_at": "opened €", "resolved_at": "closed"}
+    with pytest.raises(InputRefused) as refused:
+        snap(tickets(text, columns=columns))
+    (problem,) = refused.value.problems
+    assert problem.what == "tickets.csv is not UTF-8 text: its heading reads 'opened \ufffd'"
+    assert problem.cure == "declare the encoding, e.g. options: {encoding: cp1252}"
+    assert len(snap(tickets(columns=columns, options={"encoding": "cp1252"})).rows("tickets")) == 1
+
+
 def test_utf16_needs_no_declaration_where_it_carries_its_mark(snap, tickets):
     check(snap(tickets(as_csv().encode("utf-16"))).rows("tickets"))
 

@@ -170,6 +170,27 @@ def test_a_source_that_shrank(snap, folder, tickets):
     assert snap(tickets(many(9)), accept_shrunk=["tickets"]).report("tickets")["kept"] == 9
 
 
+def test_the_command_that_accepts_fewer_rows_can_be_pasted(snap, folder, tickets, monkeypatch):
+    other = tickets(name="more")
+    snap(tickets(many(10)), other)
+    for here, option in (
+        (folder, ""),
+        (folder.parent, f" --params {folder.name}/params"),
+        ("/", f" --params {str(folder / 'params').removeprefix('/')}"),
+    ):
+        monkeypatch.chdir(here)
+        with pytest.raises(InputRefused) as refused:
+            snap(tickets(many(9)), other, accept_shrunk=["more"])
+        (problem,) = refused.value.problems
+        assert problem.cure.endswith(f": svclib collect{option} --accept-shrunk tickets")
+    with pytest.raises(InputRefused) as refused:
+        snap(tickets(many(9)), other)
+    assert [p.cure.partition("--accept-shrunk ")[2] for p in refused.value.problems] == [
+        "tickets (and --accept-shrunk for each other such source)",
+        "more (and --accept-shrunk for each other such source)",
+    ]
+
+
 def test_a_corrupt_snapshot_is_told_and_made_anew(snap, tickets):
     source = tickets(many(100))
     path = snap(source).path

@@ -279,3 +279,34 @@ def test_a_plan_that_will_only_be_late_is_not_called_late():
 def test_the_time_line_s_shapes_are_explained():
     assert _step_signs(["late", "done", "due", "blocked", "planned"]) == "◆ done, ■ late, × blocked, ○ due or planned"
     assert _step_signs(["undated"]) == ""
+
+
+def reasons(report):
+    return {check.detail["reason"] for check in report.outcomes[0].assessment.checks if "reason" in check.detail}
+
+
+def test_with_too_few_periods_nobody_says_that_there_is_no_change():
+    base = noise()
+    short = base.copy()
+    short[0, :16] = np.nan
+    report = a_report(short, an_action())
+    assert "few_before" in reasons(report)
+    assert "no_step" not in reasons(report)
+    told = report.explain().plain
+    assert "whether there is a change cannot be judged: too few periods before the action" in told
+    assert "there is no change to explain" not in told
+    assert "few_after" in reasons(a_report(base[:, :26], an_action()))
+    assert "no_step" in reasons(a_report(base, an_action()))
+
+
+def test_steps_that_are_only_described_are_told_from_none():
+    base = noise()
+    assert "No step is entered in the plan." in a_report(base, an_action()).progress().plain
+    described = an_action(action_steps="Train the new staff")
+    told = a_report(base, described).progress().plain
+    assert "A1: steps are described under “Action Steps”, but none is entered with its dates" in told
+    assert "No step is entered" not in told
+    step = Step(title="Train", owner="Bo", end=dt.date(2026, 6, 28))
+    told = a_report(base, described, an_action(id="A2", steps=[step], action_steps="Train")).progress().plain
+    assert "A1: steps are described" in told
+    assert "A2: steps are described" not in told

@@ -156,7 +156,24 @@ def test_only_failed_of_a_period_without_reports_starts_nothing(toys):
     toys.write("first")
     with pytest.raises(InputRefused, match=r"has no reports yet.*without --only-failed$"):
         toys.run(only_failed=True)
-    assert not list(toys.out.glob("2026*"))
+    assert not toys.out.exists()
+    toys.out.mkdir()
+    with pytest.raises(InputRefused, match="has no reports yet"):
+        toys.run(only_failed=True)
+    assert not list(toys.out.iterdir())
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_a_notebook_that_saves_nothing_is_told_with_its_cure(toys, capsys, log):
+    toys.write("first", save=False)
+    assert toys.run(departments=["D01"], log=log).exit_status == 1
+    err = capsys.readouterr().err
+    cure = "let the notebook's last cell call report.save(), then run again with --only-failed"
+    if log == "json":
+        (event,) = [json.loads(line) for line in err.splitlines() if '"report"' in line]
+        assert (event["reason"], event["cure"]) == ("no_result", cure)
+    else:
+        assert f"all cells ran, but the last one left no readable first.json. Cure: {cure}" in err
 
 
 def test_a_report_that_fails_now_takes_its_old_files_away(toys):

@@ -80,9 +80,9 @@ class Organisation:
         catalogue = SimpleNamespace(
             folder=self.root / "params",
             plan_path=None,
-            organisation=SimpleNamespace(name="Toys & Co", language="en"),
+            organisation=SimpleNamespace(name="Toys & Co", language="en", today=lambda: dt.date(2026, 11, 5)),
             departments=[Department(code=code, name=f"Department <{code}>") for code in self.codes],
-            sources=[SimpleNamespace(name=name) for name in self.tables],
+            sources=[SimpleNamespace(name=name, final_to=None) for name in self.tables],
             run=SimpleNamespace(notebooks=names, cell_seconds=20, report_seconds=60, memory_mb=None, jobs=None),
         )
         snapshot = SimpleNamespace(
@@ -104,6 +104,7 @@ class Organisation:
             measures=measures,
             latest_complete=lambda: Period.parse("2026-10"),
             check_period=check_period,
+            covered_until=lambda: {"tickets": dt.date(2026, 11, 1)},
             make_ready=lambda period: None,
         )
 

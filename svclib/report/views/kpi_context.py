@@ -382,7 +382,8 @@ def _quality_text(q: Any, names: Mapping[str, str]) -> str:
         )
         parts.append(say("kpi.quality.bad", count=q.bad_rows, reasons=reasons))
     left_out = sum(q.left_out.values())
-    for name, count in (("later", q.later), ("left_out", left_out), ("folded", q.folded)):
+    copied = q.exact_copies if q.keyed else 0
+    for name, count in (("copied", copied), ("later", q.later), ("left_out", left_out), ("folded", q.folded)):
         if count:
             parts.append(say(f"kpi.quality.{name}", count=count))
     if q.silent:
@@ -412,7 +413,9 @@ def quality(study: Study, analysis: KpiAnalysis) -> Block:
         for q in mine
     ]
     remarks = [
-        _quality_text(q, department_names(study)) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")
+        _quality_text(q, department_names(study))
+        for q in mine
+        if q.bad_rows or (q.keyed and q.exact_copies) or q.silent or q.gaps.get("missing")
     ]
     remarks += [
         say("kpi.quality.changed", title=f.kpi.title, date=words.date(c.date), note=c.note)

@@ -138,9 +138,11 @@ class OutcomeReport(StudyReport):
         if not self.outcomes:
             return stack()
         title = say("outcome.title.progress")
+        only = [o.action.id for o in self.outcomes if o.action.action_steps and not o.progress.total]
+        described = [say("outcome.progress.described", list=words.list_of(only))] if only else []
         if not any(o.progress.total for o in self.outcomes):
-            return section(title, note("unknown", say("outcome.progress.no_steps")))
-        remarks = [text for o in self.outcomes for text in outcome_words.delays(o)]
+            return section(title, note("unknown", described[0] if described else say("outcome.progress.no_steps")))
+        remarks = [text for o in self.outcomes for text in outcome_words.delays(o)] + described
         blocks: list[Block] = [self._due_table()]
         if self._steps_chart:
             blocks.insert(0, self._steps_chart)

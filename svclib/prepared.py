@@ -186,7 +186,7 @@ def prepare(
     Raises
     ------
     InputRefused
-        For faults of `params/` or of the sources.
+        For faults of `params/` or of the sources, and for targets that begin before their KPI has data.
     """
     catalogue = params if isinstance(params, Catalogue) else load_catalogue(params or default_params())
     if snapshot is None:
@@ -213,6 +213,8 @@ def _measure(prepared: Prepared) -> None:
     catalogue = prepared.catalogue
     facts: dict[str, Any] = _coverages(prepared)
     declarations = _declarations(prepared.backend, catalogue, facts)
+    if problems := _early_targets(prepared, declarations):
+        raise InputRefused(problems)
     try:
         measures = measure_kpis(
             prepared.backend,
@@ -317,13 +319,44 @@ def _served(backend: SQLBackend, source: Source, departments: list[str]) -> list
     return [code for code in departments if code in named]
 
 
-def _far_targets(catalogue: Catalogue, declarations: Iterable[Declaration]) -> list[Problem]:
-    """Targets that begin so far from all data that the year is rather mistyped; one from before the data is ordinary."""
+def _early_targets(prepared: Prepared, declarations: Iterable[Declaration]) -> list[Problem]:
+    """Targets that begin before their KPI has data: the year is mistyped, or rows are missing.
+
+    A rolling export loses its first rows every month, and no agreement gets another date by that: what an earlier
+    snapshot had data for stays as it is.
+    """
     found = []
     for d in declarations:
         for index, target in enumerate(d.kpi.targets):
-            before = target.from_.year < d.coverage.start.year - _FAR_YEARS
-            if before or target.from_.year > d.coverage.end.year + _FAR_YEARS:
+            if target.from_ < d.coverage.start and not _held_before(prepared.snapshot, d.source.name, target.from_):
+                where = prepared.catalogue.locate("kpis", d.kpi.code, "targets", index, "from")
+                what = f"the target of '{d.kpi.code}' begins on {target.from_}, before its first data on {d.coverage.start}"
+                cure = (
+                    f"write 'from: {d.coverage.start}' or later; the day of an older agreement can stand in agreed_by"
+                )
+                found.append(Problem(where, what, cure))
+    return found
+
+
+def _held_before(snapshot: Snapshot, source: str, day: dt.date) -> bool:
+    """Whether a snapshot that is kept has rows of a source from that day's month or earlier."""
+    for path in list_snapshots(snapshot.path.parent):
+        try:
+            firsts = {quality.source: quality.first for quality in open_snapshot(path, verify=False).quality}
+        except (InputRefused, KeyError):
+            continue  # of another time
+        first = firsts.get(source)
+        if first is not None and first.replace(day=1) <= day:
+            return True
+    return False
+
+
+def _far_targets(catalogue: Catalogue, declarations: Iterable[Declaration]) -> list[Problem]:
+    """Targets that begin so long after all data that the year is rather mistyped."""
+    found = []
+    for d in declarations:
+        for index, target in enumerate(d.kpi.targets):
+            if target.from_.year > d.coverage.end.year + _FAR_YEARS:
                 days = f"whose data run from {d.coverage.start} to {d.coverage.end - dt.timedelta(days=1)}"
                 what = f"a target of '{d.kpi.code}', {days}, begins on {target.from_}"
                 where = catalogue.locate("kpis", d.kpi.code, "targets", index, "from")

@@ -191,24 +191,33 @@ def test_an_unknown_department_is_refused(folder):
     assert "department D3: is not declared. Cure: known: D01, D02" in refused(params=folder, department="D3")
 
 
-def test_a_target_from_before_the_data_holds_for_all_of_them(folder):
-    """The first rows of a rolling export move forward every month; the date of an agreement does not."""
+def test_a_target_before_its_data_is_refused(folder):
     path = folder / "kpis.yaml"
-    path.write_text(path.read_text().replace("2026-02-01", "2019-06-01"))
-    study = open_study(folder)
-    finding = svclib.analyse_kpis(study).analysis.findings[0]
+    path.write_text(path.read_text().replace("2026-02-01", "2025-06-01"))
+    message = refused(params=folder)
+    assert message.startswith("params/kpis.yaml:7: the target of 'fcr' begins on 2025-06-01, before its first data on")
+    assert message.endswith("write 'from: 2026-01-01' or later; the day of an older agreement can stand in agreed_by")
+
+
+def test_a_rolling_export_takes_no_target_back(folder, tmp_path):
+    """Its first rows move forward every month; the date of an agreement does not."""
+    path, data = folder / "kpis.yaml", tmp_path / "data" / "tickets.csv"
+    path.write_text(path.read_text().replace("2026-02-01", "2026-01-01"))
+    prepare(folder)
+    lines = data.read_text().splitlines(keepends=True)
+    data.write_text("".join([lines[0], *(line for line in lines[1:] if line.split(",")[2] >= "2026-03")]))
+    taken = prepare(folder, accept_shrunk=["tickets"])
+    assert taken.declarations["fcr"].coverage.start == dt.date(2026, 3, 1)
+    finding = svclib.analyse_kpis(open_study(folder)).analysis.findings[0]
     assert finding.points["target"].tolist() == [0.7] * len(finding.points)
-    assert "1 June 2019" in svclib.analyse_kpis(study).explain("fcr").plain
-    assert prepare(folder).doubts() == []
 
 
-@pytest.mark.parametrize("begins", ["1926-02-01", "2206-02-01"])
-def test_a_target_far_from_all_data_is_doubted_and_stops_nothing(folder, begins):
+def test_a_target_far_after_all_data_is_doubted_and_stops_nothing(folder):
     path = folder / "kpis.yaml"
-    path.write_text(path.read_text().replace("2026-02-01", begins))
+    path.write_text(path.read_text().replace("2026-02-01", "2206-02-01"))
     (doubt,) = prepare(folder).doubts()
     assert doubt.where == "params/kpis.yaml:7"
-    assert doubt.what == f"a target of 'fcr', whose data run from 2026-01-01 to 2026-10-28, begins on {begins}"
+    assert doubt.what == "a target of 'fcr', whose data run from 2026-01-01 to 2026-10-28, begins on 2206-02-01"
 
 
 def test_a_text_that_no_row_holds_is_doubted_with_the_nearest_that_rows_hold(folder):

@@ -123,7 +123,7 @@ def collect(params: Path | None, as_of: str | None, accept_shrunk: list[str] | N
         bad = ", ".join(f"{count} {reason}" for reason, count in quality.bad.items())
         _note(
             f"{quality.source}: {quality.kept} of {quality.read} rows kept, {quality.bad_rows} bad{f' ({bad})' if bad else ''}, "
-            f"{quality.exact_copies} copies, {quality.folded} folded, {quality.later} after the cut-off; quality {quality.score:.3f}"
+            f"{quality.folded} folded, {quality.later} after the cut-off; quality {quality.score:.3f}"
         )
     print(snapshot.path)
 

@@ -178,13 +178,12 @@ def test_a_condition_that_lets_no_row_through_is_no_end_of_the_run(folder, kind)
     assert [finding.kpi.code for finding in svclib.analyse_kpis(study).analysis.findings] == ["fcr", "days"]
 
 
-def test_rows_that_come_twice_are_copies_and_no_faults(folder, tmp_path):
+def test_rows_that_come_twice_stand_in_quarantine_and_in_the_column_of_copies(folder, tmp_path):
     path = tmp_path / "data" / "tickets.csv"
     rows = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*rows, *rows[-3:]]))
     (record,) = quality_records(open_study(folder))
-    assert (record["kept"], record["bad_rows"], record["copies"]) == (300, 0, 3)
-    assert "3 rows are exact copies of earlier ones, and only the earlier ones count." in record["sentence"]
+    assert (record["kept"], record["bad"], record["copies"]) == (300, {"duplicate": 3}, 3)
 
 
 def test_an_unknown_department_is_refused(folder):

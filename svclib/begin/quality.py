@@ -36,9 +36,9 @@ class Quality(Shown):
 
     @property
     def bad_share(self) -> float:
-        """Share of bad rows as a run counts them."""
+        """Share of bad rows as a run counts them: full copies do no harm."""
         considered = self.facts.kept + self.facts.bad_rows
-        return self.facts.bad_rows / considered if considered else 0.0
+        return (self.facts.bad_rows - self.facts.bad.get("duplicate", 0)) / considered if considered else 0.0
 
     @property
     def runs(self) -> bool:
@@ -93,7 +93,6 @@ class Quality(Shown):
         if facts.first and facts.last:
             remarks.append(say("begin.check.span", first=words.date(facts.first), last=words.date(facts.last)))
         counts = {"left_out": sum(facts.left_out.values()), "folded": facts.folded, "later": facts.later}
-        counts["copies"] = facts.exact_copies if facts.keyed else 0
         counts["gaps"] = int(facts.gaps.get("missing", 0))
         remarks += [say(f"begin.check.{name}", count=count) for name, count in counts.items() if count]
         holes = [

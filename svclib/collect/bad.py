@@ -30,20 +30,21 @@ NUMBER_READINGS = {
 
 
 def check_share(connection: DuckDBPyConnection, declared: Declared, staged: Staged) -> None:
-    """Refuse a source of which too much is bad."""
+    """Refuse a source of which too much is bad; full copies of rows do no harm and do not count here."""
     source = declared.source
     bad = count_bad(staged)
+    serious = bad - staged.bad.get("duplicate", 0)
     considered = staged.fates.get("kept", 0) + bad
     if staged.fates.get("later") and not staged.fates.get("kept"):
         return  # the cut-off lies before the data: what cannot be dated is no measure of them
     if considered == 0:
         what = f"no row of source {source.name!r} is left: {_told(staged.left_out)}"
         raise InputRefused(Problem(declared.where, what, "check where, other_departments and the departments' codes"))
-    if bad <= source.max_bad_share * considered:
+    if serious <= source.max_bad_share * considered:
         return
     reasons = _told(bad_reasons(staged))
     examples = "; ".join(_example(connection, staged, source))
-    what = f"{bad} of {considered} rows ({bad / considered:.1%}) are bad: {reasons}. Examples: {examples}"
+    what = f"{serious} of {considered} rows ({serious / considered:.1%}) are bad: {reasons}. Examples: {examples}"
     cure = f"mend them at the source, or allow more than max_bad_share: {source.max_bad_share}"
     if readings := list(_readings(connection, staged, source)):
         cure = f"{'; '.join(readings)}; else {cure}"
@@ -52,7 +53,7 @@ def check_share(connection: DuckDBPyConnection, declared: Declared, staged: Stag
 
 def count_bad(staged: Staged) -> int:
     """How many rows are bad; one with two faults is one row."""
-    return sum(staged.fates.get(fate, 0) for fate in ("bad", "duplicate_key")) + len(staged.raw.rejects)
+    return sum(staged.fates.get(fate, 0) for fate in ("bad", "duplicate", "duplicate_key")) + len(staged.raw.rejects)
 
 
 def bad_reasons(staged: Staged) -> dict[str, int]:

@@ -15,11 +15,10 @@ that is made from the same columns (`table_schema`). Each rule has a code that m
 ``department_unknown``      the row names one that is not declared
 ``exceeds:a>b``             numerator greater than denominator
 ``out_of_scale:c``          an answer outside its KPI's scale
+``duplicate``               a full copy of an earlier row
 ``duplicate_key``           another row with the same key, but other values
 ``malformed``               no row at all: too few or too many fields, broken JSON
 ==========================  =========================================================================
-
-A full copy of an earlier row breaks no rule: where the source has a key, it is dropped and counted as a copy.
 """
 
 from __future__ import annotations

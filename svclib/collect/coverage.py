@@ -170,12 +170,12 @@ def _empty_days(connection: DuckDBPyConnection) -> list[str]:
 def quality_parts(report: dict[str, Any], source: Source) -> dict[str, float]:
     """Shares that make up a source's quality score, each 0..1.
 
-    `valid`: rows that keep the contract. `unique`: rows that repeat no other. `complete`: values that stand where the
+    `valid`: rows that keep the contract. `unique`: rows that are no duplicate. `complete`: values that stand where the
     shape needs them or where a dimension is declared. `gapless`: periods with rows, of those between a department's
     first and last. `current`: departments that have not fallen silent.
     """
     bad = report["bad"]
-    duplicates = bad.get("duplicate_key", 0)
+    duplicates = bad.get("duplicate", 0) + bad.get("duplicate_key", 0)
     considered = max(1, report["considered"])
     needed = [*SHAPE_COLUMNS[source.shape][0], *source.dimension_columns]
     filled = [report["completeness"][name] for name in needed if name in report["completeness"] and name not in ENDS]

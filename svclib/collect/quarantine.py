@@ -37,7 +37,7 @@ def bad_rows(
     values = ", ".join(f"r.{sql.name(name)}::VARCHAR" for name in names)
     rows = connection.cursor().execute(
         f"SELECT r._id, s._fate, s._broken, {values} FROM {staged.table} s JOIN {staged.raw.name} r ON r._id = s.{staged.id} "
-        "WHERE s._fate IN ('bad', 'duplicate_key') ORDER BY r._id, s.rowid"
+        "WHERE s._fate IN ('bad', 'duplicate', 'duplicate_key') ORDER BY r._id, s.rowid"
     )
     while batch := rows.fetchmany(10_000):
         for rowid, fate, broken, *original in batch:

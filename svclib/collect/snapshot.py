@@ -40,8 +40,6 @@ class SourceQuality:
         Stamps of after the cut-off that were taken for "not yet", by column.
     first, last
         First and last day of the collected rows.
-    exact_copies, keyed
-        Rows that equal an earlier one in every column. They are dropped where the source has a key, else kept.
     silent, gaps, completeness
         As `cover_source` tells them.
     score, parts
@@ -59,7 +57,6 @@ class SourceQuality:
     later: int
     clipped: dict[str, int]
     exact_copies: int
-    keyed: bool
     first: dt.date | None
     last: dt.date | None
     frequency: str
@@ -177,7 +174,6 @@ def _quality(report: dict[str, Any]) -> SourceQuality:
         source=report["name"],
         **{key: report[key] for key in same},
         **{key: coverage[key] for key in covered},
-        keyed=bool(report["key"]),
         first=_day(coverage["first"]),
         last=_day(coverage["last"]),
         score=report["score"],

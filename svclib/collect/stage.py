@@ -1,8 +1,7 @@
 """One source from raw to typed: columns read, departments named, rules checked, every row's fate decided, in SQL.
 
 The fates of a row, in the order in which they are asked: folded (an older line of an event log), later (after the
-cut-off), left out (`where`, or a department that is nobody's here), bad (breaks a rule), duplicate (a full copy),
-duplicate_key (contradicts an earlier row, which is bad), kept.
+cut-off), left out (`where`, or a department that is nobody's here), bad (breaks a rule), duplicate, kept.
 
 An end that is a date without a time of day (a case closed "on the 5th") is put in the middle of what is possible: at
 noon, or halfway between the start and midnight where both fall on one day. It is off by half a day at most, and not at
@@ -187,8 +186,7 @@ def _mark_duplicates(
 ) -> int:
     """All but the first row of a key; full copies and rows that contradict each other are told apart.
 
-    Returns how many rows equal an earlier one in every column. With a key they are dropped, and are no fault; without
-    one they are kept, for nobody knows whether they are copies.
+    Returns the copies in a source without a key: rows that equal an earlier one in every column are kept there.
     """
     key = duplicate_key(source, columns)
     whole = ", ".join(["department", *(sql.name(c.name) for c in columns if c.name != "department")])
@@ -205,7 +203,7 @@ def _mark_duplicates(
         f"WHERE {table}.rowid = d.r AND d.n > 1"
     )
     connection.unregister("_suspects")
-    return (connection.execute(f"SELECT count(*) FROM {table} WHERE _fate = 'duplicate'").fetchone() or (0,))[0]
+    return 0
 
 
 def _repeated_hashes(connection: DuckDBPyConnection, table: str, columns: str) -> np.ndarray:
@@ -252,17 +250,17 @@ def _keep_originals(
     if raw.numbered:
         connection.execute(
             f"CREATE TABLE _originals AS SELECT {raw.rowid} AS _id, {names} FROM {raw.name} "
-            f"WHERE {raw.rowid} IN ({rows}('bad', 'duplicate_key'))"
+            f"WHERE {raw.rowid} IN ({rows}('bad', 'duplicate', 'duplicate_key'))"
         )
         if raw.rowid == "rowid":
             connection.execute(f"DROP TABLE {raw.name}")
         return replace(raw, name="_originals", rowid="_id")
     texts = ", ".join(f"_texts[{place}] AS {sql.name(name)}" for place, name in enumerate(raw.types, start=1))
     connection.execute(f"CREATE TABLE _originals AS SELECT {row_id} AS _id, {texts} FROM {table} WHERE _fate = 'bad'")
-    if "duplicate_key" in fates:  # that a row contradicts another shows when all are read
+    if fates.keys() & {"duplicate", "duplicate_key"}:  # that a row repeats another shows when all are read
         connection.execute(
             f"INSERT INTO _originals SELECT * FROM (SELECT row_number() OVER () - 1 AS _id, {names} FROM {raw.name}) "
-            f"WHERE _id IN ({rows}('duplicate_key'))"
+            f"WHERE _id IN ({rows}('duplicate', 'duplicate_key'))"
         )
     return replace(raw, name="_originals", rowid="_id", unread=())
 
@@ -271,7 +269,7 @@ def _count_bad(connection: DuckDBPyConnection, rules: list[Rule], fates: dict[st
     counted = ", ".join(f"count(*) FILTER (_broken & {1 << bit} <> 0)" for bit in range(len(rules)))
     row = connection.execute(f"SELECT {counted or 0} FROM {table} WHERE _fate = 'bad'").fetchone() or ()
     bad = {rule.code: count for rule, count in zip(rules, row, strict=False) if count}
-    return bad | ({"duplicate_key": fates["duplicate_key"]} if "duplicate_key" in fates else {})
+    return bad | {fate: fates[fate] for fate in ("duplicate", "duplicate_key") if fate in fates}
 
 
 def final_columns(staged: Staged, source: Source) -> str:

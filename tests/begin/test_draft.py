@@ -43,12 +43,11 @@ def draft(look):
 def test_rows_without_a_department_are_told_and_a_run_would_refuse_them(look):
     quality = svclib.draft_source(look).check()
     counts = dict(zip(quality.frame["reason"], quality.frame["rows"], strict=True))
-    assert counts == {"department_missing": 84, "order:opened_at>resolved_at": 1}
+    assert counts == {"department_missing": 84, "order:opened_at>resolved_at": 1, "duplicate": 1}
     assert not quality.runs
-    assert quality.bad_share == pytest.approx(85 / 841)
+    assert quality.bad_share == pytest.approx(85 / 842)
     plain = quality.explain().plain
-    assert "756 of 841 rows can be used; 85 are in quarantine (10.1%)" in plain
-    assert "One row is an exact copy of an earlier one, and only the earlier one counts." in plain
+    assert "756 of 842 rows can be used; 86 are in quarantine (10.2%)" in plain
     assert "max_bad_share=0.11" in plain
     assert 'department_missing="none"' in plain
     assert "department = , case_id = 0, opened_at = " in plain, "an empty value does not tell which row it is"
@@ -60,7 +59,7 @@ def test_the_quarantine_says_where_each_row_stands(draft):
     bad = quality.quarantine.set_index("reasons")
     assert bad.loc["order:opened_at>resolved_at", "row"] == "842"
     assert bad.loc["order:opened_at>resolved_at", "case_id"] == "9001"
-    assert len(bad) == 1
+    assert len(bad) == 2
 
 
 def test_departments_are_the_values_of_their_column(draft):

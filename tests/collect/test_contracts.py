@@ -40,6 +40,7 @@ def quarantine(snapshot, source="tickets") -> list[dict[str, str]]:
         ("2,D01,2026-01-05 09:00,2026-12-01 10:00", "future:resolved_at"),
         ("2,D01,1899-12-31 23:00,", "implausible:opened_at"),
         ("1,D02,2026-01-05 09:00,", "duplicate_key"),
+        ("1,D01,2026-01-05 08:00,2026-01-06 08:00", "duplicate"),
         ("2,D01,2026-01-0", "malformed"),
         ("2,D01,2026-01-05,,extra", "malformed"),
     ],
@@ -211,18 +212,7 @@ def test_numbers_that_other_options_read_are_told_with_them(snap, tickets, value
 
 def test_full_copies_do_not_stop_the_run(snap, tickets):
     snapshot = snap(tickets(HEAD + GOOD * 3, max_bad_share=0.0))
-    assert bad(snapshot) == {}
-
-
-def test_copies_are_told_from_rows_that_contradict(snap, tickets):
-    """A row that comes twice does no harm; two rows that tell different things of one case do."""
-    snapshot = snap(tickets(HEAD + GOOD * 3 + GOOD.replace("D01", "D02")))
-    report = snapshot.report("tickets")
-    assert (report["read"], report["kept"], report["exact_copies"]) == (4, 1, 2)
-    assert (report["bad_rows"], report["bad"]) == (1, {"duplicate_key": 1})
-    assert len(snapshot.quarantine_path("tickets").read_text().splitlines()) == 2
-    assert report["parts"]["unique"] == 0.25
-    assert snapshot.quality[0].keyed
+    assert bad(snapshot) == {"duplicate": 2}
 
 
 def test_an_empty_source(snap, tickets):

@@ -127,6 +127,7 @@ def test_quarantine_holds_what_stood_there(snap, folder):
         columns={"case_id": "id", "department": "team", "opened_at": "opened", "resolved_at": "closed"},
     )  # fmt: skip
     assert snap(source).quarantine_path("t").read_text().splitlines()[1:] == [
+        "t.csv,4,duplicate, 1 , d01,2026-01-05 08:00,,",
         "t.csv,5,duplicate_key, 1 ,D01,2026-01-05 09:00:00,,",
         "t.csv,6,wrong_type:opened_at,2,D01,05.01.26x,,",
         "t.csv,3,malformed,,,,,broken",

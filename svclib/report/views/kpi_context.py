@@ -353,7 +353,7 @@ def quality_records(study: Study) -> list[dict[str, Any]]:
             "kept": q.kept,
             "bad_rows": q.bad_rows,
             "bad": dict(q.bad),
-            "copies": q.exact_copies,
+            "copies": _copies(q),
             "missing_periods": q.gaps.get("missing", 0),
             "silent": [dict(s) for s in q.silent],
             "first": q.first.isoformat() if q.first else None,
@@ -363,6 +363,11 @@ def quality_records(study: Study) -> list[dict[str, Any]]:
         for q in study.quality
         if q.source in names
     ]
+
+
+def _copies(q: Any) -> int:
+    """Rows that equal an earlier one in every column: in quarantine where the source has a key, else kept."""
+    return q.exact_copies + int(q.bad.get("duplicate", 0))
 
 
 def _quality_text(q: Any, names: Mapping[str, str]) -> str:
@@ -382,8 +387,7 @@ def _quality_text(q: Any, names: Mapping[str, str]) -> str:
         )
         parts.append(say("kpi.quality.bad", count=q.bad_rows, reasons=reasons))
     left_out = sum(q.left_out.values())
-    copied = q.exact_copies if q.keyed else 0
-    for name, count in (("copied", copied), ("later", q.later), ("left_out", left_out), ("folded", q.folded)):
+    for name, count in (("later", q.later), ("left_out", left_out), ("folded", q.folded)):
         if count:
             parts.append(say(f"kpi.quality.{name}", count=count))
     if q.silent:
@@ -406,16 +410,14 @@ def quality(study: Study, analysis: KpiAnalysis) -> Block:
             say("kpi.quality.before"): words.list_of(words.percent(s) for s in history.get(q.source, [])) or "–",
             say("kpi.quality.rows"): words.number(q.kept, 0),
             say("kpi.quality.faulty"): words.number(q.bad_rows, 0),
-            say("kpi.quality.copies"): words.number(q.exact_copies, 0),
+            say("kpi.quality.copies"): words.number(_copies(q), 0),
             say("kpi.quality.missing"): words.number(int(q.gaps.get("missing", 0)), 0),
             say("kpi.quality.until"): words.date(q.last, "medium") if q.last else "–",
         }
         for q in mine
     ]
     remarks = [
-        _quality_text(q, department_names(study))
-        for q in mine
-        if q.bad_rows or (q.keyed and q.exact_copies) or q.silent or q.gaps.get("missing")
+        _quality_text(q, department_names(study)) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")
     ]
     remarks += [
         say("kpi.quality.changed", title=f.kpi.title, date=words.date(c.date), note=c.note)

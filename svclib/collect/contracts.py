@@ -188,7 +188,7 @@ def table_schema(source: Source, columns: list[Column], departments: Iterable[st
     pandera.pandas.DataFrameSchema
         Strict: a column that the source does not map is an error.
     """
-    pa = _pandera()
+    pa = load_pandera()
     dtypes = {
         "text": "str",
         "number": "float64",
@@ -227,7 +227,8 @@ def check_table(frame: pd.DataFrame, schema: Any) -> None:
         schema.validate(frame, lazy=True)
 
 
-def _pandera() -> Any:
+def load_pandera() -> Any:
+    """The module `pandera.pandas`, which takes a while to import."""
     with _quiet_pyspark():
         import pandera.pandas
     return pandera.pandas

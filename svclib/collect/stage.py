@@ -221,9 +221,21 @@ def _repeated_hashes(connection: DuckDBPyConnection, table: str, columns: str) -
         query = f"SELECT hash({columns}) AS hash FROM {table} WHERE _fate = 'kept'"
         if slices > 1:
             query = f"SELECT hash FROM ({query}) WHERE hash % {slices} = {n}"
-        hashes = np.sort(np.asarray(connection.execute(query).fetchnumpy()["hash"]))
-        repeated.append(hashes[1:][hashes[1:] == hashes[:-1]])
+        hashes = np.asarray(connection.execute(query).fetchnumpy()["hash"])
+        for part in _sorted_halves(hashes):
+            repeated.append(part[1:][part[1:] == part[:-1]])
     return np.concatenate(repeated)
+
+
+def _sorted_halves(hashes: np.ndarray) -> list[np.ndarray]:
+    """The lower and the upper half of what a hash can be, each sorted by a processor of its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    lower = hashes < 1 << 63
+    halves = [hashes[lower], hashes[~lower]]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda half: half.sort(), halves))  # NumPy lets go of the interpreter meanwhile
+    return halves
 
 
 def _clip(

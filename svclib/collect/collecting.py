@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from svclib.catalogue.catalogue import Catalogue
@@ -22,7 +21,7 @@ from svclib.catalogue.models import Source
 from svclib.collect import sql
 from svclib.collect.bad import bad_reasons, check_share, count_bad
 from svclib.collect.build import Declared
-from svclib.collect.contracts import check_table, date_column, duplicate_key, load_pandera, table_schema
+from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
 from svclib.collect.coverage import cover_source, first_later, last_stamp, quality_parts
 from svclib.collect.databases import without_credentials
 from svclib.collect.dates import Zones
@@ -172,12 +171,9 @@ def read_inputs(catalogue: Catalogue, root: Path) -> dict[str, list[FileDigest] 
     inputs: dict[str, list[FileDigest] | None] = {}
     problems: list[Problem] = []
     base = catalogue.folder.parent
-    needed: list[Thread] = []
     for source in catalogue.sources:
         try:
             files = find_files(source, base, catalogue.locate("sources", source.name, "read"))
-            if not needed and not all(map(cache.knows, files)):
-                needed.append(_beside(load_pandera))
             digests = [cache.digest(path, file_name(path, base)) for path in files]
             inputs[source.name] = digests or None
         except InputRefused as refused:
@@ -185,19 +181,10 @@ def read_inputs(catalogue: Catalogue, root: Path) -> dict[str, list[FileDigest] 
         except OSError as error:
             where = catalogue.locate("sources", source.name, "read")
             problems.append(Problem(where, f"{source.read!r} cannot be read: {error.strerror}", "check its rights"))
-    for thread in needed:
-        thread.join()
     if problems:
         raise InputRefused(problems)
     cache.save()
     return inputs
-
-
-def _beside(task: Callable[[], Any]) -> Thread:
-    """Load what is needed later, while digests of new files keep one processor busy."""
-    thread = Thread(target=task)
-    thread.start()
-    return thread
 
 
 def definitions(catalogue: Catalogue) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def table_schema(source: Source, columns: list[Column], departments: Iterable[st
     pandera.pandas.DataFrameSchema
         Strict: a column that the source does not map is an error.
     """
-    pa = load_pandera()
+    pa = _pandera()
     dtypes = {
         "text": "str",
         "number": "float64",
@@ -227,8 +227,7 @@ def check_table(frame: pd.DataFrame, schema: Any) -> None:
         schema.validate(frame, lazy=True)
 
 
-def load_pandera() -> Any:
-    """The module `pandera.pandas`, which takes a while to import."""
+def _pandera() -> Any:
     with _quiet_pyspark():
         import pandera.pandas
     return pandera.pandas

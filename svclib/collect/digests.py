@@ -51,16 +51,13 @@ class DigestCache:
             self._known = {}
         self._changed = False
 
-    def knows(self, path: Path) -> bool:
-        """Whether the digest of a file need not be taken anew."""
-        status = path.stat()
-        return self._known.get(_key(path), [])[:2] == [status.st_size, status.st_mtime_ns]
-
     def digest(self, path: Path, name: str) -> FileDigest:
         """The digest of a file; read only if size or time of change differ from last time."""
-        status, key = path.stat(), _key(path)
-        if self.knows(path):
-            return FileDigest(name, status.st_size, self._known[key][2])
+        status = path.stat()
+        key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24]
+        known = self._known.get(key)
+        if known and known[:2] == [status.st_size, status.st_mtime_ns]:
+            return FileDigest(name, status.st_size, known[2])
         sha256 = digest_file(path)
         if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
             self._known[key] = [status.st_size, status.st_mtime_ns, sha256]
@@ -77,10 +74,6 @@ class DigestCache:
             part.replace(self._path)
         except OSError:
             part.unlink(missing_ok=True)
-
-
-def _key(path: Path) -> str:
-    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24]
 
 
 def files_json(files: list[FileDigest]) -> list[dict[str, Any]]:

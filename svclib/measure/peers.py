@@ -157,9 +157,9 @@ def _interpolated(n: np.ndarray, level: float, kind: str, q: float) -> np.ndarra
 
     Spiegelhalter (2005), *Statistics in Medicine* 24, appendix A.1.1.
     """
-    law = stats.binom(n, level) if kind == "p" else stats.poisson(n * level)
-    count = law.ppf(q)
-    above, mass = law.cdf(count) - q, law.pmf(count)
+    law, given = (stats.binom, (n, level)) if kind == "p" else (stats.poisson, (n * level,))
+    count = law.ppf(q, *given)
+    above, mass = law.cdf(count, *given) - q, law.pmf(count, *given)
     return (count - np.divide(above, mass, out=np.zeros_like(count), where=mass > 0)) / n
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -240,12 +241,13 @@ def _table(series: pd.DataFrame, found: _Series, base: np.ndarray, drawn: list[P
         for c in ("period", "start", "end", "value", "numerator", "denominator", "n", "mature", "status")
         if c in series
     ]
-    table = series[keep].reset_index(drop=True)
-    table["target"] = target_values(kpi, found.starts)
-    table["phase"], table["baseline"], table["judged"] = found.phase, base, found.judged
-    for name in _LINES:
-        table[name] = np.concatenate([getattr(chart.lines, name) for chart in drawn])
-    table["z"] = np.concatenate([chart.z for chart in drawn])
-    table["p"] = np.concatenate([chart.p for chart in drawn])
-    table["signals"] = [codes for chart in drawn for codes in chart.signals]
-    return table
+    table: dict[str, Any] = {name: series[name].array for name in keep}  # one by one, each new column costs a copy
+    table |= {
+        "target": target_values(kpi, found.starts),
+        "phase": found.phase,
+        "baseline": base,
+        "judged": found.judged,
+    }
+    table |= {name: np.concatenate([getattr(chart.lines, name) for chart in drawn]) for name in _LINES}
+    table |= {name: np.concatenate([getattr(chart, name) for chart in drawn]) for name in ("z", "p")}
+    return pd.DataFrame(table | {"signals": [codes for chart in drawn for codes in chart.signals]})

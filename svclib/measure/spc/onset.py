@@ -145,24 +145,26 @@ def _weights_of_rho(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
     n, root = len(y), np.sqrt(w / w.mean())
     splits = range(max(minimum, 1), n - max(minimum, 1) + 1)
     after = np.array([np.arange(n) >= k for k in splits], dtype=float)
+    # For every rho: the constant, the series and the steps (rho x steps x periods), all made independent.
+    one, target = _whiten(root, RHO[:, None]), _whiten(root * y, RHO[:, None])
+    steps = _whiten(root * after, RHO[:, None, None])
+    a, size = np.einsum("rt,rt->r", one, one), 0.5 * np.log(1 - RHO**2)
+    target = target - one * (np.einsum("rt,rt->r", one, target) / a)[:, None]
+    steps = steps - (np.einsum("rst,rt->rs", steps, one) / a[:, None])[..., None] * one[:, None, :]
+    b, total = np.einsum("rst,rst->rs", steps, steps), np.einsum("rt,rt->r", target, target)
+    left = np.maximum(total[:, None] - np.einsum("rst,rt->rs", steps, target) ** 2 / b, 1e-12 * total[:, None])
+    known = size - np.log(a) / 2
     log = np.empty((len(RHO), len(after) + 1))
-    for i, rho in enumerate(RHO):
-        one, target = _whiten(root, rho), _whiten(root * y, rho)
-        steps = _whiten(root * after, rho)
-        a, size = one @ one, 0.5 * np.log(1 - rho**2)
-        target = target - one * (one @ target) / a
-        steps = steps - np.outer(steps @ one / a, one)
-        b, total = np.einsum("st,st->s", steps, steps), target @ target
-        left = np.maximum(total - (steps @ target) ** 2 / b, 1e-12 * total)
-        log[i, 0] = size - (n - 1) / 2 * np.log(total) - np.log(a) / 2
-        # The unit of a step: a prior worth one observation of it, so that no change and a change can be weighed.
-        log[i, 1:] = size - (n - 1) / 2 * np.log(left) - np.log(a) / 2 - np.log(1 + b) / 2 - np.log(len(after))
+    log[:, 0] = known - (n - 1) / 2 * np.log(total)
+    # The unit of a step: a prior worth one observation of it, so that no change and a change can be weighed.
+    log[:, 1:] = known[:, None] - (n - 1) / 2 * np.log(left) - np.log(1 + b) / 2 - np.log(len(after))
     weight = np.exp(log - log.max()).sum(axis=1) * np.exp(-0.5 * ((RHO - 0.35) / 0.3) ** 2)
     return np.asarray(weight / weight.sum())
 
 
-def _whiten(values: np.ndarray, rho: float) -> np.ndarray:
+def _whiten(values: np.ndarray, rho: np.ndarray) -> np.ndarray:
     """AR(1) errors along the last axis made independent, all with the variance of an innovation."""
+    values = np.broadcast_to(values, np.broadcast_shapes(values.shape, (*rho.shape[:-1], 1)))
     return np.concatenate([values[..., :1] * np.sqrt(1 - rho**2), values[..., 1:] - rho * values[..., :-1]], axis=-1)
 
 

@@ -83,7 +83,7 @@ class Predictive:
         if self.law == "t":
             if not np.isfinite(level := _bounded(target, self.scale)):
                 return 1.0 if level < 0 else 0.0
-            low = self._t().cdf((level - self.centre) / self.sigma)
+            low = stats.t.cdf((level - self.centre) / self.sigma, **self._t())
             return float(low if falls(self.scale) else 1 - low)
         count = np.ceil(target / self.per * self.size - _ROUNDING)
         if count <= 0:
@@ -114,7 +114,7 @@ class Predictive:
         if self.law == "constant":
             return self._constant(), self._constant()
         if self.law == "t":
-            ends = backward(self.centre + self.sigma * self._t().ppf(np.array(tails)), self.scale)
+            ends = backward(self.centre + self.sigma * stats.t.ppf(np.array(tails), **self._t()), self.scale)
             return float(ends.min()), float(ends.max())
         low, high = (self._quantile(q) for q in tails)
         return low / self.size * self.per, high / self.size * self.per
@@ -122,8 +122,8 @@ class Predictive:
     def _constant(self) -> float:
         return float(backward(np.array(self.centre), self.scale))
 
-    def _t(self):
-        return stats.t(degrees_of_freedom(self.points), scale=np.sqrt(1 + 1 / self.points))
+    def _t(self) -> dict[str, float]:
+        return {"df": float(degrees_of_freedom(self.points)), "scale": float(np.sqrt(1 + 1 / self.points))}
 
     def _tails(self, count: float) -> tuple[float, float]:
         if self.law == "beta_binomial":

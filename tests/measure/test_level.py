@@ -1,0 +1,46 @@
+"""A new level in a process whose periods lean on each other: seldom claimed where there is none, found where it is large."""
+
+import numpy as np
+import pytest
+
+from svclib.measure.spc.evidence import level_p
+from svclib.measure.spc.exact import ALPHA
+from svclib.measure.spc.gates import autocorrelation
+
+
+def leaning(rho: float, periods: int, rng: np.random.Generator) -> np.ndarray:
+    """First-order autoregression of variance 1, in its steady state."""
+    values = np.empty(periods)
+    values[0] = rng.normal()
+    for t in range(1, periods):
+        values[t] = rho * values[t - 1] + np.sqrt(1 - rho**2) * rng.normal()
+    return values
+
+
+def found(rho: float, step: float, runs: int) -> list[bool]:
+    """Whether the level test signals, of those series whose gate fires; the step is in the latest nine periods."""
+    rng, signals = np.random.default_rng(17), []
+    while len(signals) < runs:
+        values = leaning(rho, 36, rng)
+        values[-9:] += step
+        gate = autocorrelation(values[:24])
+        if gate.fired:
+            signals.append(level_p(values, np.ones(36, dtype=bool), r1=gate.r1) < ALPHA)
+    return signals
+
+
+@pytest.mark.parametrize("rho", [0.2, 0.4, 0.6])
+def test_a_quiet_process_seldom_signals_a_new_level(rho):
+    """.27 % is what the level promises; 1,000 series, so that .9 % is beyond three standard errors of it."""
+    assert np.mean(found(rho, 0.0, 1000)) <= 0.009
+
+
+def test_without_reckoning_with_it_the_test_would_not_hold():
+    rng = np.random.default_rng(17)
+    alarms = [level_p(leaning(0.6, 36, rng), np.ones(36, dtype=bool)) < ALPHA for _ in range(1000)]
+    assert np.mean(alarms) > 0.05
+
+
+def test_a_large_step_is_found_all_the_same():
+    """Of four standard deviations; without the reckoning all would be found, and of the quiet ones too many."""
+    assert np.mean(found(0.4, 4.0, 300)) > 0.5

@@ -100,7 +100,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
         usual=level_of(base) if len(base) else None,
         points=points,
         onset=onset,
-        events=around(finding.happened, onset.earliest, onset.latest) if onset else finding.happened,
+        events=around(finding.happened, onset.earliest, onset.latest, onset.period) if onset else finding.happened,
         baseline=baseline,
         peers=_peers(finding, worse),
         p=float(finding.p) if np.isfinite(finding.p) else None,

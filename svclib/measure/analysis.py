@@ -13,7 +13,7 @@ import pandas as pd
 
 from svclib.catalogue.models import Action, Band, Event, Kpi, Rebase, Target
 from svclib.catalogue.names import pick
-from svclib.measure.change import LevelChange, Step, change_of, find_steps
+from svclib.measure.change import CLEAR_P, LevelChange, Step, change_of, find_steps
 from svclib.measure.disclosure import suppressed
 from svclib.measure.happened import Happening, around, happenings
 from svclib.measure.peers import Funnel, funnel
@@ -51,6 +51,8 @@ class KpiFinding:
         Every significant change of level in the latest two years.
     change
         The one behind the signal of the latest period that counts; None where it does not signal.
+    within_limits
+        Of a quiet chart: a change of level whose months took part in setting the limits, so that these cannot judge it.
     on_new_level
         Where that change has lasted: the target against the limits of the new level alone, as `expectation` has it.
     happened
@@ -73,6 +75,7 @@ class KpiFinding:
     year_to_date: YearToDate | None
     steps: tuple[Step, ...] = ()
     change: LevelChange | None = None
+    within_limits: LevelChange | None = None
     on_new_level: str = "none"
     happened: tuple[Happening, ...] = ()
 
@@ -205,9 +208,22 @@ def _find(
         year_to_date=year_to_date(chart.points, kpi),
         steps=tuple(steps),
         change=change,
+        within_limits=None if signals else _within_limits(points, steps, p),
         on_new_level=_on_new_level(series, kpi, period, change),
-        happened=around(happened, change.earliest, change.latest) if change else tuple(happened),
+        happened=around(happened, change.earliest, change.latest, change.period) if change else tuple(happened),
     )
+
+
+def _within_limits(points: pd.DataFrame, steps: Sequence[Step], p: float) -> LevelChange | None:
+    """The latest step of the latest phase, if clear, where months since then set its limits; None without one."""
+    if not steps or steps[-1].p >= CLEAR_P:
+        return None
+    since = points["period"] >= steps[-1].period
+    mine = points["phase"] == points["phase"].iloc[-1]
+    if not (since & mine & points["baseline"]).any() or not (~since & mine & points["judged"]).any():
+        return None
+    found = change_of(points, steps, p, rose=steps[-1].rose)
+    return found if found is not None and found.before is not None else None
 
 
 def _on_new_level(series: pd.DataFrame, kpi: Kpi, period: Period, change: LevelChange | None) -> str:

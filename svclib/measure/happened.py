@@ -70,11 +70,12 @@ def happenings(events: Sequence[Event], actions: Sequence[Action] = ()) -> tuple
     return tuple(sorted([*declared, *plan_events(actions)], key=lambda h: h.date))
 
 
-def around(found: Sequence[Happening], earliest: str, latest: str) -> tuple[Happening, ...]:
+def around(found: Sequence[Happening], earliest: str, latest: str, since: str = "") -> tuple[Happening, ...]:
     """The same, marked by where they lie to a change between two periods (labels, inclusive).
 
     What was under way from one period before the change's interval to its end is near: an event that lasts may take
-    effect at any time of it.
+    effect at any time of it. An action that began after the change's most likely first period (`since`) answers it
+    rather than having made it: it came later.
 
     Examples
     --------
@@ -84,4 +85,9 @@ def around(found: Sequence[Happening], earliest: str, latest: str) -> tuple[Happ
     [('Storms', True, False), ('Move', False, True)]
     """
     first, last = Period.parse(earliest).previous().start, Period.parse(latest).end
-    return tuple(replace(h, near=first <= (h.to or h.date) and h.date < last, later=h.date >= last) for h in found)
+    begun = Period.parse(since).end if since else last
+
+    def end(h: Happening) -> dt.date:
+        return min(last, begun) if h.id else last
+
+    return tuple(replace(h, near=first <= (h.to or h.date) and h.date < end(h), later=h.date >= end(h)) for h in found)

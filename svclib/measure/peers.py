@@ -148,7 +148,11 @@ def _lines(n: np.ndarray, level: float, tau2: float, kind: str) -> pd.DataFrame:
         s = 1 / (2 * np.sqrt(n)) if kind == "p" else 1 / np.sqrt(n * level + 0.5)
         spread = reach * np.sqrt(s**2 + tau2)
         centre = _transform(level, kind)
-        found[f"lower{name}"], found[f"upper{name}"] = (_untransform(centre + d * spread, kind) for d in (-1, 1))
+        if kind == "u":  # with the half case that the z-scores have: else none at all would lie outside by itself
+            ends = [((n * level + 0.5) * np.exp(d * spread) - 0.5) / n for d in (-1, 1)]
+        else:
+            ends = [_untransform(centre + d * spread, kind) for d in (-1, 1)]
+        found[f"lower{name}"], found[f"upper{name}"] = (np.maximum(end, 0) for end in ends)
     return pd.DataFrame(found)[["lower95", "upper95", "lower998", "upper998"]]
 
 

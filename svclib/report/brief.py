@@ -18,7 +18,7 @@ VERDICT_STATES: Mapping[str, str] = {
     "met_attributable": "improvement",
     "met_not_attributable": "common_cause",
     "met_despite": "concern",
-    "improved_target_missed": "neutral",
+    "improved_target_missed": "common_cause",
     "not_met": "concern",
     "worsened": "concern",
     "inconclusive": "common_cause",

@@ -211,6 +211,28 @@ def test_forecast_interval_covers_what_comes():
     assert inside / tried == pytest.approx(0.95, abs=0.04)
 
 
+def test_nothing_is_foretold_that_cannot_be():
+    from svclib.measure.spc.control import control_chart
+
+    kpi = a_kpi(rules="strict", chart="xmr").model_copy(update={"possible": (0.0, 11.0)})
+    found = forecast(control_chart(a_series(QUIET), kpi))
+    free = forecast(control_chart(a_series(QUIET), a_kpi(rules="strict", chart="xmr")))
+    assert max(free.upper) > 11.0 >= max(found.upper)
+    assert found.lower == free.lower
+
+
+def test_no_case_at_all_lies_not_outside_the_funnel_by_itself():
+    """Rates that differ more than chance: a department with none where one was to be expected is nothing special."""
+    table = pd.DataFrame({"department": list("ABCDEFGH"), "numerator": [0.0, 9, 2, 14, 0, 1, 11, 3],
+                          "denominator": [300.0, 1200, 900, 1500, 400, 1000, 1100, 1300]})  # fmt: skip
+    found = funnel(table, "u", 1000)
+    none = found.table[found.table["value"] == 0]
+    assert found.tau2 > 0
+    assert (none["band"] == "inside").all()
+    assert (none["p"] > 0.05).all()
+    assert (found.table["lower998"] >= 0).all()
+
+
 def test_the_rebase_assistant_suggests_the_right_month_and_its_event():
     from svclib.measure.spc.control import control_chart
 

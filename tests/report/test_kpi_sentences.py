@@ -9,7 +9,7 @@ import pytest
 
 from svclib.catalogue.models import Action, Band, Event, Kpi
 from svclib.measure.analysis import analyse_kpis
-from svclib.measure.happened import around, plan_events
+from svclib.measure.happened import Happening, around, plan_events
 from svclib.measure.periods import Period
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.figures.labels import boxes_overlap
@@ -358,7 +358,7 @@ def test_the_change_behind_a_signal_names_what_happened_then_and_since():
     assert "“New system” (20 Nov 2025)" in near
     assert "“Strike” (3 Apr 2026)" in later
     assert "Fair" not in near + later
-    assert "look at what “New system” (20 Nov 2025) has to do with it" in sentence(finding)
+    assert "see whether it comes from “New system” (20 Nov 2025)" in sentence(finding)
     assert kpi_words.happened_texts(a_finding(values)) == [say("kpi.happened.none")]
     assert kpi_words.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
 
@@ -381,6 +381,25 @@ def test_a_young_period_tells_what_the_one_before_signals():
     assert "missing the target of 12.0" in said
     quiet = a_finding([*QUIET, 2.0], status="provisional", mature=False)
     assert "The latest period that counts is December 2025: no special cause." in sentence(quiet)
+
+
+def test_an_action_that_answers_a_change_is_no_candidate_for_it():
+    """An event may take effect at any time of the interval; a remedy that began after the first month came later."""
+    action = Action(
+        id="A-1", department="D01", kpi="k", gap="-", objective="Mend it.", start="2026-02-05", due="2027-01-31"
+    )
+    storms = Happening("Storms", dt.date(2026, 2, 5))
+    found = around([*plan_events([action]), storms], "2026-01", "2026-02", "2026-01")
+    assert [(h.near, h.later) for h in found] == [(False, True), (True, False)]
+
+
+def test_a_change_that_set_the_limits_itself_is_told_beside_the_usual_variation():
+    """In a young phase the months since the change widen the limits that they are held against."""
+    finding = a_finding([*QUIET[:12], *(np.array(QUIET[:4]) - 4.0)])
+    assert finding.verdict.state == "common_cause"
+    assert finding.within_limits.period == "2025-01"
+    assert "But its level changed in January 2025 (10.1\u202fh before, 6.1\u202fh since; p" in sentence(finding)
+    assert a_finding(QUIET).within_limits is None
 
 
 def test_a_new_level_that_has_lasted_has_an_outlook_of_its_own():

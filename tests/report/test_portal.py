@@ -345,7 +345,7 @@ def test_what_may_be_chance_is_not_among_the_strongest(month):
     assert "Closed in time" not in [item.name for item in attention(department, "2026-10")]
     assert "Closed in time" in [item.name for item in unknown(department, "2026-10")]
     assert re.search(
-        r"One further change may be chance; wait for another period: \S.*: Closed in time \(p = 0.20\)",
+        r"One change may be chance, and is not ranked; wait for another period: \S.*: Closed in time \(p = 0.20\)",
         text_of(period_page(slow)),
     )
 

@@ -101,8 +101,9 @@ def forecast(chart: ControlChart, periods: int = 3) -> Forecast | None:
     if law is None or not stable or chart.level_p < TREND_P:
         return None
     steps = [_with_season(chart, law, ahead) for ahead in range(1, periods + 1)]
-    ends = [step.interval() for step in steps]
-    return Forecast([_middle(step) for step in steps], [low for low, _ in ends], [high for _, high in ends])
+    least, most = (np.inf * sign if end is None else end for end, sign in zip(chart.possible, (-1, 1), strict=True))
+    ends = np.clip([step.interval() for step in steps], least, most)  # nothing is foretold that cannot be
+    return Forecast([_middle(step) for step in steps], ends[:, 0].tolist(), ends[:, 1].tolist())
 
 
 def _middle(law: Predictive) -> float:

@@ -392,10 +392,9 @@ class KpiReport(StudyReport):
         limits = say("value.interval", low=ends[0], high=ends[1])
         marked = finding.points[finding.points["signals"].map(bool)]
         listed = words.list_of(words.period_short(str(p)) for p in marked["period"].tail(12))
+        some = "signals_some" if len(marked) <= 12 else "signals_latest"
         signals = (
-            say("kpi.figure.signals_some", count=len(marked), list=listed)
-            if len(marked)
-            else say("kpi.figure.signals_none")
+            say(f"kpi.figure.{some}", count=len(marked), list=listed) if len(marked) else say("kpi.figure.signals_none")
         )
         return say(
             "kpi.figure.control_alt",
@@ -468,7 +467,7 @@ class KpiReport(StudyReport):
             ),
             caption=say("kpi.figure.funnel", title=finding.kpi.title, period=self._period),
             data=self._peer_table(found),
-            formats=dict.fromkeys(values, write),
+            formats=dict.fromkeys(values, write) | {"band": lambda band: say(f"kpi.band.{band}")},
         )
 
 

@@ -257,6 +257,11 @@ def cautions(finding: KpiFinding) -> list[str]:
     """What makes the chart's answer weaker than it looks, most important first."""
     chart, found = finding.chart, []
     strict = chart.rules == "strict"
+    step = finding.within_limits
+    if step is not None:
+        levels = {"before": value_of(finding.kpi, step.before), "after": value_of(finding.kpi, step.after)}
+        period = words.period_name(step.period)
+        found.append(say("kpi.caution.within_limits", period=period, p=words.p_value(step.p), **levels))
     signalling = bool(finding.verdict.signals)
     correlation = chart.autocorrelation
     if correlation.fired and (signalling or strict):

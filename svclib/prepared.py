@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from svclib import sql
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.check import default_cohort
 from svclib.catalogue.load import load_catalogue
@@ -265,9 +266,8 @@ def _generate_sample(catalogue: Catalogue) -> bool:
 def _tables(snapshot: Snapshot, catalogue: Catalogue) -> SQLBackend:
     backend = connect()
     for source in catalogue.sources:
-        path = str(snapshot.table_path(source.name)).replace("'", "''")
-        name = source.name.replace('"', '""')
-        backend.raw_sql(f"create view \"{name}\" as select * from read_parquet('{path}')")
+        path = sql.text(str(snapshot.table_path(source.name)))
+        backend.raw_sql(f"create view {sql.name(source.name)} as select * from read_parquet({path})")
     return backend
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.collect.columns import infer_kind
 from svclib.collect.dates import KNOWN, PERIODS, Zones, decide_format, stamp_of_text
 from svclib.collect.heads import column_names

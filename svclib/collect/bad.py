@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.collect.build import Declared
 from svclib.collect.columns import Column
 from svclib.collect.dates import KNOWN, PERIODS, Zones, stamp_of_text, swapped

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import Department, Kpi, Source
-from svclib.collect import sql
 from svclib.collect.columns import Column, plan_columns
 from svclib.collect.contracts import Rule, source_rules
 from svclib.collect.dates import Zones

@@ -16,9 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svclib import sql
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.collect.bad import bad_reasons, check_share, count_bad
 from svclib.collect.build import Declared
 from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import BOOLEANS, NUMBERS, SHAPE_COLUMNS, TIMESTAMPS, ReadOptions, Source
-from svclib.collect import sql
 from svclib.collect.dates import (
     PERIODS,
     Stamp,

@@ -29,8 +29,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from svclib import sql
 from svclib.catalogue.models import SHAPE_COLUMNS, SHAPE_DATE, TIMESTAMPS, Kpi, Source
-from svclib.collect import sql
 from svclib.collect.columns import Column, known_columns
 
 if TYPE_CHECKING:

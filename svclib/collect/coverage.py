@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svclib import sql
 from svclib.catalogue.models import SHAPE_COLUMNS, TIMESTAMPS, Department, Source
-from svclib.collect import sql
 from svclib.collect.columns import known_columns
 from svclib.collect.contracts import ENDS, date_column
 from svclib.collect.stage import Staged, interval

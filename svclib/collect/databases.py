@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.collect.parquet import column_types
 from svclib.collect.read import Part, RawTable, database_address, database_file, pick_columns, wanted_columns
 from svclib.errors import InputRefused, Problem

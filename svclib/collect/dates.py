@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from svclib.collect import sql
+from svclib import sql
 from svclib.errors import InputRefused, Problem
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svclib import sql
 from svclib.catalogue.models import ReadOptions, Source
-from svclib.collect import sql
 from svclib.collect.read import Part, RawTable, Reject, Unread, file_name, pick_columns, unreadable, wanted_columns
 from svclib.errors import InputRefused, Problem
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import Department, Source
-from svclib.collect import sql
 from svclib.collect.columns import Column
 from svclib.errors import InputRefused, Problem
 

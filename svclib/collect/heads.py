@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import delimited, jsonlines, sql, workbooks
+from svclib.collect import delimited, jsonlines, workbooks
 from svclib.collect.read import file_name, source_format, unreadable
 from svclib.errors import InputRefused, Problem
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import databases, delimited, jsonlines, parquet, sql, workbooks
+from svclib.collect import databases, delimited, jsonlines, parquet, workbooks
 from svclib.collect.read import ROW, RawTable, read_rows, source_format
 from svclib.errors import InputRefused, Problem
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.collect.read import Part, RawTable, file_name, pick_columns, unreadable, wanted_columns
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svclib import sql
 from svclib.catalogue.models import SHAPE_DATE
-from svclib.collect import sql
 from svclib.collect.digests import digest_file
 from svclib.errors import InputRefused, Problem
 

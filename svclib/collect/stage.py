@@ -16,8 +16,8 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.collect.build import Declared, build_table
 from svclib.collect.columns import Column, known_columns
 from svclib.collect.contracts import ENDS, ORDERED, Rule, date_column, duplicate_key

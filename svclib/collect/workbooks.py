@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect import sql
 from svclib.collect.read import Part, RawTable, file_name, pick_columns, unreadable, wanted_columns
 from svclib.errors import InputRefused, Problem
 

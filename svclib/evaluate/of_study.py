@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from svclib import sql
 from svclib.catalogue.models import Kpi
 from svclib.evaluate.analysis import Plan
 from svclib.measure.kpi import measure_kpis
@@ -48,7 +49,7 @@ def plan_of(study: Study) -> Plan:
 
 def _segment_measures(study: Study, kpi: Kpi, segment: Mapping[str, str]) -> pd.DataFrame:
     """The KPI measured on one segment's cases only, for every department."""
-    conditions = [f"{_quoted(name)} = {_literal(value)}" for name, value in segment.items()]
+    conditions = [f"{sql.name(name)} = {sql.text(value)}" for name, value in segment.items()]
     where = " and ".join([f"({kpi.where})"] * bool(kpi.where) + conditions)
     declaration = replace(study.prepared.declarations[kpi.code], kpi=kpi.model_copy(update={"where": where}))
     return measure_kpis(
@@ -60,11 +61,3 @@ def _segment_measures(study: Study, kpi: Kpi, segment: Mapping[str, str]) -> pd.
         last=study.period,
         disclosure_minimum=study.organisation.disclosure_minimum,
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

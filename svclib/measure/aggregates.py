@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from svclib import sql
 from svclib.catalogue.check import default_cohort
 from svclib.catalogue.models import Kpi, Scale, Source
 from svclib.measure import intervals
@@ -57,8 +58,7 @@ def case_rows(
     KPI's unit) and ``observed`` (False: still open at the cut-off), as far as the kind has them.
     """
     kpi, source = declaration.kpi, declaration.source
-    cohort = _quoted(default_cohort(kpi, source))
-    code = department.replace("'", "''")
+    cohort = sql.name(default_cohort(kpi, source))
     parts = [f"{cohort} as cohort_at"]
     if kpi.kind == "time_to_event":
         duration, observed = _duration(kpi, source, declaration.coverage.cutoff(as_of))
@@ -69,17 +69,13 @@ def case_rows(
         parts += [f"{_numerator(declaration)} as num", f"{_denominator(declaration)} as den"]
     # A source column that bears one of the computed names would come twice.
     computed = {part.rpartition(" as ")[2] for part in parts}
-    columns = [_quoted(name) for name in backend.table(source.name).columns if name.lower() not in computed]
+    columns = [sql.name(name) for name in backend.table(source.name).columns if name.lower() not in computed]
     query = f"""
-        select {", ".join([*columns, *parts])} from {_quoted(source.name)}
-        where {_condition(kpi, source)} and department = '{code}'
+        select {", ".join([*columns, *parts])} from {sql.name(source.name)}
+        where {_condition(kpi, source)} and department = {sql.text(department)}
           and {cohort} >= timestamp '{since}' and {cohort} < timestamp '{until}'
     """
     return frame(backend, query)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def source_sql(expression: str, source: Source) -> str:
@@ -100,11 +96,11 @@ def source_sql(expression: str, source: Source) -> str:
 
 
 def _condition(kpi: Kpi, source: Source) -> str:
-    conditions = [f"{_quoted(default_cohort(kpi, source))} is not null"]
+    conditions = [f"{sql.name(default_cohort(kpi, source))} is not null"]
     if kpi.where:
         conditions.append(source_sql(kpi.where, source))
     if "kpi" in source.columns:
-        conditions.append("kpi = '" + kpi.code.replace("'", "''") + "'")
+        conditions.append(f"kpi = {sql.text(kpi.code)}")
     return " and ".join(conditions)
 
 
@@ -164,7 +160,7 @@ def _weight(declaration: Declaration) -> str:
 
 
 def _start(kpi: Kpi, source: Source, frequency: Frequency) -> str:
-    return f"cast(date_trunc('{frequency}', {_quoted(default_cohort(kpi, source))}) as date)"
+    return f"cast(date_trunc('{frequency}', {sql.name(default_cohort(kpi, source))}) as date)"
 
 
 def _groups(
@@ -174,7 +170,7 @@ def _groups(
     query = f"""
         select department, start, {columns}
         from (select department, {_start(kpi, source, frequency)} as start, {inner}
-              from {_quoted(source.name)} where {_condition(kpi, source)}) as contributions
+              from {sql.name(source.name)} where {_condition(kpi, source)}) as contributions
         group by department, start order by department, start
     """
     return _dated(frame(backend, query))
@@ -267,7 +263,7 @@ def _time_to_event(
         backend,
         declaration,
         frequency,
-        f"{duration} as duration, {observed} as observed, {_quoted(kpi.event or '')} is null as still_open",
+        f"{duration} as duration, {observed} as observed, {sql.name(kpi.event or '')} is null as still_open",
         "duration >= 0",
     )
     horizon = _horizon(kpi) / kpi.time_unit
@@ -306,7 +302,7 @@ def _availability(
     end = f"least(coalesce(ended_at, {_stamp(as_of)}), {_stamp(as_of)})"
     outages = frame(
         backend,
-        f"select department, started_at, {end} as ended_at from {_quoted(source.name)} "
+        f"select department, started_at, {end} as ended_at from {sql.name(source.name)} "
         f"where {_condition(kpi, source)} and started_at < {_stamp(as_of)} order by department, started_at",
     )
     start = declaration.coverage.start
@@ -373,7 +369,7 @@ def _horizon(kpi: Kpi) -> dt.timedelta:
 
 def _duration(kpi: Kpi, source: Source, as_of: dt.datetime) -> tuple[str, str]:
     """SQL of the time from the cohort's stamp to the event or the cut-off, and of whether the event was seen."""
-    start, event = _quoted(default_cohort(kpi, source)), _quoted(kpi.event or "")
+    start, event = sql.name(default_cohort(kpi, source)), sql.name(kpi.event or "")
     end = f"coalesce({event}, {_stamp(as_of)})"
     seconds = f"date_diff('second', {start}, {end})"
     seen = f"{event} is not null"
@@ -391,7 +387,7 @@ def _single(
     query = f"""
         select * from (
             select department, {_start(kpi, source, frequency)} as start, {columns}
-            from {_quoted(source.name)} where {_condition(kpi, source)}) as single
+            from {sql.name(source.name)} where {_condition(kpi, source)}) as single
         where {keep}
     """
     single = frame(backend, query)

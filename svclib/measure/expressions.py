@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.errors import Problem
 from svclib.measure.aggregates import source_sql
 from svclib.measure.engine import frame
@@ -38,8 +39,7 @@ def failing_expressions(
             if not expression:
                 continue
             kind = _TYPES.get(field, "double")
-            name = source.name.replace('"', '""')
-            query = f'select count(cast({source_sql(expression, source)} as {kind})) as n from "{name}"'
+            query = f"select count(cast({source_sql(expression, source)} as {kind})) as n from {sql.name(source.name)}"
             try:
                 frame(backend, query)
             except duckdb.Error as error:
@@ -47,7 +47,7 @@ def failing_expressions(
                 need = "a condition, true or false," if kind == "boolean" else "a number"
                 what = f"{field}: '{expression}' does not give {need} for every row: {reason}"
                 cure = f"look at the column in source '{source.name}', or write a condition over it"
-                if commas := _with_commas(backend, name, expression):
+                if commas := _with_commas(backend, source.name, expression):
                     cure = f"declare options: {{decimal: \",\"}} for source '{source.name}': the values of {commas} have a comma"
                 problems.append(Problem(locate("kpis", kpi.code, field), what, cure))
     return problems
@@ -63,9 +63,9 @@ def _with_commas(backend: SQLBackend, table: str, expression: str) -> str | None
         name, kind = kinds.get(column.name.lower(), ("", None))
         if kind is None or not kind.is_string():
             continue
-        value = f'trim("{name}")'
+        value = f"trim({sql.name(name)})"
         looks = f"count(*) filter (regexp_full_match({value}, '{_COMMA}'))"
-        query = f"select count({value}) as there, {looks} as fits from \"{table}\" where {value} <> ''"
+        query = f"select count({value}) as there, {looks} as fits from {sql.name(table)} where {value} <> ''"
         there, fits = frame(backend, query).iloc[0]
         if there and there == fits:
             return name

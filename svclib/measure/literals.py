@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from svclib import sql
 from svclib.errors import Problem
 from svclib.measure.aggregates import source_sql
 from svclib.measure.engine import frame
@@ -35,13 +36,14 @@ def unheld_texts(backend: SQLBackend, declarations: Iterable[Declaration], locat
     found = []
     for declaration in declarations:
         kpi, source = declaration.kpi, declaration.source
-        name = '"' + source.name.replace('"', '""') + '"'
+        name = sql.name(source.name)
         for field in ("where", "numerator", "denominator", "value"):
             for side, text in dict.fromkeys(_compared(getattr(kpi, field) or "")):
                 value = f"cast({source_sql(side, source)} as varchar)"
-                literal = "'" + text.replace("'", "''") + "'"
                 try:
-                    if not frame(backend, f"select 1 as held from {name} where {value} = {literal} limit 1").empty:
+                    if not frame(
+                        backend, f"select 1 as held from {name} where {value} = {sql.text(text)} limit 1"
+                    ).empty:
                         continue
                     rows = f"select distinct {value} as held from {name} where {value} <> '' limit {_LOOKED_AT}"
                     held = sorted(frame(backend, rows)["held"])

@@ -1,4 +1,4 @@
-"""Names and literals written safely into DuckDB's SQL: column names and values are data, never code."""
+"""Names and literals written safely into SQL: column names and values are data, never code."""
 
 from __future__ import annotations
 

@@ -86,10 +86,11 @@ class Prepared:
 
         Outages are left out, unless there is nothing else: none for months is good news.
         """
-        ends: dict[str, dt.date] = {}
-        for declaration in self.declarations.values():
-            name, end = declaration.source.name, declaration.coverage.end
-            ends[name] = max(end, ends.get(name, end))
+        # from what is kept: `declarations` would connect to the tables, which a run with nothing to make can do without
+        coverage = self._facts["coverage"]
+        ends = {
+            name: max(dt.date.fromisoformat(days[1]) for days in found.values()) for name, found in coverage.items()
+        }
         lasting = {source.name for source in self.catalogue.sources if source.shape != "outages"}
         return {name: end for name, end in ends.items() if name in lasting} or ends
 
@@ -325,30 +326,36 @@ def _early_targets(prepared: Prepared, declarations: Iterable[Declaration]) -> l
     A rolling export loses its first rows every month, and no agreement gets another date by that: what an earlier
     snapshot had data for stays as it is.
     """
+    early = [
+        (d, i, target)
+        for d in declarations
+        for i, target in enumerate(d.kpi.targets)
+        if target.from_ < d.coverage.start
+    ]
+    firsts = _first_kept(prepared.snapshot) if early else {}
     found = []
-    for d in declarations:
-        for index, target in enumerate(d.kpi.targets):
-            if target.from_ < d.coverage.start and not _held_before(prepared.snapshot, d.source.name, target.from_):
-                where = prepared.catalogue.locate("kpis", d.kpi.code, "targets", index, "from")
-                what = f"the target of '{d.kpi.code}' begins on {target.from_}, before its first data on {d.coverage.start}"
-                cure = (
-                    f"write 'from: {d.coverage.start}' or later; the day of an older agreement can stand in agreed_by"
-                )
-                found.append(Problem(where, what, cure))
+    for d, index, target in early:
+        first = firsts.get(d.source.name)
+        if first is None or first.replace(day=1) > target.from_:
+            where = prepared.catalogue.locate("kpis", d.kpi.code, "targets", index, "from")
+            what = f"the target of '{d.kpi.code}' begins on {target.from_}, before its first data on {d.coverage.start}"
+            cure = f"write 'from: {d.coverage.start}' or later; the day of an older agreement can stand in agreed_by"
+            found.append(Problem(where, what, cure))
     return found
 
 
-def _held_before(snapshot: Snapshot, source: str, day: dt.date) -> bool:
-    """Whether a snapshot that is kept has rows of a source from that day's month or earlier."""
+def _first_kept(snapshot: Snapshot) -> dict[str, dt.date]:
+    """The first day of each source's rows in any snapshot that is kept."""
+    firsts: dict[str, dt.date] = {}
     for path in list_snapshots(snapshot.path.parent):
         try:
-            firsts = {quality.source: quality.first for quality in open_snapshot(path, verify=False).quality}
+            qualities = open_snapshot(path, verify=False).quality
         except (InputRefused, KeyError):
             continue  # of another time
-        first = firsts.get(source)
-        if first is not None and first.replace(day=1) <= day:
-            return True
-    return False
+        for quality in qualities:
+            if quality.first is not None:
+                firsts[quality.source] = min(quality.first, firsts.get(quality.source, quality.first))
+    return firsts
 
 
 def _far_targets(catalogue: Catalogue, declarations: Iterable[Declaration]) -> list[Problem]:

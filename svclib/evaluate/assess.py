@@ -29,9 +29,9 @@ from svclib.evaluate.checks import (
 )
 from svclib.evaluate.effect import Effect, Panel, estimate_effect, fit_series
 from svclib.evaluate.goal import Direction, Goal, good_side, judge_goal, level_after, target_level
-from svclib.evaluate.power import PowerPlan, plan_power
+from svclib.evaluate.power import FEWEST_AFTER, PowerPlan, plan_power
 from svclib.evaluate.second_method import structural_step, synthetic_control
-from svclib.evaluate.verdict import FEWEST_AFTER, FEWEST_BEFORE, Verdict, adjusted_p, improvement, judge
+from svclib.evaluate.verdict import FEWEST_BEFORE, Verdict, adjusted_p, improvement, judge
 from svclib.evaluate.window import Window
 
 FloatArray = NDArray[np.float64]
@@ -152,7 +152,7 @@ def _checks(panel: Panel, window: Window, effect: Effect, question: Question, be
             question.actions, question.events, later=question.later_events, common=question.common_events
         ),
         check_definition(question.changes),
-        check_trigger(panel.treated.value, window, _sign(better)),
+        check_trigger(panel.treated.value, window, improvement(1.0, better)),
         check_common_trend(effect, window),
     ]
     if question.since_later is not None and is_step(effect):
@@ -162,12 +162,8 @@ def _checks(panel: Panel, window: Window, effect: Effect, question: Question, be
 
 def _checks_before(values: FloatArray, window: Window, better: Direction) -> list[Check]:
     """What can be said before there is an effect to judge: whether the plan answers a bad spell."""
-    trigger = check_trigger(values, window, _sign(better))
+    trigger = check_trigger(values, window, improvement(1.0, better))
     return [trigger] if trigger.passed is False else []
-
-
-def _sign(better: Direction) -> float:
-    return -1.0 if better == "decrease" else 1.0
 
 
 def _checks_of_a_step(panel: Panel, window: Window, effect: Effect, question: Question) -> list[Check]:
@@ -176,10 +172,10 @@ def _checks_of_a_step(panel: Panel, window: Window, effect: Effect, question: Qu
     That there is none can only be said where there are periods enough to see one.
     """
     if not is_step(effect):
-        few = (
-            "few_before" if window.n_before < FEWEST_BEFORE else "few_after" if window.n_after < FEWEST_AFTER else None
-        )
-        return [not_possible(name, few or "no_step", critical=True) for name in _OF_A_STEP]
+        reason = "few_after" if window.n_after < FEWEST_AFTER else "no_step"
+        if window.n_before < FEWEST_BEFORE:
+            reason = "few_before"
+        return [not_possible(name, reason, critical=True) for name in _OF_A_STEP]
     return [
         check_donut(panel, window, effect),
         check_placebo_in_time(panel, window, effect),

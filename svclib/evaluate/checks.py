@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from svclib.evaluate.autoregression import NotEstimable, fit_ar1
 from svclib.evaluate.effect import Effect, Panel, Series, estimate_effect
+from svclib.evaluate.power import FEWEST_AFTER
 from svclib.evaluate.window import Window
 
 # A rival matters where it could be half of the effect.
@@ -19,7 +20,6 @@ MATTERS = 0.5
 MIX_KEEPS = 0.7
 DONUT = 3
 FEWEST_BEFORE = 9
-FEWEST_AFTER = 3
 _Z95 = 1.96
 
 

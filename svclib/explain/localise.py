@@ -209,21 +209,11 @@ def _perturbed(base: Baseline, root: np.ndarray, rng: np.random.Generator) -> Ba
     return replace(base, eta=base.eta + noise)
 
 
-def _alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:
-    """Jaccard index of every segment's cases with those of one."""
-    A = segments.leaves
-    both = A.multiply(weight[None, :]) @ A[[one]].T
-    held = A @ weight
-    shared = both.toarray().ravel()
-    return np.asarray(shared / np.maximum(held + held[one] - shared, 1e-12))
-
-
-def _rest_alike(segments: Segments, weight: np.ndarray, one: int) -> np.ndarray:
-    """Jaccard index of every segment's cases with all cases but those of one: near 1 for its counterpart."""
-    A = segments.leaves
-    rest = weight * (1 - A[[one]].toarray().ravel())
-    shared = A @ rest
-    return np.asarray(shared / np.maximum(A @ weight + rest.sum() - shared, 1e-12))
+def _alike(segments: Segments, weight: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """Jaccard index of every segment's cases with those of the leaves in `member`."""
+    held = weight * member
+    shared = segments.leaves @ held
+    return np.asarray(shared / np.maximum(segments.leaves @ weight + held.sum() - shared, 1e-12))
 
 
 def _parts(segments: Segments, whole: int) -> set[int]:
@@ -235,7 +225,8 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
     base, A, n, observed = field.baseline, field.segments.leaves, field.exposure, table.observed[-1]
     rest = tuple(other for other in fit.chosen if other != c)
     alone = fit_shifts(field, observed, rest)
-    alike = _alike(field.segments, n, c)
+    mine = field.segments.member[c]
+    alike = _alike(field.segments, n, mine)
     twins = set(np.flatnonzero(alike >= ALIKE))
     # What comes out of a resample is often one part of a whole, by chance that part: it speaks for the whole.
     agreeing = twins | _parts(field.segments, c)
@@ -248,7 +239,7 @@ def _describe(field: Field, table: CrossTable, fit: Fit, c: int, null: np.ndarra
     near = (alone.gain >= alone.gain[c] - max(2.0, 0.15 * alone.gain[c])) & (np.arange(len(alike)) != c)
     near |= (alike >= ALIKE) & (field.segments.depth > 0) & (np.arange(len(alike)) != c)
     near[0] = False
-    near &= _rest_alike(field.segments, n, c) < ALIKE
+    near &= _alike(field.segments, n, ~mine) < ALIKE  # the rest of the cases is the other side of the same comparison
     order = [int(i) for i in np.argsort(-alone.gain) if near[i]][:5]
     same = [name for name, other in field.segments.same_as.items() if other == field.segments.where[c]]
     outside, base_outside = _outside(n.sum() - held, observed.sum(), A[[c]].dot(observed)[0]), None

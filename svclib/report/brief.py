@@ -57,11 +57,7 @@ def state_badge(state: str) -> Badge:
 def kpi_badge(kpi: KpiResult) -> Badge:
     """The badge of a KPI's standing; a signal that may be chance is called so and stands back."""
     badge = state_badge(kpi.standing)
-    return (
-        replace(badge, text=words.say("state_weak.badge", state=badge.text), weak=True)
-        if kpi.perhaps and kpi.counted is None
-        else badge
-    )
+    return _perhaps(badge) if kpi.perhaps and kpi.counted is None else badge
 
 
 def signal_badge(kpi: KpiResult) -> Badge:
@@ -70,8 +66,12 @@ def signal_badge(kpi: KpiResult) -> Badge:
         return kpi_badge(kpi)
     badge = state_badge(kpi.reading)
     said = words.say("state_before.badge", state=badge.text, period=words.period_name(kpi.counted))
-    text = words.say("state_weak.badge", state=said) if kpi.perhaps else said
-    return replace(badge, text=text, weak=kpi.perhaps)
+    badge = replace(badge, text=said)
+    return _perhaps(badge) if kpi.perhaps else badge
+
+
+def _perhaps(badge: Badge) -> Badge:
+    return replace(badge, text=words.say("state_weak.badge", state=badge.text), weak=True)
 
 
 def verdict_badge(verdict: str) -> Badge:

@@ -29,7 +29,7 @@ from svclib.report.results import (
     period_labels,
     read_month,
 )
-from svclib.report.words.headline import UNKNOWN, moved, singly, together, weak
+from svclib.report.words.headline import UNKNOWN, moved, singly, together
 
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
@@ -126,7 +126,7 @@ def signals_of(month: Month) -> Signals:
             [kpi.rules for kpi in judged],
             [kpi.frozen for kpi in judged],
         )
-        may_be_chance = sum(weak(kpi.entry) for kpi in kpis)
+        may_be_chance = sum(kpi.perhaps for kpi in kpis)
         return Signals(count.charts, count.expected_by_chance, count.found, count.after_fdr, may_be_chance)
     results = [d.reports["kpi_analysis"].content for d in month.departments]
     expected, found, stay = (
@@ -256,7 +256,8 @@ def by_evidence(month: Month) -> list[DepartmentMonth]:
 def strongest(month: Month) -> Iterator[Strong]:
     """Signals of the period that are beyond chance, strongest evidence first, concerns first where it is equal.
 
-    Of a KPI whose period is provisional it is the latest period that counts which signals. A KPI that signals the same way in three departments or more is told once, at the place of the strongest of them.
+    Of a KPI whose period is provisional it is the latest period that counts which signals. A KPI that signals the same
+    way in three departments or more is told once, at the place of the strongest of them.
     """
     found = [(kpi, d) for d in month.departments for kpi in d.kpis if kpi.signals and not kpi.perhaps]
     order = {state: place for place, state in enumerate(STATE_ORDER)}

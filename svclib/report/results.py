@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from svclib.measure.periods import Period
 from svclib.measure.spc import SIGNALS
-from svclib.report.words.headline import reading, standing, weak
+from svclib.report.words.headline import counted, reading, standing, weak
 
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
 #: States that say something happened, most pressing first, then those that say we do not know, then the quiet one.
@@ -108,8 +108,7 @@ class KpiResult:
     @property
     def counted(self) -> str | None:
         """Label of the latest period that counts, where that is an earlier one and signals."""
-        latest = self.raw.get("latest")
-        return str(latest["period"]) if latest and self.reading != self.state else None
+        return counted(self.raw)
 
     @property
     def previous(self) -> float | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from svclib.measure.periods import Period
+
+if TYPE_CHECKING:
+    from svclib.prepared import Prepared
 
 _DAY = dt.timedelta(days=1)
 _NAMED = 5
 _NEARLY = 7 * _DAY  # a weekend, or a holiday beside it, at the end of a period
 
 
-def calendar_notes(prepared: Any, period: Period, *, asked: bool, as_of: str | None = None) -> list[str]:
+def calendar_notes(prepared: Prepared, period: Period, *, asked: bool, as_of: str | None = None) -> list[str]:
     """What a run has to say of its period: that it is still running, or that the data end too early for it.
 
     Parameters
@@ -30,7 +33,7 @@ def calendar_notes(prepared: Any, period: Period, *, asked: bool, as_of: str | N
     return list(_notes(prepared, period, asked, as_of))
 
 
-def _notes(prepared: Any, period: Period, asked: bool, as_of: str | None) -> Iterator[str]:
+def _notes(prepared: Prepared, period: Period, asked: bool, as_of: str | None) -> Iterator[str]:
     catalogue = prepared.catalogue
     today = dt.date.fromisoformat(as_of) + _DAY if as_of else catalogue.organisation.today()
     due = Period.containing(today, period.frequency).previous()

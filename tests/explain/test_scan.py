@@ -8,7 +8,7 @@ from benchmarks.root_cause.score import run_month, score_design, score_video
 from benchmarks.root_cause.tickets import CURRENT, DIMENSIONS, Design, simulate
 from svclib.catalogue.models import Kpi
 from svclib.explain.crosstab import OTHER, cross_tabulate
-from svclib.explain.localise import ALIKE, _rest_alike, localise
+from svclib.explain.localise import ALIKE, _alike, localise
 from svclib.explain.segments import list_segments
 from svclib.explain.slices import leaf_cases, slice_cases, tabulate
 
@@ -176,7 +176,7 @@ def test_the_rest_of_the_cases_is_no_other_description_of_a_part():
     table = cross_tabulate(rows, DIMENSIONS, current=CURRENT)
     segments = list_segments(table)
     at = {where: i for i, where in enumerate(segments.where)}
-    alike = _rest_alike(segments, table.exposure[-1], at[("team", "te1"),])
+    alike = _alike(segments, table.exposure[-1], ~segments.member[at[("team", "te1"),]])
     assert alike[at[("team", "te2"),]] == pytest.approx(1)
     assert [segments.where[i] for i in np.flatnonzero(alike >= ALIKE) if segments.where[i]] == [(("team", "te2"),)]
 

@@ -40,7 +40,7 @@ from svclib.report.views import kpi_context
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import count_words, outlook, reading, standing, weak
+from svclib.report.words.headline import count_words, counted, outlook, standing, weak
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -291,7 +291,7 @@ class KpiReport(StudyReport):
     def _answer(self) -> Block:
         found = self.analysis.findings
         entries = [kpi_words.entry_of(f) for f in found]
-        before = sum(reading(entry) != entry["state"] for entry in entries)
+        before = sum(counted(entry) is not None for entry in entries)
         return sentence(count_words(map(_standing, found), weak=sum(map(weak, entries)), before=before))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:

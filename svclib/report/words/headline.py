@@ -69,18 +69,19 @@ def reading(kpi: Mapping[str, Any]) -> str:
     return "neutral" if variation.startswith("neutral") else variation
 
 
-def counted(kpi: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry as of the latest period that counts."""
-    return {**kpi, "state": reading(kpi), **(kpi.get("latest") or {})}
+def counted(kpi: Mapping[str, Any]) -> str | None:
+    """Label of the latest period that counts, where that is an earlier one and signals."""
+    latest = kpi.get("latest")
+    return str(latest["period"]) if latest and reading(kpi) != kpi["state"] else None
 
 
 def counted_words(kpi: Mapping[str, Any], advice: str = "") -> str:
     """What the latest period that counts signals; empty where it does not, or the period itself is that one."""
-    latest = kpi.get("latest")
-    if reading(kpi) == kpi["state"] or not latest:
+    label = counted(kpi)
+    if label is None:
         return ""
-    said = headline(counted(kpi), str(latest["period"]), advice=advice)
-    return say("headline.counted", period=values.period_name(str(latest["period"])), text=said)
+    said = headline({**kpi, **kpi["latest"], "state": reading(kpi)}, label, advice=advice)
+    return say("headline.counted", period=values.period_name(label), text=said)
 
 
 def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0, before: int = 0) -> str:

@@ -71,7 +71,7 @@ def sentence(outcome: ActionOutcome) -> str:
         parts += [_effect(outcome), *_cause(outcome)]
     elif outcome.assessment.n_before < FEWEST_BEFORE:
         parts.append(_counted("outcome.until.before", outcome.assessment.n_before))
-    elif trigger := next((c for c in outcome.assessment.checks if c.name == "trigger" and c.passed is False), None):
+    elif (trigger := _check(outcome, "trigger")) and trigger.passed is False:
         parts.append(say("outcome.until.trigger", shift=size_of(outcome.kpi, trigger.detail["shift"])))
     parts += _until(outcome)
     if verdict.outlook:
@@ -269,12 +269,18 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
     if outcome.surroundings.common_events:
         parts.append(say("outcome.more.common_events", names=words.list_of(outcome.surroundings.common_events)))
     if later := _later(outcome):
-        tried = next((c for c in outcome.assessment.checks if c.name == "before_later" and c.passed is not None), None)
-        estimate = {"estimate": change_of(outcome.kpi, tried.detail["estimate"])} if tried else {}
-        parts.append(
-            say(f"outcome.more.later_events{'_tried' if tried else ''}", names=words.list_of(later), **estimate)
-        )
+        tried, listed = _check(outcome, "before_later"), words.list_of(later)
+        if tried is None or tried.passed is None:
+            parts.append(say("outcome.more.later_events", names=listed))
+        else:
+            estimate = change_of(outcome.kpi, tried.detail["estimate"])
+            parts.append(say("outcome.more.later_events_tried", names=listed, estimate=estimate))
     return parts
+
+
+def _check(outcome: ActionOutcome, name: str) -> Check | None:
+    """One of the checks by its name; None where it was not asked."""
+    return next((check for check in outcome.assessment.checks if check.name == name), None)
 
 
 def _later(outcome: ActionOutcome) -> list[str]:

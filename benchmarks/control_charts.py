@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Kpi
+from svclib.measure.analysis import chart_kpi
 from svclib.measure.periods import Period
 from svclib.measure.spc.baseline import next_point_p, prediction_factor
 from svclib.measure.spc.charts import XMR
-from svclib.measure.spc.control import ControlChart, control_chart
+from svclib.measure.spc.control import ControlChart
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def flagged(chart: ControlChart) -> np.ndarray:
 def many(make: Callable[[np.random.Generator], pd.DataFrame], kpi: Kpi, runs: int, seed: int) -> Iterator[ControlChart]:
     rng = np.random.default_rng(seed)
     for _ in range(runs):
-        yield control_chart(make(rng), kpi)
+        yield chart_kpi(make(rng), kpi, 36)[0]
 
 
 def white(n: int) -> Callable[[np.random.Generator], pd.DataFrame]:

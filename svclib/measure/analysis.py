@@ -20,6 +20,7 @@ from svclib.measure.peers import Funnel, funnel
 from svclib.measure.periods import Period
 from svclib.measure.rebase import RebaseSuggestion, suggest_rebase
 from svclib.measure.spc import expectation
+from svclib.measure.spc.baseline import FULL
 from svclib.measure.spc.choice import ratio_kind
 from svclib.measure.spc.control import ControlChart, control_chart
 from svclib.measure.spc.evidence import combined_p
@@ -182,14 +183,12 @@ def _find(
     rows: pd.DataFrame, kpi: Kpi, period: Period, compared: Funnel | None, mine: Sequence[Happening], history: int
 ) -> KpiFinding:
     series = recent(rows, history, _A_YEAR[period.frequency])
-    chart = control_chart(series, kpi)
+    chart, points, steps, p = chart_kpi(series, kpi, history)
     judged = verdict(chart, kpi)
-    points = chart.reading.tail(history).reset_index(drop=True)
     known = points["value"].where(points["judged"]).to_numpy(dtype=float)
     latest = chart.latest
     since = pd.Timestamp(points["start"].iloc[0]).date()
     happened = [h for h in mine if (h.to or h.date) >= since and h.date < period.end]
-    steps, p = find_steps(points)
     signals = judged.variation in _SIGNALS
     change = change_of(points, steps, p, rose=judged.side == "high") if signals else None
     return KpiFinding(
@@ -214,15 +213,38 @@ def _find(
     )
 
 
-def _within_limits(points: pd.DataFrame, steps: Sequence[Step], p: float) -> LevelChange | None:
+def chart_kpi(series: pd.DataFrame, kpi: Kpi, history: int) -> tuple[ControlChart, pd.DataFrame, list[Step], float]:
+    """A KPI's chart, its shown points, and the changes of level in them as `find_steps` gives them.
+
+    Limits that took in months of a new level cannot judge it. In the strict rule set they stop before a clear step, where
+    enough calm months are left for full limits; what they then say of the months since is evidence as any other.
+    """
+    chart = control_chart(series, kpi)
+    points = chart.reading.tail(history).reset_index(drop=True)
+    steps, p = find_steps(points)
+    step = _step_in_limits(points, steps)
+    if step is not None and kpi.rules == "strict":
+        calm = points["baseline"] & (points["period"] < step.period) & (points["phase"] == points["phase"].iloc[-1])
+        if calm.sum() >= FULL:
+            chart = control_chart(series, kpi, calm_until=Period.parse(step.period).start)
+            points = chart.reading.tail(history).reset_index(drop=True)
+    return chart, points, steps, p
+
+
+def _step_in_limits(points: pd.DataFrame, steps: Sequence[Step]) -> Step | None:
     """The latest step of the latest phase, if clear, where months since then set its limits; None without one."""
     if not steps or steps[-1].p >= CLEAR_P:
         return None
     since = points["period"] >= steps[-1].period
     mine = points["phase"] == points["phase"].iloc[-1]
-    if not (since & mine & points["baseline"]).any() or not (~since & mine & points["judged"]).any():
-        return None
-    found = change_of(points, steps, p, rose=steps[-1].rose)
+    inside = (since & mine & points["baseline"]).any() and (~since & mine & points["judged"]).any()
+    return steps[-1] if inside else None
+
+
+def _within_limits(points: pd.DataFrame, steps: Sequence[Step], p: float) -> LevelChange | None:
+    """The change behind such a step; None without one."""
+    step = _step_in_limits(points, steps)
+    found = None if step is None else change_of(points, steps, p, rose=step.rose)
     return found if found is not None and found.before is not None else None
 
 
@@ -295,7 +317,7 @@ def steady_departments(
             continue
         quiet = []
         for code, rows in until[until["kpi"] == kpi.code].groupby("department", sort=False):
-            latest = control_chart(recent(rows, history, _A_YEAR[period.frequency]), kpi).latest
+            latest = chart_kpi(recent(rows, history, _A_YEAR[period.frequency]), kpi, history)[0].latest
             if latest is not None and not latest["signals"]:
                 quiet.append(str(code))
         found[kpi.code] = quiet

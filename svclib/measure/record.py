@@ -96,6 +96,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
             "standing": chart.standing,
             "baseline_points": chart.baseline_points,
             "frozen": chart.frozen,
+            "calm_until": plain(chart.calm_until),
         },
         "points": [_point(point) for point in finding.points.to_dict("records")],
         "trend": _trend(finding),

@@ -402,6 +402,20 @@ def test_a_change_that_set_the_limits_itself_is_told_beside_the_usual_variation(
     assert a_finding(QUIET).within_limits is None
 
 
+def test_limits_stop_before_a_clear_change_so_that_it_cannot_hide_itself():
+    """With full limits from the months before, the month signals, is dated, and the report says what the limits rest on."""
+    moved = [*QUIET[:15], *(np.array(QUIET[:4]) - 4.0)]
+    finding = a_finding(moved)
+    assert finding.verdict.state != "common_cause"
+    assert finding.change.period == "2025-04"
+    assert (finding.chart.calm_until, finding.chart.baseline_points) == (dt.date(2025, 4, 1), 15)
+    assert finding.within_limits is None
+    told = " ".join(kpi_words.remarks(finding))
+    assert "The limits were set with the 15 periods before April 2025, when its level changed (p" in told
+    assert a_finding(QUIET).chart.calm_until is None
+    assert a_finding(moved, rules="nhs").chart.calm_until is None
+
+
 def test_a_new_level_that_has_lasted_has_an_outlook_of_its_own():
     """Five periods are too few to tell; eight on one side of the target are not, and a further move takes it back."""
     step = [*QUIET, *(np.array(QUIET[:8]) + 6.0)]

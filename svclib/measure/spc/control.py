@@ -39,6 +39,8 @@ class ControlChart:
         baseline, judged, centre, lower, upper, near_lower, near_upper, z, p, signals``. Limits are unclipped.
     standing, baseline_points
         What the limits of the latest phase rest on.
+    calm_until
+        The day from which on no period set them, since the level is known to have changed; None else.
     runs
         Anhøj's statistics of the latest phase.
     sigma_z
@@ -63,6 +65,7 @@ class ControlChart:
     points: pd.DataFrame
     standing: Standing
     baseline_points: int
+    calm_until: dt.date | None
     runs: Runs
     autocorrelation: Autocorrelation
     season: Season
@@ -113,7 +116,9 @@ class _Series:
     phase: np.ndarray
 
 
-def control_chart(series: pd.DataFrame, kpi: Kpi, *, freeze: int | None = FREEZE) -> ControlChart:
+def control_chart(
+    series: pd.DataFrame, kpi: Kpi, *, freeze: int | None = FREEZE, calm_until: dt.date | None = None
+) -> ControlChart:
     """Chart one KPI of one department.
 
     Parameters
@@ -125,6 +130,8 @@ def control_chart(series: pd.DataFrame, kpi: Kpi, *, freeze: int | None = FREEZE
         Its declaration: kind, direction, rebases, chart and rule set.
     freeze
         Points after which a phase's limits no longer move; None keeps all (NHSRplotthedots' default).
+    calm_until
+        Periods that begin on this day or later set no limits of the latest phase: its level is known to have changed.
 
     Raises
     ------
@@ -133,12 +140,13 @@ def control_chart(series: pd.DataFrame, kpi: Kpi, *, freeze: int | None = FREEZE
     """
     found = _series(series, kpi)
     strict = kpi.rules == "strict"
-    base = baseline_mask(found.usable, found.phase, freeze=freeze, spare_latest=strict)
+    calm = np.array([calm_until is None or day < calm_until for day in found.starts]) | (found.phase < found.phase[-1])
+    base = calm & baseline_mask(found.usable, found.phase, freeze=freeze, spare_latest=strict)
     choice = choose_chart(kpi, *(a[base] for a in (found.values, found.numerator, found.denominator, found.sizes)))
     if choice.kind not in _SIZED:
         # A month of two cases would set the width of a chart that cannot know how small it is.
         found = replace(found, usable=found.judged)
-        base = baseline_mask(found.usable, found.phase, freeze=freeze, spare_latest=strict)
+        base = calm & baseline_mask(found.usable, found.phase, freeze=freeze, spare_latest=strict)
     wave = _season(found, choice, spare_latest=strict)
     drawn = [
         chart_phase(_phase_data(found, base, number, wave, strict), choice, kpi) for number in np.unique(found.phase)
@@ -155,6 +163,7 @@ def control_chart(series: pd.DataFrame, kpi: Kpi, *, freeze: int | None = FREEZE
         points=_table(series, found, base, drawn, kpi),
         standing=standing(last.points),
         baseline_points=last.points,
+        calm_until=calm_until,
         runs=last.runs,
         autocorrelation=last.autocorrelation,
         season=wave,

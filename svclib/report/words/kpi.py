@@ -296,12 +296,22 @@ def remarks(finding: KpiFinding) -> list[str]:
     parts += cautions(finding)[1:] if finding.verdict.state != "provisional" else cautions(finding)
     return [
         *parts,
+        *_calm_limits(finding),
         *happened_texts(finding),
         *_last_signal(finding),
         *_year(finding),
         *_trend(finding),
         *_forecast(finding),
     ]
+
+
+def _calm_limits(finding: KpiFinding) -> list[str]:
+    """That the limits stop before a change of level, which later months would have hidden."""
+    chart = finding.chart
+    if chart.calm_until is None or not finding.steps:
+        return []
+    step, count = finding.steps[-1], words.number(chart.baseline_points, 0)
+    return [say("kpi.caution.calm_limits", count=count, period=words.period_name(step.period), p=words.p_value(step.p))]
 
 
 def plan_remarks(actions: Iterable[Action], kpi: str, period: Period) -> list[str]:

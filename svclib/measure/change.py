@@ -73,16 +73,16 @@ class LevelChange:
 
 
 def find_steps(points: pd.DataFrame) -> tuple[list[Step], float]:
-    """Every significant change of level in the latest two years, oldest first, and the p of the first test.
+    """Every significant change of level in the latest phase and two years, oldest first, and the p of the first test.
 
-    The series is split at its most likely change; where that is significant (p <= .05) the search goes on behind it, so
+    A declared rebase has explained what came before. The series is split at its most likely change; where that is significant (p <= .05) the search goes on behind it, so
     that an older change, however large, does not hide the one that is asked about. Each further one must be clear
     (p <= .01): it is one more test, and a change that takes months to come would be cut into several.
 
     Parameters
     ----------
     points
-        Columns ``period, value, n, judged``, oldest first.
+        Columns ``period, value, n, judged`` and, where limits were declared anew, ``phase``; oldest first.
 
     Examples
     --------
@@ -91,9 +91,9 @@ def find_steps(points: pd.DataFrame) -> tuple[list[Step], float]:
     >>> [(step.period, step.rose) for step in find_steps(points)[0]]
     [('2026-08', True)]
     """
-    points = points.tail(LOOK_BACK).reset_index(drop=True)
-    values = np.where(points["judged"], points["value"].to_numpy(dtype=float), np.nan)
-    weights, labels = points["n"].fillna(1).to_numpy(dtype=float), points["period"].astype(str).to_list()
+    points = latest_phase(points).tail(LOOK_BACK).reset_index(drop=True)
+    values, weights = _series(points)
+    labels = points["period"].astype(str).to_list()
     steps: list[Step] = []
     start, p = 0, 1.0
     while (found := find_onset(values[start:], weights[start:])) is not None:
@@ -120,13 +120,10 @@ def date_change(points: pd.DataFrame, *, rose: bool) -> LevelChange | None:
 def change_of(points: pd.DataFrame, steps: Sequence[Step], p: float, *, rose: bool) -> LevelChange | None:
     """The same, from what `find_steps` gave."""
     mine = [step for step in steps if step.rose == rose]
-    if mine:
-        at, method = mine[-1], "change_point"
-    else:
-        first = _run_of_signals(points, rose=rose)
-        if first is None:
-            return None
-        at, method = Step(first, first, str(points["period"].iloc[-1]), p, rose), "signal"
+    run = None if mine else _run_of_signals(points, rose=rose)
+    if not mine and run is None:
+        return None
+    at, method = (mine[-1], "change_point") if run is None else (_within_run(points, run, p, rose=rose), "signal")
     before, after = _levels(points, steps, at)
     lasted = method == "change_point" and before is not None and lasting(points, at.period, before, after)
     return LevelChange(at.period, at.earliest, at.latest, at.p, method, rose, before, after, lasted)  # type: ignore[arg-type]
@@ -137,10 +134,13 @@ def usual_periods(
 ) -> tuple[str, ...]:
     """The periods that make the usual: the latest judged ones before the change, at most `BASELINE`.
 
-    They begin no earlier than a clear step before the change, as long as three are left; where the change leaves fewer
-    than three, they are the latest before the current period.
+    They begin no earlier than the latest phase, nor than a clear step before the change, as long as three are left;
+    where the change leaves fewer than three, they are the latest before the current period.
     """
-    earlier = points[(points["period"] < current) & points["judged"]]["period"].astype(str).to_list()
+    known = points[(points["period"] < current) & points["judged"]]
+    own = latest_phase(points)["period"]
+    mine = known[known["period"].isin(own)]
+    earlier = (mine if len(mine) >= LEAST_BASELINE else known)["period"].astype(str).to_list()
     calm = [label for label in earlier if since is None or label < since]
     if len(calm) < LEAST_BASELINE:
         return tuple(earlier[-BASELINE:])
@@ -148,6 +148,11 @@ def usual_periods(
         on_it = [label for label in calm if label >= step.period]
         calm = on_it if len(on_it) >= LEAST_BASELINE else calm
     return tuple(calm[-BASELINE:])
+
+
+def latest_phase(points: pd.DataFrame) -> pd.DataFrame:
+    """The points since the latest declared rebase; all of them where none is declared."""
+    return points[points["phase"] == points["phase"].iloc[-1]] if "phase" in points and len(points) else points
 
 
 def level_of(points: pd.DataFrame) -> float:
@@ -182,10 +187,25 @@ def _levels(points: pd.DataFrame, steps: Sequence[Step], at: Step) -> tuple[floa
     return None, after
 
 
+def _series(points: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    values = np.where(points["judged"], points["value"].to_numpy(dtype=float), np.nan)
+    return values, points["n"].fillna(1).to_numpy(dtype=float)
+
+
+def _within_run(points: pd.DataFrame, first: str, p: float, *, rose: bool) -> Step:
+    """The likeliest beginning within a run of signals: a rule marks all the points that it looked at, early ones too."""
+    points = latest_phase(points).tail(LOOK_BACK).reset_index(drop=True)
+    labels = points["period"].astype(str).to_list()
+    found = find_onset(*_series(points), permutations=1)
+    if found is None or (found.after > found.before) != rose or labels[found.index] < first:
+        return Step(first, first, labels[-1], p, rose)
+    return Step(labels[found.index], max(first, labels[found.earliest]), labels[found.latest], p, rose)
+
+
 def _run_of_signals(points: pd.DataFrame, *, rose: bool) -> str | None:
     """First period of the run of signals on that side that the chart ends with; None where it ends without."""
     side, first = "_high" if rose else "_low", None
-    for row in reversed(points.to_dict("records")):
+    for row in reversed(latest_phase(points).to_dict("records")):
         fired = any(code.endswith(side) for code in row["signals"])
         if not fired and row["judged"]:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from svclib.catalogue.models import Action, Band, Event, Kpi, Rebase, Target
 from svclib.catalogue.names import pick
-from svclib.measure.change import CLEAR_P, LevelChange, Step, change_of, find_steps
+from svclib.measure.change import CLEAR_P, LevelChange, Step, change_of, date_change, find_steps
 from svclib.measure.disclosure import suppressed
 from svclib.measure.happened import Happening, around, happenings
 from svclib.measure.peers import Funnel, funnel
@@ -190,7 +190,14 @@ def _find(
     since = pd.Timestamp(points["start"].iloc[0]).date()
     happened = [h for h in mine if (h.to or h.date) >= since and h.date < period.end]
     signals = judged.variation in _SIGNALS
-    change = change_of(points, steps, p, rose=judged.side == "high") if signals else None
+    change, settled = None, points
+    if signals:
+        change = _further(series, kpi, points, judged.side)
+        if change is not None:
+            settled = points[points["period"] < change.period]
+            steps, p = find_steps(settled)
+        else:
+            change = change_of(points, steps, p, rose=judged.side == "high")
     return KpiFinding(
         kpi=kpi,
         chart=chart,
@@ -201,7 +208,7 @@ def _find(
         p=np.nan if latest is None or chart.standing == "none" else combined_p(float(latest["p"]), chart.level_p),
         trend=trend(known, _A_YEAR[period.frequency]),
         forecast=forecast(chart),
-        suggestion=suggest_rebase(points, steps, kpi.direction, happened),
+        suggestion=suggest_rebase(settled, steps, kpi.direction, happened),
         funnel=compared,
         last_year=year_over_year(chart.points, kpi),
         year_to_date=year_to_date(chart.points, kpi),
@@ -248,12 +255,39 @@ def _within_limits(points: pd.DataFrame, steps: Sequence[Step], p: float) -> Lev
     return found if found is not None and found.before is not None else None
 
 
-def _on_new_level(series: pd.DataFrame, kpi: Kpi, period: Period, change: LevelChange | None) -> str:
-    """The target against the limits that the periods since the change give; ``none`` while these are changing again."""
-    if change is None or not change.lasted:
-        return "none"
+def _new_level(series: pd.DataFrame, kpi: Kpi, change: LevelChange) -> ControlChart | None:
+    """The chart with limits from the periods since a clear change alone; None where these are too few for any."""
     began = Rebase(date=Period.parse(change.period).start, reason="new level", approved_by="nobody")
     chart = control_chart(series, kpi.model_copy(update={"rebase": [*kpi.rebase, began]}))
+    return None if chart.standing == "none" else chart
+
+
+def _further(series: pd.DataFrame, kpi: Kpi, points: pd.DataFrame, side: str) -> LevelChange | None:
+    """A change the same way as a clear one before it, which the limits of the level between the two show; else None.
+
+    Held against the months before the first, it would be taken for that one, and its cause with it. The first is looked
+    for without the latest point, which would hide it.
+    """
+    rose = side == "high"
+    known = points[points["period"] < points[points["judged"]]["period"].iloc[-1]]
+    first = change_of(known, *find_steps(known), rose=rose)
+    if first is None or first.method != "change_point" or first.p >= CLEAR_P or first.before is None:
+        return None
+    new = _new_level(series, kpi, first)
+    if new is None or new.latest is None or not any(code.endswith(f"_{side}") for code in new.latest["signals"]):
+        return None
+    found = date_change(new.reading, rose=rose)
+    if found is None or found.before is None or found.period <= first.period:
+        return None
+    settled = points[points["period"] < found.period]
+    return replace(found, earlier=change_of(settled, *find_steps(settled), rose=rose))
+
+
+def _on_new_level(series: pd.DataFrame, kpi: Kpi, period: Period, change: LevelChange | None) -> str:
+    """The target against the limits that the periods since the change give; ``none`` while these are changing again."""
+    chart = None if change is None or not change.lasted else _new_level(series, kpi, change)
+    if chart is None:
+        return "none"
     latest, target = chart.latest, kpi.target_on(period.start)
     if latest is None or latest["signals"]:
         return "none"

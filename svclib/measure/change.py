@@ -47,6 +47,8 @@ class LevelChange:
         then. None where no level before bears the signal out.
     lasted
         At least seven periods, nine in ten of them and the latest two nearer to the new level.
+    earlier
+        The change that had made the level before, where this one is a further one the same way.
     """
 
     period: str
@@ -58,6 +60,7 @@ class LevelChange:
     before: float | None
     after: float | None
     lasted: bool
+    earlier: LevelChange | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `kpi_analysis.json` has it."""
@@ -69,6 +72,7 @@ class LevelChange:
             "before": self.before,
             "after": self.after,
             "lasted": self.lasted,
+            "earlier": self.earlier.to_json() if self.earlier else None,
         }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from svclib.catalogue.models import Action, Band, Event, Kpi
 from svclib.measure.analysis import analyse_kpis
+from svclib.measure.change import usual_periods
 from svclib.measure.happened import Happening, around, plan_events
 from svclib.measure.periods import Period
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
@@ -400,6 +401,23 @@ def test_a_change_that_set_the_limits_itself_is_told_beside_the_usual_variation(
     assert finding.within_limits.period == "2025-01"
     assert "But its level changed in January 2025 (10.1\u202fh before, 6.1\u202fh since; p" in sentence(finding)
     assert a_finding(QUIET).within_limits is None
+
+
+def test_a_further_change_is_held_against_the_level_that_it_left():
+    """Not against the months before an earlier change, which has causes of its own."""
+    raised = [*QUIET, *(np.array(QUIET[:10]) + 6.0)]
+    finding = a_finding([*raised, 26.0], target=8.0)
+    change = finding.change
+    assert (change.period, change.earlier.period, change.earlier.lasted) == ("2026-11", "2026-01", True)
+    assert (change.earlier.before, change.before, change.after) == pytest.approx((10.0, 16.1, 26.0), abs=0.05)
+    assert "16.1 to 26.0\u202fh in November 2026, a further change after that of January 2026 (10.0 →" in sentence(
+        finding
+    )
+    usual = usual_periods(finding.points, "2026-11", change.period, finding.steps)
+    assert (usual[0], usual[-1]) == ("2026-01", "2026-10")
+    assert finding.suggestion.period == "2026-01"
+    still = a_finding([*raised, 17.0], target=8.0).change
+    assert (still.period, still.earlier) == ("2026-01", None)
 
 
 def test_limits_stop_before_a_clear_change_so_that_it_cannot_hide_itself():

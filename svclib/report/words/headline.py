@@ -280,6 +280,12 @@ def _what(kpi: Mapping[str, Any], period: str) -> str:
         after=after,
         since=_since(move, period),
     )
+    if move.get("earlier"):
+        first = move["earlier"]
+        levels = say(
+            "headline.moved", **dict(zip(("before", "after"), _levels(kpi, first), strict=True)), since=""
+        ).strip()
+        what += say("headline.further", period=values.period_name(str(first["since"])), levels=levels)
     # the target is judged by the period's own value, not by the level since the move
     return (
         f"{what}{against}" if latest["value"] == after else say("headline.latest", what=what, against=against, **latest)

@@ -148,6 +148,10 @@ def test_an_improvement_is_not_played_down_by_what_came_before():
             {"rebase_suggestion": {"sustained": False}},
             "in 2 departments, first in May 2026, and in 1 more where it has not",
         ),
+        (
+            {"chart": {"rules": "nhs"}, "season": {"kind": "months", "p": 0.001}},
+            "in 2 departments, first in May 2026, and in 1 more where it may be the season",
+        ),
     ],
 )
 def test_of_a_move_in_many_departments_what_is_in_doubt_is_counted_apart(other, told):
@@ -165,6 +169,13 @@ def test_of_a_move_in_many_departments_what_is_in_doubt_is_counted_apart(other, 
     assert together([doubtful, doubtful]).endswith("next: wait for another period before acting.")
     assert moved(doubtful, "2026-10").startswith("0.7 → 0.5 since February 2026, ")
     assert "," not in moved(one, "2026-10")
+
+
+def test_rules_that_know_no_season_do_not_send_anyone_to_look_for_a_cause():
+    winters = [14.0 if month % 12 in (0, 1) else 10.0 + QUIET[month % 24] / 20 for month in range(37)]
+    said = sentence(a_finding(winters, rules="nhs", direction="decrease"))
+    assert "next: compare with the same months of earlier years before acting, since a yearly pattern (p" in said
+    assert "yearly pattern" not in headline(kpi_words.entry_of(a_finding([*QUIET, 30.0], rules="nhs")), "2026-01")
 
 
 def test_a_hostile_title_stays_text():

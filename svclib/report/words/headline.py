@@ -137,14 +137,25 @@ def singly(count: int) -> str:
 
 
 def doubt(kpi: Mapping[str, Any]) -> str:
-    """Why a signal is not sure: ``chance`` (`weak`) or ``lasting`` (its new level has not clearly lasted); else empty.
+    """Why a signal is not sure: ``chance`` (`weak`), ``season`` (a yearly pattern that the chart's rules do not know) or
+    ``lasting`` (its new level has not clearly lasted); else empty.
 
     >>> doubt({"state": "concern", "p": 0.2}), doubt({"state": "concern", "p": 0.001, "rebase_suggestion": None})
     ('chance', '')
+    >>> doubt({"state": "concern", "chart": {"rules": "nhs"}, "season": {"kind": "harmonic", "p": 0.001}})
+    'season'
     """
     if weak(kpi):
         return "chance"
+    if _seasonal(kpi):
+        return "season"
     return "lasting" if (kpi.get("rebase_suggestion") or {}).get("sustained") is False else ""
+
+
+def _seasonal(kpi: Mapping[str, Any]) -> bool:
+    """Whether there is a yearly pattern in a chart whose limits do not follow it; those of the strict rules do."""
+    chart, season = kpi.get("chart") or {}, kpi.get("season") or {}
+    return chart.get("rules", "strict") != "strict" and season.get("kind") in ("harmonic", "months")
 
 
 def headline(kpi: Mapping[str, Any], period: str, *, advice: str = "") -> str:
@@ -154,7 +165,7 @@ def headline(kpi: Mapping[str, Any], period: str, *, advice: str = "") -> str:
     ----------
     kpi
         An entry of ``kpis`` in `kpi_analysis.json`: ``title, unit, decimals, state, value, target, target_source, met,
-        band, assurance, p, moved, side``.
+        band, assurance, p, moved, side, chart, season``.
     period
         Label of the period.
     advice
@@ -173,6 +184,8 @@ from (root-cause analysis), before acting on the process as a whole.'
         following = advice or _find_out(kpi)
         if weak(kpi):
             following = say("headline.next_weak", p=values.p_value(kpi["p"]))
+        elif _seasonal(kpi):
+            following = say("headline.next_season", p=values.p_value(kpi["season"]["p"]))
         return say("headline.signal", what=_what(kpi, period), next=following)
     if state in UNKNOWN:
         return " ".join(filter(None, [_unknown(kpi, period), counted_words(kpi, advice)]))
@@ -199,7 +212,9 @@ brought it, and keep it.'
     title = str(kpis[0]["title"])
     if not sure:
         return say("headline.together_unsure", title=title, count=len(kpis))
-    more = "".join(say(f"headline.more_{why}", count=doubts[why]) for why in ("chance", "lasting") if doubts[why])
+    more = "".join(
+        say(f"headline.more_{why}", count=doubts[why]) for why in ("chance", "season", "lasting") if doubts[why]
+    )
     following = _find_out(_in_common(sure))
     moves = [kpi["moved"] for kpi in sure if kpi.get("moved")]
     ways = {move["after"] > move["before"] for move in moves}

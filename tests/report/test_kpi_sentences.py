@@ -172,7 +172,7 @@ def test_of_a_move_in_many_departments_what_is_in_doubt_is_counted_apart(other, 
 
 
 def test_rules_that_know_no_season_do_not_send_anyone_to_look_for_a_cause():
-    winters = [14.0 if month % 12 in (0, 1) else 10.0 + QUIET[month % 24] / 20 for month in range(37)]
+    winters = [10 + 4 * np.cos(np.pi * month / 6) ** 5 + QUIET[month % 24] / 6 for month in range(37)]
     said = sentence(a_finding(winters, rules="nhs", direction="decrease"))
     assert "next: compare with the same months of earlier years before acting, since a yearly pattern (p" in said
     assert "yearly pattern" not in headline(kpi_words.entry_of(a_finding([*QUIET, 30.0], rules="nhs")), "2026-01")

@@ -95,6 +95,8 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
         "p": None if math.isnan(finding.p) else finding.p,
         "latest": latest_of(finding),
         "moved": moved_of(finding),
+        "chart": {"rules": finding.chart.rules},
+        "season": {"kind": finding.chart.season.kind, "p": finding.chart.season.p},
     }
 
 

@@ -117,7 +117,11 @@ def gap_advice(gap: Mapping[str, Any], events: str = "") -> str:
     answer = answer_of(gap)
     if not gap.get("explain") or not words.known(f"headline.next_{answer}"):
         return ""
-    said = {}
+    said = _grown(gap) if answer == "mix" else {}
+    if said:
+        return words.say(
+            f"headline.next_mix_of{'_near' if events else ''}", **said, **({"events": events} if events else {})
+        )
     if events and words.known(f"headline.next_{answer}_near"):
         return words.say(f"headline.next_{answer}_near", events=events)
     if answer in PLACED:
@@ -126,6 +130,20 @@ def gap_advice(gap: Mapping[str, Any], events: str = "") -> str:
             return ""
         said = {"where": place, "grade": str(gap.get("grade") or "–")}
     return words.say(f"headline.next_{answer}", **said)
+
+
+def _grown(gap: Mapping[str, Any]) -> dict[str, str]:
+    """The kind of case whose share changed most in a mix shift that does harm, and its share of all cases before and now; empty where unknown."""
+    splits = [split for split in gap.get("mix_rate") or [] if split.get("kind") == "rate"]
+    if not splits or any(part[n] is None for split in splits for part in split["segments"] for n in ("n0", "n1")):
+        return {}
+    worse = 1 if splits[0]["delta"] > 0 else -1
+    split = max(splits, key=lambda s: worse * s["mix"])
+    all0, all1 = (sum(part[n] for part in split["segments"]) for n in ("n0", "n1"))
+    adding = [part for part in split["segments"] if worse * part["mix"] > 0] or split["segments"]
+    part = max(adding, key=lambda s: abs(s["n1"] / all1 - s["n0"] / all0))
+    shares = {"before": words.percent(part["n0"] / all0, 0), "after": words.percent(part["n1"] / all1, 0)}
+    return {"where": where_of([(split["dimension"], part["value"])])} | shares
 
 
 def answer_of(gap: Mapping[str, Any]) -> str:

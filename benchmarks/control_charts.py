@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from svclib.catalogue.models import Kpi
-from svclib.measure.analysis import chart_kpi
+from svclib.measure.change.level import chart_kpi
 from svclib.measure.periods import Period
 from svclib.measure.spc.baseline import next_point_p, prediction_factor
 from svclib.measure.spc.charts import XMR

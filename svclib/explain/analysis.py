@@ -27,7 +27,7 @@ from svclib.explain.slices import CaseSlice, leaf_cases, slice_cases, tabulate
 from svclib.explain.themes import Themes, compare_comments, inside_of
 from svclib.explain.whys import Rung, climb
 from svclib.measure.analysis import analyse_kpis
-from svclib.measure.change import LEAST_BASELINE
+from svclib.measure.change.step import LEAST_BASELINE
 from svclib.measure.periods import Period
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from svclib.explain.crosstab import CrossTable
 from svclib.explain.family import information, mean_of, signed_root
 from svclib.explain.localise import Localisation
 from svclib.explain.scan import Field, fit_shifts
-from svclib.measure.change import LevelChange
-from svclib.measure.happened import Happening
+from svclib.measure.change.happened import Happening
+from svclib.measure.change.step import LevelChange
 
 Status = Literal["supported", "not_supported", "untested"]
 LEAST_CASES = 20

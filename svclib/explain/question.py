@@ -11,8 +11,8 @@ import pandas as pd
 from svclib.catalogue.models import Kpi
 from svclib.explain.slices import worse_sign
 from svclib.measure.analysis import KpiFinding
-from svclib.measure.change import LevelChange, date_change, level_of, usual_periods
-from svclib.measure.happened import Happening, around
+from svclib.measure.change.happened import Happening, around
+from svclib.measure.change.step import LevelChange, date_change, level_of, usual_periods
 from svclib.measure.periods import Period
 from svclib.measure.spc import BEYOND_CHANCE
 

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from svclib.catalogue.models import Action, Band, Event, Kpi, Rebase, Target
+from svclib.catalogue.models import Action, Band, Event, Kpi, Target
 from svclib.catalogue.names import pick
-from svclib.measure.change import CLEAR_P, LevelChange, Step, change_of, date_change, find_steps
+from svclib.measure.change.happened import Happening, around, happenings
+from svclib.measure.change.level import change_within_limits, chart_kpi, further_change, on_new_level
+from svclib.measure.change.rebase import RebaseSuggestion, suggest_rebase
+from svclib.measure.change.step import LevelChange, Step, change_of, find_steps
 from svclib.measure.disclosure import suppressed
-from svclib.measure.happened import Happening, around, happenings
 from svclib.measure.peers import Funnel, funnel
 from svclib.measure.periods import Period
-from svclib.measure.rebase import RebaseSuggestion, suggest_rebase
-from svclib.measure.spc import expectation
-from svclib.measure.spc.baseline import FULL
 from svclib.measure.spc.choice import ratio_kind
-from svclib.measure.spc.control import ControlChart, control_chart
+from svclib.measure.spc.control import ControlChart
 from svclib.measure.spc.evidence import combined_p
 from svclib.measure.spc.multiplicity import SignalCount, count_signals
 from svclib.measure.spc.trend import Forecast, Trend, forecast, trend
-from svclib.measure.spc.verdict import Verdict, assurance_of, p_meets, verdict
+from svclib.measure.spc.verdict import Verdict, verdict
 from svclib.measure.years import YearOverYear, YearToDate, year_over_year, year_to_date
 
 _SIGNALS = ("improvement", "concern", "neutral_high", "neutral_low")
@@ -192,7 +191,7 @@ def _find(
     signals = judged.variation in _SIGNALS
     change, settled = None, points
     if signals:
-        change = _further(series, kpi, points, judged.side)
+        change = further_change(series, kpi, points, judged.side)
         if change is not None:
             settled = points[points["period"] < change.period]
             steps, p = find_steps(settled)
@@ -214,85 +213,10 @@ def _find(
         year_to_date=year_to_date(chart.points, kpi),
         steps=tuple(steps),
         change=change,
-        within_limits=None if signals else _within_limits(points, steps, p),
-        on_new_level=_on_new_level(series, kpi, period, change),
+        within_limits=None if signals else change_within_limits(points, steps, p),
+        on_new_level=on_new_level(series, kpi, period, change),
         happened=around(happened, change.earliest, change.latest, change.period) if change else tuple(happened),
     )
-
-
-def chart_kpi(series: pd.DataFrame, kpi: Kpi, history: int) -> tuple[ControlChart, pd.DataFrame, list[Step], float]:
-    """A KPI's chart, its shown points, and the changes of level in them as `find_steps` gives them.
-
-    Limits that took in months of a new level cannot judge it. In the strict rule set they stop before a clear step, where
-    enough calm months are left for full limits; what they then say of the months since is evidence as any other.
-    """
-    chart = control_chart(series, kpi)
-    points = chart.reading.tail(history).reset_index(drop=True)
-    steps, p = find_steps(points)
-    step = _step_in_limits(points, steps)
-    if step is not None and kpi.rules == "strict":
-        calm = points["baseline"] & (points["period"] < step.period) & (points["phase"] == points["phase"].iloc[-1])
-        if calm.sum() >= FULL:
-            chart = control_chart(series, kpi, calm_until=Period.parse(step.period).start)
-            points = chart.reading.tail(history).reset_index(drop=True)
-    return chart, points, steps, p
-
-
-def _step_in_limits(points: pd.DataFrame, steps: Sequence[Step]) -> Step | None:
-    """The latest step of the latest phase, if clear, where months since then set its limits; None without one."""
-    if not steps or steps[-1].p >= CLEAR_P:
-        return None
-    since = points["period"] >= steps[-1].period
-    mine = points["phase"] == points["phase"].iloc[-1]
-    inside = (since & mine & points["baseline"]).any() and (~since & mine & points["judged"]).any()
-    return steps[-1] if inside else None
-
-
-def _within_limits(points: pd.DataFrame, steps: Sequence[Step], p: float) -> LevelChange | None:
-    """The change behind such a step; None without one."""
-    step = _step_in_limits(points, steps)
-    found = None if step is None else change_of(points, steps, p, rose=step.rose)
-    return found if found is not None and found.before is not None else None
-
-
-def _new_level(series: pd.DataFrame, kpi: Kpi, change: LevelChange) -> ControlChart | None:
-    """The chart with limits from the periods since a clear change alone; None where these are too few for any."""
-    began = Rebase(date=Period.parse(change.period).start, reason="new level", approved_by="nobody")
-    chart = control_chart(series, kpi.model_copy(update={"rebase": [*kpi.rebase, began]}))
-    return None if chart.standing == "none" else chart
-
-
-def _further(series: pd.DataFrame, kpi: Kpi, points: pd.DataFrame, side: str) -> LevelChange | None:
-    """A change the same way as a clear one before it, which the limits of the level between the two show; else None.
-
-    Held against the months before the first, it would be taken for that one, and its cause with it. The first is looked
-    for without the latest point, which would hide it.
-    """
-    rose = side == "high"
-    known = points[points["period"] < points[points["judged"]]["period"].iloc[-1]]
-    first = change_of(known, *find_steps(known), rose=rose)
-    if first is None or first.method != "change_point" or first.p >= CLEAR_P or first.before is None:
-        return None
-    new = _new_level(series, kpi, first)
-    if new is None or new.latest is None or not any(code.endswith(f"_{side}") for code in new.latest["signals"]):
-        return None
-    found = date_change(new.reading, rose=rose)
-    if found is None or found.before is None or found.period <= first.period:
-        return None
-    settled = points[points["period"] < found.period]
-    return replace(found, earlier=change_of(settled, *find_steps(settled), rose=rose))
-
-
-def _on_new_level(series: pd.DataFrame, kpi: Kpi, period: Period, change: LevelChange | None) -> str:
-    """The target against the limits that the periods since the change give; ``none`` while these are changing again."""
-    chart = None if change is None or not change.lasted else _new_level(series, kpi, change)
-    if chart is None:
-        return "none"
-    latest, target = chart.latest, kpi.target_on(period.start)
-    if latest is None or latest["signals"]:
-        return "none"
-    value = target.value if target else None
-    return expectation(assurance_of(chart, value, kpi.direction), p_meets(chart, value, kpi.direction))
 
 
 def recent(series: pd.DataFrame, history: int, a_year: int) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from svclib.catalogue.models import Action
 from svclib.explain.analysis import RootCause, _with_mood, explain_gap
 from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
-from svclib.measure.change import BASELINE
-from svclib.measure.happened import Happening, around
+from svclib.measure.change.happened import Happening, around
+from svclib.measure.change.step import BASELINE
 from svclib.report.brief import gap_advice, gap_brief
 from svclib.report.figures.root_cause import heat_figure, heat_table, mix_figure, onset_figure
 from svclib.report.show import Block, show

@@ -10,7 +10,7 @@ from svclib.explain.analysis import RootCause
 from svclib.explain.grade import draft_action, grade_evidence
 from svclib.explain.hypotheses import test_hypotheses as judge_hypotheses
 from svclib.explain.record import analysis_record
-from svclib.measure.happened import Happening
+from svclib.measure.change.happened import Happening
 from svclib.report.views.root_cause_steps import action_block
 from tests.explain.gaps import PERIOD
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from svclib.catalogue.models import Event
 from svclib.errors import InputRefused
 from svclib.measure.analysis import analyse_kpis
-from svclib.measure.change import find_steps
+from svclib.measure.change.happened import Happening
+from svclib.measure.change.rebase import suggest_rebase
+from svclib.measure.change.step import find_steps
 from svclib.measure.disclosure import suppressed
-from svclib.measure.happened import Happening
 from svclib.measure.peers import funnel
 from svclib.measure.periods import Period
-from svclib.measure.rebase import suggest_rebase
 from svclib.measure.record import analysis_record
 from svclib.measure.revision import revisions
 from svclib.measure.spc.multiplicity import count_signals

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from svclib.measure.spc.onset import find_onset
+from svclib.measure.change.onset import find_onset
 
 
 def test_step_is_dated_exactly():

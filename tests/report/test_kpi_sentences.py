@@ -9,8 +9,8 @@ import pytest
 
 from svclib.catalogue.models import Action, Band, Event, Kpi
 from svclib.measure.analysis import analyse_kpis
-from svclib.measure.change import usual_periods
-from svclib.measure.happened import Happening, around, plan_events
+from svclib.measure.change.happened import Happening, around, plan_events
+from svclib.measure.change.step import usual_periods
 from svclib.measure.periods import Period
 from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multiples_figure
 from svclib.report.figures.labels import boxes_overlap

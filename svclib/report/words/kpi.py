@@ -11,7 +11,7 @@ import pandas as pd
 
 from svclib.catalogue.models import Action, Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
-from svclib.measure.happened import Happening
+from svclib.measure.change.happened import Happening
 from svclib.measure.periods import Period
 from svclib.measure.record import latest_of, moved_of
 from svclib.measure.spc import expectation

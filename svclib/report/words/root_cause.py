@@ -13,7 +13,7 @@ from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Localisation, Segment
 from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
-from svclib.measure.happened import Happening
+from svclib.measure.change.happened import Happening
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say

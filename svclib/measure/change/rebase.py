@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from svclib.catalogue.models import Band
-from svclib.measure.change import CLEAR_P, SUSTAINED, Step, change_of
-from svclib.measure.happened import Happening, around
+from svclib.measure.change.happened import Happening, around
+from svclib.measure.change.step import CLEAR_P, SUSTAINED, Step, change_of
 from svclib.measure.periods import Period
 
 
@@ -59,7 +59,7 @@ def suggest_rebase(
     points
         ``ControlChart.points``.
     steps
-        What `svclib.measure.change.find_steps` found in them.
+        What `svclib.measure.change.step.find_steps` found in them.
     direction
         The KPI's.
     found

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from svclib.measure.spc.onset import find_onset
+from svclib.measure.change.onset import find_onset
 
 LOOK_BACK = 24  # periods in which changes are looked for
 BASELINE = 12  # periods that make the usual, at most

@@ -29,9 +29,9 @@ from svclib.evaluate.checks import (
 )
 from svclib.evaluate.effect import Effect, Panel, estimate_effect, fit_series
 from svclib.evaluate.goal import Direction, Goal, good_side, judge_goal, level_after, target_level
-from svclib.evaluate.power import FEWEST_AFTER, PowerPlan, plan_power
+from svclib.evaluate.power import FEWEST_AFTER, FEWEST_BEFORE, PowerPlan, plan_power
 from svclib.evaluate.second_method import structural_step, synthetic_control
-from svclib.evaluate.verdict import FEWEST_BEFORE, Verdict, adjusted_p, improvement, judge
+from svclib.evaluate.verdict import Verdict, adjusted_p, improvement, judge
 from svclib.evaluate.window import Window
 
 FloatArray = NDArray[np.float64]

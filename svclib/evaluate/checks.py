@@ -19,7 +19,7 @@ from svclib.evaluate.window import Window
 MATTERS = 0.5
 MIX_KEEPS = 0.7
 DONUT = 3
-FEWEST_BEFORE = 9
+FEWEST_TESTED = 9
 _Z95 = 1.96
 
 
@@ -62,7 +62,7 @@ def check_donut(panel: Panel, window: Window, effect: Effect) -> Check:
     Passed where the sign is kept and at least half the size.
     """
     last = np.flatnonzero(window.before)[-DONUT:]
-    if window.n_before - DONUT < FEWEST_BEFORE:
+    if window.n_before - DONUT < FEWEST_TESTED:
         return not_possible("donut", "too_few_before", critical=True)
     dropped = np.zeros(len(window.before), dtype=bool)
     dropped[last] = True
@@ -76,7 +76,7 @@ def check_placebo_in_time(panel: Panel, window: Window, effect: Effect) -> Check
     Failed where its interval excludes 0 and it is at least half as large as the effect.
     """
     before = np.flatnonzero(window.before)
-    if len(before) < 2 * FEWEST_BEFORE:
+    if len(before) < 2 * FEWEST_TESTED:
         return not_possible("placebo_in_time", "too_few_before", critical=True)
     split = before[len(before) - len(before) // 3]
     position = np.arange(len(window.before))
@@ -118,7 +118,7 @@ def check_pre_trend(panel: Panel, window: Window, effect: Effect) -> Check:
         return not_possible("pre_trend", "no_peers", critical=True)
     gap = effect.comparison.gap
     times = np.flatnonzero(window.before & ~np.isnan(gap))
-    if len(times) < FEWEST_BEFORE:
+    if len(times) < FEWEST_TESTED:
         return not_possible("pre_trend", "too_few_before", critical=True)
     x = np.column_stack([np.ones(len(times)), times - times.mean()])
     slope = fit_ar1(gap[times], x, times, log_prior=effect.comparison.log_prior).contrast([0, 1])
@@ -231,7 +231,7 @@ def check_trigger(values: NDArray[np.float64], window: Window, better: float) ->
     start from them, but a comparison by eye would.
     """
     before = np.flatnonzero(window.before & ~np.isnan(values))
-    if len(before) < FEWEST_BEFORE + DONUT:
+    if len(before) < FEWEST_TESTED + DONUT:
         return not_possible("trigger", "too_few_before")
     rest, last = values[before[:-DONUT]], values[before[-DONUT:]]
     sd = float(np.std(rest, ddof=1))

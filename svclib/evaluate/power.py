@@ -18,7 +18,7 @@ POWER = 0.8
 HORIZON = 36
 # Periods after at which the planning table gives the detectable effect.
 SHOWN = (3, 4, 6, 9, 12, 18, 24, 36)
-FEWEST_AFTER = 3
+FEWEST_BEFORE, FEWEST_AFTER = 12, 3  # periods that a verdict needs
 
 
 @dataclass(frozen=True)

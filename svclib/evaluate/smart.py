@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from svclib.evaluate.assess import Assessment
 from svclib.evaluate.effect import Panel
 from svclib.evaluate.goal import Direction
-from svclib.evaluate.power import FEWEST_AFTER
-from svclib.evaluate.verdict import FEWEST_BEFORE, improvement
+from svclib.evaluate.power import FEWEST_AFTER, FEWEST_BEFORE
+from svclib.evaluate.verdict import improvement
 from svclib.evaluate.window import Window
 
 Criterion = Literal["specific", "measurable", "achievable", "relevant", "time_bound"]

@@ -13,11 +13,11 @@ from svclib.catalogue.models import Action, Event, Kpi
 from svclib.evaluate.effect import Panel
 from svclib.evaluate.panel import Spine
 from svclib.evaluate.peers import COMPLETE
+from svclib.evaluate.power import FEWEST_BEFORE
 from svclib.evaluate.window import Window, split_periods
 
 # Two actions on one KPI that begin within this time of each other cannot be told apart.
 TOGETHER = dt.timedelta(days=92)
-FEWEST_BEFORE = 12
 
 Dated = tuple[str, dt.date]
 

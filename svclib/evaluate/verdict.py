@@ -11,7 +11,7 @@ import numpy as np
 from svclib.evaluate.checks import Check
 from svclib.evaluate.effect import Effect
 from svclib.evaluate.goal import Direction, Goal
-from svclib.evaluate.power import FEWEST_AFTER
+from svclib.evaluate.power import FEWEST_AFTER, FEWEST_BEFORE
 
 VerdictCode = Literal[
     "met_attributable", "met_not_attributable", "met_despite", "improved_target_missed", "not_met", "worsened",
@@ -24,7 +24,7 @@ NextStep = Literal["sustain", "extend", "adjust", "stop", "wait", "sustain_and_c
 
 ALPHA = 0.05
 _LOST = 0.05
-FEWEST_BEFORE = 12
+
 PEERS_FOR_ATTRIBUTION = 3
 _GRADE_A = {"before": 24, "after": 6, "peers": 5}
 # Which failed check names the rival first, where several failed.

@@ -9,22 +9,9 @@ from typing import Any
 
 from svclib.report import words
 from svclib.report.results import DepartmentMonth, KpiResult
-from svclib.report.show import STANDING_SIGNS, slug
+from svclib.report.show import STANDING_SIGNS, VERDICT_STATES, slug
 from svclib.report.words.headline import around, count_words, headline, outlook
 from svclib.report.words.where import shown_answer, where_of
-
-#: Verdict codes of an action to the state whose shape they share.
-VERDICT_STATES: Mapping[str, str] = {
-    "met_attributable": "improvement",
-    "met_not_attributable": "common_cause",
-    "met_despite": "concern",
-    "improved_target_missed": "common_cause",
-    "not_met": "concern",
-    "worsened": "concern",
-    "inconclusive": "common_cause",
-    "too_early": "provisional",
-    "not_evaluable": "missing",
-}
 
 #: Answers to a gap that point to a part of the cases.
 PLACED = ("local", "local_and_general", "unsure")

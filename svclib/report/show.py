@@ -255,11 +255,6 @@ def badge(state: str, text: str | None = None) -> Block:
     )
 
 
-def verdict(tone: Literal["yes", "no", "unknown", "early"], text: str) -> Block:
-    """The verdict on an action or a question: its tone gives the shape, its text the words."""
-    return badge({"yes": "improvement", "no": "concern", "unknown": "common_cause", "early": "provisional"}[tone], text)
-
-
 #: The shape of each state as a character; the charts draw the same shapes.
 STATE_SIGNS: Mapping[str, str] = {
     "improvement": "\u25c6",
@@ -274,3 +269,15 @@ STATE_SIGNS: Mapping[str, str] = {
 }
 #: And that of what a KPI is counted as (`svclib.report.words.headline.standing`).
 STANDING_SIGNS: Mapping[str, str] = {**STATE_SIGNS, "cannot_meet": "\u25d0"}
+#: Verdict codes of an action to the state whose shape they share.
+VERDICT_STATES: Mapping[str, str] = {
+    "met_attributable": "improvement",
+    "met_not_attributable": "common_cause",
+    "met_despite": "concern",
+    "improved_target_missed": "common_cause",
+    "not_met": "concern",
+    "worsened": "concern",
+    "inconclusive": "common_cause",
+    "too_early": "provisional",
+    "not_evaluable": "missing",
+}

@@ -19,7 +19,6 @@ class Onset:
     earliest, latest : bounds (inclusive) of the 95 % interval of `index`.
     p : permutation p-value of there being any change.
     before, after : weighted mean level on either side.
-    evaluable : whether the series is long enough for p to reach .05.
     """
 
     index: int
@@ -28,14 +27,12 @@ class Onset:
     p: float
     before: float
     after: float
-    evaluable: bool
 
 
 def find_onset(
     values: np.ndarray,
     weights: np.ndarray | None = None,
     *,
-    minimum: int = 1,
     permutations: int = 999,
     level: float = 0.95,
     seed: int = 1,
@@ -52,7 +49,6 @@ def find_onset(
     ----------
     values : one a period, oldest first; missing ones (NaN) are skipped.
     weights : e.g. cases behind each value; 1 where left out.
-    minimum : fewest periods on either side.
 
     Returns
     -------
@@ -68,20 +64,19 @@ def find_onset(
     where = np.flatnonzero(np.isfinite(values))
     y = values[where]
     w = np.ones(len(y)) if weights is None else np.maximum(np.asarray(weights, dtype=float)[where], 1e-9)
-    if len(y) < max(4, 2 * minimum):
+    if len(y) < 4:
         return None
-    gain = _gains(y[None], w[None], minimum)[0]
+    gain = _gains(y[None], w[None])[0]
     best = int(np.argmax(gain))
     rng = np.random.default_rng(seed)
-    p = _permutation_p(y, w, minimum, permutations, rng)
+    p = _permutation_p(y, w, permutations, rng)
     first, last = _interval(y, w, gain, level)
     before = float(np.average(y[:best], weights=w[:best]))
     after = float(np.average(y[best:], weights=w[best:]))
-    attainable = 1 / _splits_of_sorted(len(y))
-    return Onset(int(where[best]), int(where[first]), int(where[last]), p, before, after, attainable <= 0.05)
+    return Onset(int(where[best]), int(where[first]), int(where[last]), p, before, after)
 
 
-def _gains(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
+def _gains(y: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Weighted sum of squares between both sides for every split position; series x positions, -inf where not allowed."""
     total_w, total = w.sum(axis=1, keepdims=True), (w * y).sum(axis=1, keepdims=True)
     left_w, left = np.cumsum(w, axis=1), np.cumsum(w * y, axis=1)
@@ -89,28 +84,26 @@ def _gains(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
     lw, ly = left_w[:, :-1], left[:, :-1]
     rw, ry = total_w - lw, total - ly
     gain[:, 1:] = lw * rw / total_w * (ly / lw - ry / rw) ** 2
-    gain[:, :minimum] = -np.inf
-    if minimum > 1:
-        gain[:, -(minimum - 1) :] = -np.inf
+    gain[:, 0] = -np.inf
     return gain
 
 
-def _ratio(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
+def _ratio(y: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Greatest gain relative to what is left: the statistic that the permutations compare."""
-    gain = _gains(y, w, minimum).max(axis=1)
+    gain = _gains(y, w).max(axis=1)
     mean = (w * y).sum(axis=1, keepdims=True) / w.sum(axis=1, keepdims=True)
     spread = (w * (y - mean) ** 2).sum(axis=1)
     return gain / np.maximum(spread - gain, 1e-12 * np.maximum(spread, 1e-300))
 
 
-def _permutation_p(y: np.ndarray, w: np.ndarray, minimum: int, permutations: int, rng: np.random.Generator) -> float:
+def _permutation_p(y: np.ndarray, w: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
     if np.ptp(y) == 0:
         return 1.0
-    split = int(np.argmax(_gains(y[None], w[None], minimum)[0]))
-    own = _ratio(y[None], w[None], minimum)[0]
+    split = int(np.argmax(_gains(y[None], w[None])[0]))
+    own = _ratio(y[None], w[None])[0]
     order = np.argsort(rng.random((permutations, len(y))), axis=1)
-    rho = rng.choice(RHO, size=permutations, p=_weights_of_rho(y, w, minimum))
-    drawn = _ratio(_series_like(y, w, split, rho, order), np.broadcast_to(w, order.shape), minimum)
+    rho = rng.choice(RHO, size=permutations, p=_weights_of_rho(y, w))
+    drawn = _ratio(_series_like(y, w, split, rho, order), np.broadcast_to(w, order.shape))
     return float((1 + np.sum(drawn >= own * (1 - 1e-9))) / (permutations + 1))
 
 
@@ -135,7 +128,7 @@ def _around_means(y: np.ndarray, w: np.ndarray, split: int) -> np.ndarray:
     return np.concatenate([part - np.average(part, weights=weight) for part, weight in sides])
 
 
-def _weights_of_rho(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
+def _weights_of_rho(y: np.ndarray, w: np.ndarray) -> np.ndarray:
     """How credible each value of `RHO` is, whether or not the level changed, and wherever it did.
 
     Restricted likelihood of AR(1) errors (of the values times the root of their weights), averaged over no change (half)
@@ -143,7 +136,7 @@ def _weights_of_rho(y: np.ndarray, w: np.ndarray, minimum: int) -> np.ndarray:
     estimate at the best split would be too small: that split is chosen to leave little.
     """
     n, root = len(y), np.sqrt(w / w.mean())
-    splits = range(max(minimum, 1), n - max(minimum, 1) + 1)
+    splits = range(1, n)
     after = np.array([np.arange(n) >= k for k in splits], dtype=float)
     # For every rho: the constant, the series and the steps (rho x steps x periods), all made independent.
     one, target = _whiten(root, RHO[:, None]), _whiten(root * y, RHO[:, None])
@@ -187,10 +180,3 @@ def _interval(y: np.ndarray, w: np.ndarray, gain: np.ndarray, level: float) -> t
         else:
             last, held = last + 1, held + after
     return first, last
-
-
-def _splits_of_sorted(n: int) -> float:
-    """How many orders of n different values there are, as far as the statistic can tell; at least what p can reach."""
-    from math import comb
-
-    return max(comb(n, n // 2) / 2, 1)

@@ -21,8 +21,10 @@ from svclib.report import words
 from svclib.report.figures.outcome import STEP_MARKS, effect_shares, effects_figure, outcome_figure, steps_figure
 from svclib.report.show import (
     STATE_SIGNS,
+    VERDICT_STATES,
     Block,
     Chart,
+    badge,
     bullets,
     facts,
     fold,
@@ -32,7 +34,6 @@ from svclib.report.show import (
     show,
     slug,
     stack,
-    verdict,
 )
 from svclib.report.tables import table, write_csv
 from svclib.report.views.study import StudyReport, of_study
@@ -41,18 +42,6 @@ from svclib.report.words import say
 
 if TYPE_CHECKING:
     from svclib.study import Study
-
-_TONES = {
-    "met_attributable": "yes",
-    "met_not_attributable": "unknown",
-    "met_despite": "no",
-    "improved_target_missed": "unknown",
-    "not_met": "no",
-    "worsened": "no",
-    "inconclusive": "unknown",
-    "too_early": "early",
-    "not_evaluable": "early",
-}
 
 
 @of_study
@@ -224,7 +213,8 @@ class OutcomeReport(StudyReport):
         }
 
     def _badge(self, outcome: ActionOutcome) -> Block:
-        return verdict(_TONES[outcome.verdict.code], say(f"verdict.{outcome.verdict.code}"))  # type: ignore[arg-type]
+        code = outcome.verdict.code
+        return badge(VERDICT_STATES[code], say(f"verdict.{code}"))
 
     def _action(self, outcome: ActionOutcome) -> Block:
         action = outcome.action

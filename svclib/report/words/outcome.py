@@ -10,8 +10,9 @@ from svclib.catalogue.models import Band, Kpi
 from svclib.evaluate.checks import Check
 from svclib.evaluate.goal import Goal
 from svclib.evaluate.outcome import ActionOutcome
+from svclib.evaluate.power import FEWEST_BEFORE
 from svclib.evaluate.smart import SmartCheck
-from svclib.evaluate.verdict import ALPHA, FEWEST_BEFORE, improvement
+from svclib.evaluate.verdict import ALPHA, improvement
 from svclib.report import words
 from svclib.report.words import say
 from svclib.report.words.where import label, where_of

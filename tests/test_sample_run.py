@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import html5lib
 import pytest
+
+from svclib.report.brief import verdict_badge
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
@@ -117,12 +120,47 @@ def test_pages_are_valid_load_nothing_and_show_no_code(reports):
 
 
 def test_sentences_of_the_page_are_those_of_the_result(result, reports):
-    import html
-
     page = html.unescape((reports / "2026-10/D01/kpi_analysis.html").read_text(encoding="utf-8"))
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
     for kpi in result("D01", "kpi_analysis")["kpis"]:
         assert re.sub(r"\s+", " ", kpi["sentence"]) in plain, kpi["code"]
+
+
+def _plain(page: Path) -> str:
+    text = re.sub(r"<(?:style|svg)\b.*?</(?:style|svg)>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", text)))
+
+
+@pytest.mark.parametrize("code", DEPARTMENTS)
+def test_two_reports_of_one_change_agree(result, code):
+    """What changed, since when, from where to where and what happened then is the same for chart and causes."""
+    kpis = {kpi["code"]: kpi for kpi in result(code, "kpi_analysis")["kpis"]}
+    gaps = {gap["kpi"]: gap for gap in result(code, "root_cause_analysis")["gaps"]}
+    wanted = {name for name, kpi in kpis.items() if kpi["state"] == "concern" or kpi["met"] is False}
+    assert set(gaps) == wanted
+    explained = [gap for gap in gaps.values() if gap["explain"]]
+    assert explained
+    for gap in explained:
+        kpi, onset = kpis[gap["kpi"]], gap["onset"]
+        assert kpi["state"] == "concern"
+        told = {"since": onset["period"], "before": onset["before"], "after": onset["after"], "p": onset["p"]}
+        assert {name: kpi["moved"][name] for name in told} == told
+        near = [event["title"] for event in onset["events"] if event["near"]]
+        assert [event["title"] for event in kpi["moved"]["events"]] == near
+
+
+def test_front_pages_say_what_the_reports_say(result, reports):
+    month = _plain(reports / "2026-10" / "index.html")
+    for code in DEPARTMENTS:
+        department = _plain(reports / "2026-10" / code / "index.html")
+        for kpi in result(code, "kpi_analysis")["kpis"]:
+            change = kpi["sentence"].split("; next:")[0].replace("\u202f", " ")
+            if kpi["state"] in ("concern", "improvement") and kpi["p"] < 0.01:
+                assert change in department, kpi["code"]
+        for action in result(code, "outcome_evaluation")["actions"]:
+            assert f"{action['id']} " in department
+            assert verdict_badge(action["verdict"]).text in department
+            assert action["id"] in month or action["verdict"] not in ("worsened", "not_met")
 
 
 def test_headings_of_tables_are_words(reports):

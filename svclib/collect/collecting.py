@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +26,11 @@ from svclib.collect.contracts import check_table, date_column, duplicate_key, ta
 from svclib.collect.coverage import cover_source, first_later, last_stamp, quality_parts
 from svclib.collect.databases import without_credentials
 from svclib.collect.dates import Zones
-from svclib.collect.digests import DigestCache, FileDigest, digest_file, digest_json, files_json
+from svclib.collect.digests import FileDigest, digest_file, digest_json, files_json
+from svclib.collect.inputs import check_unchanged, locate_inputs, may_be_kept, read_inputs
 from svclib.collect.loading import load_raw
 from svclib.collect.quarantine import write_quarantine
-from svclib.collect.read import file_name, find_files, source_format
+from svclib.collect.read import find_files, source_format
 from svclib.collect.snapshot import FORMAT, MANIFEST, Snapshot, _fetch, list_snapshots, open_snapshot
 from svclib.collect.stage import Staged, final_columns, stage_source
 from svclib.errors import InputRefused, Problem
@@ -92,11 +94,17 @@ def collect(
     root = Path(root) if root else snapshot_root(catalogue)
     today = today or catalogue.organisation.today()
     _check_as_of(as_of, today)
-    inputs = read_inputs(catalogue, root)
-    if not force and (found := find_snapshot(catalogue, as_of=as_of, root=root, today=today, inputs=inputs)):
-        return found
-    with _work_folder(root) as work:
-        reports = _collect_sources(catalogue, inputs, work, as_of, today, memory, progress)
+    located, inputs = locate_inputs(catalogue), None
+    if not force and may_be_kept(located, root):
+        inputs = read_inputs(catalogue, root)
+        if found := find_snapshot(catalogue, as_of=as_of, root=root, today=today, inputs=inputs):
+            return found
+    # New files are read anyway: their digests are taken meanwhile.
+    with ThreadPoolExecutor(1) as beside, _work_folder(root) as work:
+        digests = beside.submit(lambda: inputs or read_inputs(catalogue, root))
+        reports = _collect_sources(catalogue, work, as_of, today, memory, progress)
+        inputs = digests.result()
+        check_unchanged(catalogue, located)
         _check_begun(reports, as_of)
         _check_shrunk(catalogue, root, reports, accept_shrunk)
         manifest = _manifest(catalogue, reports, inputs, as_of, today, work)
@@ -159,34 +167,6 @@ def _check_begun(reports: list[dict[str, Any]], as_of: dt.date | None) -> None:
         raise InputRefused(Problem("--as-of", f"{as_of} lies before the data", cure))
 
 
-def read_inputs(catalogue: Catalogue, root: Path) -> dict[str, list[FileDigest] | None]:
-    """The files behind each source, by name; None where a database server holds it.
-
-    Raises
-    ------
-    InputRefused
-        With every source whose files are not there.
-    """
-    cache = DigestCache(root)
-    inputs: dict[str, list[FileDigest] | None] = {}
-    problems: list[Problem] = []
-    base = catalogue.folder.parent
-    for source in catalogue.sources:
-        try:
-            files = find_files(source, base, catalogue.locate("sources", source.name, "read"))
-            digests = [cache.digest(path, file_name(path, base)) for path in files]
-            inputs[source.name] = digests or None
-        except InputRefused as refused:
-            problems += refused.problems
-        except OSError as error:
-            where = catalogue.locate("sources", source.name, "read")
-            problems.append(Problem(where, f"{source.read!r} cannot be read: {error.strerror}", "check its rights"))
-    if problems:
-        raise InputRefused(problems)
-    cache.save()
-    return inputs
-
-
 def definitions(catalogue: Catalogue) -> dict[str, Any]:
     """The declarations that shape a snapshot: sources, departments, zone, and what KPIs say about values."""
     kpis = [[k.code, k.source, k.kind, k.value, k.scale.model_dump() if k.scale else None] for k in catalogue.kpis]
@@ -204,8 +184,8 @@ def _request(catalogue: Catalogue, inputs: dict[str, list[FileDigest] | None], a
 
 
 def _collect_sources(
-    catalogue: Catalogue, inputs: dict[str, list[FileDigest] | None], work: Path, as_of: dt.date | None,
-    today: dt.date, memory: str, progress: Callable[[str], None] | None,
+    catalogue: Catalogue, work: Path, as_of: dt.date | None, today: dt.date, memory: str,
+    progress: Callable[[str], None] | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     import duckdb
 

@@ -15,6 +15,7 @@ from svclib.catalogue.models import Source
 from svclib.collect import collect, find_snapshot, late_rows, list_snapshots, open_snapshot
 from svclib.collect import snapshot as snapshot_module
 from svclib.collect.digests import DigestCache
+from svclib.collect.inputs import locate_inputs, may_be_kept
 from svclib.errors import InputRefused
 
 HEAD = "id,team,opened,closed\n"
@@ -72,6 +73,24 @@ def test_an_unchanged_source_is_not_read_again(snap, folder, tickets, catalogue)
     assert find_snapshot(catalogue(source), today=TODAY) is not None
     (folder / "tickets.csv").write_text(many(11))
     assert find_snapshot(catalogue(source), today=TODAY) is None
+
+
+def test_only_a_snapshot_of_files_of_these_sizes_may_be_the_same(snap, folder, tickets, catalogue):
+    """Else the files are read anyway, and their digests taken meanwhile."""
+    root, source = folder / "snapshots", tickets(many(10))
+    assert not may_be_kept(locate_inputs(catalogue(source)), root)
+    first = snap(source)
+    assert may_be_kept(locate_inputs(catalogue(source)), root)
+    assert not may_be_kept(locate_inputs(catalogue(tickets(many(11)))), root)
+    assert snap(tickets(many(11))).digest != first.digest
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(catalogue, folder, tickets):
+    declared = catalogue(tickets(many(10)))
+    with pytest.raises(InputRefused, match=r"files of 'tickets' changed while they were read.*collect again"):
+        collect(declared, today=TODAY, progress=lambda name: (folder / "tickets.csv").write_text(many(11)))
+    assert not list_snapshots(folder / "snapshots")
+    assert collect(declared, today=TODAY).report("tickets")["kept"] == 11
 
 
 def test_digests_are_remembered_by_size_and_time(tmp_path, monkeypatch):

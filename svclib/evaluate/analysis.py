@@ -170,7 +170,10 @@ def _outcome(
     closed = plan.department(p.action.department).closed
     values = p.panel.treated.value
     persistence = _persistence(values, effect, window)
+    progress = measure_progress(p.action, min(plan.as_of, plan.period.next().end - dt.timedelta(days=1)))
     verdict = _settled(verdict, p.action, closed, plan.period, persistence)
+    if progress.code == "blocked" and verdict.next_step == "wait":  # for what is not under way nobody need wait
+        verdict = replace(verdict, next_step="unblock")
     share = effect.estimate / assessment.needed if effect and assessment.needed else None
     return ActionOutcome(
         action=p.action,
@@ -182,7 +185,7 @@ def _outcome(
         p_adjusted=p_adjusted,
         peers_left_out=p.left_out | (comparison.left_out if comparison else {}),
         too_early_until=_until(plan, p, assessment, verdict),
-        progress=measure_progress(p.action, min(plan.as_of, plan.period.next().end - dt.timedelta(days=1))),
+        progress=progress,
         smart=_smart(plan, p, assessment),
         share_of_target=share,
         avoided=_avoided(p, effect, assessment.better),

@@ -20,7 +20,7 @@ VerdictCode = Literal[
 Outlook = Literal["on_track", "off_track"]
 EffectState = Literal["attributable", "not_attributable", "contrary"]
 Grade = Literal["A", "B", "C", "D"]
-NextStep = Literal["sustain", "extend", "adjust", "stop", "wait", "sustain_and_compare", "measure_first"]
+NextStep = Literal["sustain", "extend", "adjust", "stop", "wait", "unblock", "sustain_and_compare", "measure_first"]
 
 ALPHA = 0.05
 _LOST = 0.05

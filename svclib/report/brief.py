@@ -186,7 +186,7 @@ def action_brief(action: Mapping[str, Any]) -> str:
             parts.append(words.say("department.action_level", **said))
         else:
             parts.append(words.say("department.action_against", target=words.value(goal["target"], unit), **said))
-    elif action.get("too_early_until"):
+    elif action.get("too_early_until") and action.get("next_step") != "unblock":
         until = dt.date.fromisoformat(str(action["too_early_until"])[:10])
         parts.append(words.say("department.action_until", date=words.date(until)))
     step = f"outcome.next.{action.get('next_step')}"

@@ -75,6 +75,7 @@ class ActionLine:
     verdict: Badge
     brief: str
     stop: bool = False
+    blocked: bool = False
     order: tuple[Any, ...] = field(repr=False, default=())
 
     @property
@@ -177,15 +178,16 @@ def ranked(kpis: Sequence[KpiResult]) -> list[KpiResult]:
 
 
 def attention(department: DepartmentMonth, period: str) -> list[Item]:
-    """What needs attention: signals the wrong way, targets that the process cannot meet, actions overdue."""
+    """What needs attention: signals the wrong way, targets that the process cannot meet, actions overdue or blocked."""
     found = _kpi_items(department, period, {"concern", "cannot_meet"})
     for line in actions(department, period):
         concern = line.verdict.state == "concern"
-        if line.overdue or concern:
+        if line.overdue or line.blocked or concern:
             chased = line.overdue and not line.stop  # nobody is to finish what is to be stopped
             late = words.say("department.overdue_since", due=line.due, owner=line.owner) if chased else ""
-            mark = line.verdict if concern else Badge("concern", words.say("department.overdue"))
-            text = f"{late} {line.brief if concern else ''}".strip()
+            state = "overdue" if line.overdue else "blocked"
+            mark = line.verdict if concern else Badge("concern", words.say(f"department.{state}"))
+            text = f"{late} {line.brief if concern or line.blocked else ''}".strip()
             found.append(Item(line.title, text, f"outcome_evaluation.html#{line.anchor}", mark))
     return found
 
@@ -290,7 +292,7 @@ def _action_items(department: DepartmentMonth, state: str) -> list[Item]:
     found = []
     for action in department.actions:
         mark = verdict_badge(verdict_of(action))
-        if mark.state == state:
+        if mark.state == state and action.get("next_step") != "unblock":  # that one needs attention
             href = f"outcome_evaluation.html#{slug(str(action['id']))}"
             found.append(Item(action_title(action), action_brief(action), href, mark))
     return found
@@ -323,6 +325,7 @@ def actions(department: DepartmentMonth, period: str) -> list[ActionLine]:
                 verdict_badge(verdict_of(action)),
                 action_brief(action),
                 action.get("next_step") == "stop",
+                action.get("next_step") == "unblock",
                 (not overdue, done, str(due or "9999"), str(action["id"])),
             )
         )

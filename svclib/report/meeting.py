@@ -90,6 +90,8 @@ def _actions(month: Month) -> Iterator[Item]:
             if line.overdue and not line.stop:  # what is to be stopped stands among the verdicts
                 text = words.say("department.overdue_since", due=line.due, owner=line.owner)
                 yield Item("overdue", department.name, line.title, text, f"{page}#{line.anchor}")
+            elif line.blocked:
+                yield Item("overdue", department.name, line.title, line.brief, f"{page}#{line.anchor}")
         verdicts = {str(a["id"]): str(a.get("verdict") or "").lower().replace(" ", "_") for a in department.actions}
         for line in lines:
             if verdicts[line.id] in _OPEN:

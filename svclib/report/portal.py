@@ -22,6 +22,7 @@ from svclib.report.page import write_page
 from svclib.report.render import all_links
 from svclib.report.results import (
     STATE_ORDER,
+    TOGETHER,
     DepartmentMonth,
     KpiResult,
     Month,
@@ -33,8 +34,6 @@ from svclib.report.words.headline import UNKNOWN, moved, singly, together
 
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
-#: A KPI that moves the same way in as many departments has one reason, and is told once.
-_TOGETHER = 3
 #: Standings that make a department worth a row of its own.
 _NEWS = frozenset({"fault", "concern", "cannot_meet", "improvement", "neutral"})
 
@@ -268,7 +267,7 @@ def strongest(month: Month) -> Iterator[Strong]:
     for kpi, department in found:
         group = alike[kpi.code, kpi.reading]
         mark = signal_badge(kpi)
-        if len(group) < _TOGETHER:
+        if len(group) < TOGETHER:
             said = kpi_brief(department, kpi, month.label)
             yield Strong(department.name, kpi.title, _href(department, kpi), mark, said)
         elif group[0][0] is kpi:

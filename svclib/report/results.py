@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from svclib.measure.periods import Period
 from svclib.measure.spc import SIGNALS
-from svclib.report.words.headline import counted, reading, standing, weak
+from svclib.report.words.headline import common_events, counted, reading, standing, weak
 
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
 #: States that say something happened, most pressing first, then those that say we do not know, then the quiet one.
@@ -19,6 +19,8 @@ STATE_ORDER = (
     "fault", "concern", "cannot_meet", "improvement", "neutral", "missing", "too_few", "withheld", "provisional", "common_cause",
 )  # fmt: skip
 Status = Literal["ok", "failed", "late", "unreadable", "not_run"]
+#: Departments whose KPI signals the same way, from which on it is told as one change.
+TOGETHER = 3
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,24 @@ def read_month(out: Path, label: str) -> Month:
         name = names.get(code) or str(some.get("title") or code)
         reports = {n: _report(folder / place, n, found.get(n), expected=n in notebooks) for n in NOTEBOOKS}
         departments.append(DepartmentMonth(code, name, place, reports))
+    _mark_common(departments)
     return Month(label, manifest, departments)
+
+
+def _mark_common(departments: Sequence[DepartmentMonth]) -> None:
+    """Tell a KPI that changed what lies near the same change of most departments, where nothing lies near its own.
+
+    A change is dated by the data of one department alone, and may be dated late.
+    """
+    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for kpi in (kpi for department in departments for kpi in department.kpis if kpi.signals and kpi.raw.get("moved")):
+        alike.setdefault((kpi.code, kpi.reading), []).append(kpi.raw)
+    for group in (group for group in alike.values() if len(group) >= TOGETHER):
+        common = common_events(group)
+        for move in (raw["moved"] for raw in group):
+            earlier = [event for event in common if event["date"] < Period.parse(move["since"]).end.isoformat()]
+            if earlier and not move.get("events"):
+                move["common"] = earlier
 
 
 def _report(folder: Path, notebook: str, entry: Mapping[str, Any] | None, *, expected: bool) -> Report:

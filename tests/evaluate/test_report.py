@@ -169,6 +169,17 @@ def test_a_blocked_action_is_not_said_to_be_in_time(reports):
     assert "the head of the department should decide" in text
 
 
+def test_for_a_blocked_action_nobody_is_told_to_wait():
+    changed, others = noise(), an_action(due=dt.date(2026, 12, 31), status="blocked")
+    outcome = a_report(changed[:, :25], others).outcomes[0]
+    assert (outcome.verdict.code, outcome.verdict.next_step) == ("too_early", "unblock")
+    said = outcome_words.sentence(outcome)
+    assert "Next: it is blocked, so decide first" in said
+    assert "if it came into full effect as planned" in said
+    waiting = a_report(changed[:, :25], an_action(due=dt.date(2026, 12, 31))).outcomes[0]
+    assert waiting.verdict.next_step == "wait"
+
+
 def test_a_roll_out_is_pooled_and_its_departments_are_told_apart(reports):
     text = reports["staggered"].explain().plain
     assert "The same action in 2 departments together" in text

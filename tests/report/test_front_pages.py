@@ -1,12 +1,14 @@
 """What the front pages say beside the states: what is not agreed, missed as usual, counted twice or to be stopped."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from svclib.report import words
 from svclib.report.brief import kpi_brief
-from svclib.report.department import attention, department_page, tile
+from svclib.report.department import attention, department_page, tile, unknown
+from svclib.report.meeting import agenda
 from svclib.report.portal import signals_of
 from svclib.report.results import read_month
 from svclib.report.words.headline import weak
@@ -45,6 +47,45 @@ def test_what_misses_its_target_within_its_usual_variation_is_named_where_nothin
     missed = words.list_of(k.title for k in quiet.kpis[:2])
     assert f"Nothing special. But 2 KPIs missed their targets within their usual variation: {missed}." in page
     assert "Nothing in this period." not in page
+
+
+def test_a_blocked_action_needs_a_decision_and_nobody_waits_for_it(month):
+    action = {"id": "A-8", "title": "Portal", "kpi": "csat", "verdict": "too_early", "next_step": "unblock"}
+    action |= {"too_early_until": "2027-02-15", "progress": {"status": "blocked", "due": "2027-03-31"}}
+    department = with_content(month.departments[0], "outcome_evaluation", actions=[action])
+    (item,) = [item for item in attention(department, "2026-10") if item.name == "Portal"]
+    assert item.badge.text == "blocked"
+    assert item.text.startswith("Next: it is blocked, so decide first whether it is freed")
+    assert "Portal" not in [item.name for item in unknown(department, "2026-10")]
+    (agreed,) = [item for item in agenda(replace(month, declared=[department])) if item.subject == "Portal"]
+    assert agreed.text == item.text
+
+
+def test_what_most_departments_have_in_common_is_told_to_those_that_are_dated_later(tmp_path):
+    """Their own date lies months from the event; the month page names it for all, and their page must not deny it."""
+    event = {"title": "Automatic routing", "date": "2026-01-01", "kind": "event"}
+    out = write_reports(tmp_path, periods=("2026-10",), failed=False, pages=False)
+    for place, since in (
+        ("D01", "2026-01"),
+        ("D02", "2026-02"),
+        ("D03", "2026-01"),
+        ("D04", "2026-05"),
+        ("010", "2025-09"),
+    ):
+        path = out / "2026-10" / place / "kpi_analysis.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        (kpi,) = [kpi for kpi in content["kpis"] if kpi["code"] == "uptime"]
+        near = [event] if place in ("D01", "D02", "D03") else []
+        kpi |= {"state": "improvement", "variation": "improvement", "p": 0.0001}
+        kpi["moved"] = {"since": since, "before": 0.7, "after": 0.8, "events": near}
+        path.write_text(json.dumps(content), encoding="utf-8")
+    departments = {d.code: d for d in read_month(out, "2026-10").departments}
+    told = {code: kpi_brief(d, d.kpi("uptime"), "2026-10").split("next: ")[1] for code, d in departments.items()}
+    assert told["D01"].startswith("check that it was brought by “Automatic routing” (1 Jan 2026)")
+    assert told["D04"].startswith(
+        "see whether it was brought by “Automatic routing” (1 Jan 2026), as in most departments"
+    )
+    assert told["010"] == "find out what brought it, and keep it."  # it changed before the event
 
 
 def test_an_overdue_action_that_is_to_be_stopped_is_not_chased(month):

@@ -431,6 +431,17 @@ def test_a_further_change_is_held_against_the_level_that_it_left():
     assert (still.period, still.earlier) == ("2026-01", None)
 
 
+def test_the_last_thing_declared_before_a_change_is_told_where_nothing_is_near():
+    routing = Event(date=dt.date(2025, 11, 1), title="Routing", departments="all", kpis="all")
+    late = a_finding([*QUIET, *QUIET[:3], *(np.array(QUIET[:6]) + 6.0)], events=[routing])
+    assert (late.change.earliest, late.change.period) == ("2026-04", "2026-04")
+    assert kpi_words.happened_texts(late)[0].endswith("The last thing declared before it: “Routing” (1 Nov 2025).")
+    near = a_finding(
+        [*QUIET, *(np.array(QUIET[:6]) + 6.0)], events=[routing.model_copy(update={"date": dt.date(2026, 1, 2)})]
+    )
+    assert "last thing" not in " ".join(kpi_words.happened_texts(near))
+
+
 def test_limits_stop_before_a_clear_change_so_that_it_cannot_hide_itself():
     """With full limits from the months before, the month signals, is dated, and the report says what the limits rest on."""
     moved = [*QUIET[:15], *(np.array(QUIET[:4]) - 4.0)]

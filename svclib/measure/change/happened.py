@@ -10,6 +10,8 @@ from typing import Any, Literal
 from svclib.catalogue.models import Action, Event
 from svclib.measure.periods import Period
 
+HALF_A_YEAR = dt.timedelta(days=183)
+
 
 @dataclass(frozen=True)
 class Happening:
@@ -91,3 +93,28 @@ def around(found: Sequence[Happening], earliest: str, latest: str, since: str = 
         return min(last, begun) if h.id else last
 
     return tuple(replace(h, near=first <= (h.to or h.date) and h.date < end(h), later=h.date >= end(h)) for h in found)
+
+
+def last_before(found: Sequence[Happening], earliest: str) -> Happening | None:
+    """What happened last before a change, in the half year before its interval; None where something is near it.
+
+    A change is dated by its own figures, which may show it late.
+
+    Parameters
+    ----------
+    found
+        As `around` gives them.
+    earliest
+        First period of the interval (label).
+
+    Examples
+    --------
+    >>> storms, move = Happening("Storms", dt.date(2026, 1, 9)), Happening("Move", dt.date(2026, 3, 5))
+    >>> last_before(around([storms, move], "2026-06", "2026-06"), "2026-06").title
+    'Move'
+    >>> last_before(around([storms, move], "2026-03", "2026-03"), "2026-03") is None
+    True
+    """
+    since = Period.parse(earliest).start - HALF_A_YEAR
+    before = [h for h in found if not (h.near or h.later) and h.date >= since and h.kind != "action_full_effect"]
+    return None if any(h.near for h in found) else max(before, key=lambda h: h.date, default=None)

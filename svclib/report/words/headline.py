@@ -215,7 +215,7 @@ brought it, and keep it.'
     more = "".join(
         say(f"headline.more_{why}", count=doubts[why]) for why in ("chance", "season", "lasting") if doubts[why]
     )
-    following = _find_out(_in_common(sure))
+    following = _find_out({**sure[0], "moved": {"events": common_events(sure)}})
     moves = [kpi["moved"] for kpi in sure if kpi.get("moved")]
     ways = {move["after"] > move["before"] for move in moves}
     if len(ways) != 1:
@@ -225,12 +225,18 @@ brought it, and keep it.'
     return say(f"headline.together_{way}", title=title, count=len(sure), first=first, more=more, next=following)
 
 
-def _in_common(kpis: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One of them with those events that lie near the change of most of them: what one department did explains no other."""
+def common_events(kpis: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events that lie near the change of most of them: what one department did explains no other.
+
+    >>> storms = {"title": "Storms", "date": "2025-11-01", "kind": "event"}
+    >>> struck, spared = {"moved": {"events": [storms]}}, {"moved": {"events": []}}
+    >>> [event["title"] for event in common_events([struck, struck, spared])], common_events([struck, spared])
+    (['Storms'], [])
+    """
     events = [event for kpi in kpis for event in (kpi.get("moved") or {}).get("events") or [] if not event.get("id")]
     often = Counter(event["title"] for event in events)
     common = {event["title"]: event for event in events if 2 * often[event["title"]] > len(kpis)}
-    return {**kpis[0], "moved": {"events": list(common.values())}}
+    return list(common.values())
 
 
 def moved(kpi: Mapping[str, Any], period: str) -> str:
@@ -271,8 +277,10 @@ def around(kpi: Mapping[str, Any]) -> str:
 
 
 def _find_out(kpi: Mapping[str, Any]) -> str:
-    """What to do next where only the chart and the declared events are known."""
-    events = around(kpi)
+    """What to do next where only the chart and the declared events are known, its own or those of most departments."""
+    events, common = around(kpi), (kpi.get("moved") or {}).get("common")
+    if common and not events:
+        return say(f"headline.next_{reading(kpi)}_common", events=values.list_of(happening_names(common)))
     return say(f"headline.next_{reading(kpi)}{'_near' if events else ''}", **({"events": events} if events else {}))
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from svclib.catalogue.models import Action, Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
-from svclib.measure.change.happened import Happening
+from svclib.measure.change.happened import Happening, last_before
 from svclib.measure.periods import Period
 from svclib.measure.record import latest_of, moved_of
 from svclib.measure.spc import expectation
@@ -410,6 +410,8 @@ def happened_texts(finding: KpiFinding) -> list[str]:
         return []
     near, later = (named_of(h for h in finding.happened if getattr(h, when)) for when in ("near", "later"))
     first = say("kpi.happened.near", events=words.list_of(near)) if near else say("kpi.happened.none")
+    if (last := last_before(finding.happened, change.earliest)) is not None:
+        first = f"{first} {say('kpi.happened.before', events=words.list_of(named_of([last])))}"
     return [first, say("kpi.happened.later", events=words.list_of(later))] if later else [first]
 
 

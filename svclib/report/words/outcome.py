@@ -208,7 +208,8 @@ def _until(outcome: ActionOutcome) -> list[str]:
     if outcome.too_early_until:
         if not needed:
             return [say("outcome.until.date_no_target", date=words.date(outcome.too_early_until))]
-        return [say("outcome.until.date", needed=needed, date=words.date(outcome.too_early_until))]
+        key = "date_blocked" if verdict.next_step == "unblock" else "date"
+        return [say(f"outcome.until.{key}", needed=needed, date=words.date(outcome.too_early_until))]
     power = assessment.power
     if verdict.code in _TOO_LITTLE and needed and power is not None and power.enough is None:
         return [say("outcome.until.never", needed=needed)]

@@ -13,7 +13,7 @@ from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Localisation, Segment
 from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
-from svclib.measure.change.happened import Happening
+from svclib.measure.change.happened import Happening, last_before
 from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.words import say
@@ -192,6 +192,8 @@ def events_text(gap: Gap) -> str:
     # a signal without a date of its own has no "around then", only the time since
     key = "event_since" if gap.question.onset.method == "signal" else "event"
     first = say(f"root_cause.onset.{key}", events=words.list_of(near)) if near else say("root_cause.onset.no_event")
+    if (last := last_before(gap.question.events, gap.question.onset.earliest)) is not None:
+        first = f"{first} {say('kpi.happened.before', events=words.list_of(happening_names([last.to_json()])))}"
     later = happening_names([event.to_json() for event in gap.question.events if event.later])
     return f"{first} {say('root_cause.onset.later', events=words.list_of(later))}" if later else first
 

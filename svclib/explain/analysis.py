@@ -295,9 +295,8 @@ def _answer(
     question: Question, localisation: Localisation | None, splits: Sequence[Decomposition], piece: CaseSlice | None
 ) -> str:
     if not question.explain:
-        return (
-            "no_special_cause" if question.why_not in ("common_cause", "no_concern", "weak_signal") else "not_evaluable"
-        )
+        quiet = ("common_cause", "improved", "no_concern", "weak_signal")
+        return "no_special_cause" if question.why_not in quiet else "not_evaluable"
     if localisation is not None and localisation.segments:
         return "local_and_general" if localisation.general.established else "local"
     worst = max((split.mix / split.delta for split in splits if _worsened(split, question)), default=0.0)

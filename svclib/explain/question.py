@@ -25,12 +25,13 @@ class Question:
     ----------
     reasons : ``off_target``, ``concern``, ``chosen``.
     explain : a special cause is there to be explained.
-    why_not : else ``common_cause``, ``no_concern``, ``weak_signal`` (a rule fired, the evidence is not beyond chance),
-        ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
+    why_not : else ``common_cause``, ``improved`` (beyond chance), ``no_concern``, ``weak_signal`` (a rule fired, the
+        evidence is not beyond chance), ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
     signals : the chart's rules that fired in the period.
     onset : since when the gap is there; of the KPI analysis, where that looked the same way.
     events : what happened to the KPI, marked by where it lies to the onset.
     baseline : periods that make the usual.
+    improved : the change for the better, where there is one.
     peers : ``worse``, ``inside``, ``unstable`` (its own figures are changing) or ``none`` (no comparison): the department beside its peers.
     """
 
@@ -50,6 +51,7 @@ class Question:
     baseline: tuple[str, ...]
     peers: str
     p: float | None
+    improved: LevelChange | None = None
 
 
 def find_questions(
@@ -104,6 +106,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
         baseline=baseline,
         peers=_peers(finding, worse),
         p=float(finding.p) if np.isfinite(finding.p) else None,
+        improved=finding.change if verdict.state == "improvement" else None,
     )
 
 
@@ -117,6 +120,8 @@ def _onset(finding: KpiFinding, worse: int) -> LevelChange | None:
 
 def _why_not(finding: KpiFinding) -> str:
     state, cause = finding.verdict.state, finding.verdict.cause
+    if state == "improvement" and finding.change is not None and finding.p <= BEYOND_CHANCE:
+        return "improved"
     if state in ("common_cause", "improvement", "neutral"):
         return "common_cause" if state == "common_cause" else "no_concern"
     if cause in ("missing", "impossible"):

@@ -155,7 +155,7 @@ def gap_brief(gap: Mapping[str, Any]) -> str:
     answer, place, onset = answer_of(gap), _place(gap), gap.get("onset")
     if not words.known(f"root_cause.answer.{answer}"):
         return str(gap.get("sentence") or "")
-    if answer in ("no_special_cause", "weak_signal"):  # its badge says so
+    if answer in ("no_special_cause", "weak_signal", "improved"):  # its badge says so
         return ""
     parts = [words.say(f"root_cause.answer.{answer}")]
     if answer in PLACED and place:

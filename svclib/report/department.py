@@ -282,6 +282,8 @@ def causes(department: DepartmentMonth) -> list[Item]:
 def _unexplained(gap: Mapping[str, Any]) -> Badge:
     """A gap that nothing special explains, or one that cannot be judged yet."""
     state = "provisional" if gap.get("answer") == "not_evaluable" else "common_cause"
+    if answer_of(gap) == "improved":
+        return Badge("improvement", words.say("root_cause.answer.improved"))
     if answer_of(gap) == "weak_signal":  # its KPI is shown with a signal: "no special cause" would deny it
         return Badge(state, words.say("root_cause.answer.weak_signal"))
     return Badge(state, words.say(f"state.{state}"))

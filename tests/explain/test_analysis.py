@@ -12,11 +12,14 @@ import pytest
 
 from svclib.catalogue.models import Action
 from svclib.explain.analysis import RootCause, _with_mood, explain_gap
+from svclib.explain.question import find_questions
 from svclib.explain.record import analysis_record
 from svclib.explain.whys import Rung
 from svclib.measure.change.happened import Happening, around
 from svclib.measure.change.step import BASELINE
+from svclib.measure.periods import Period
 from svclib.report.brief import gap_advice, gap_brief
+from svclib.report.department import _unexplained
 from svclib.report.figures.root_cause import heat_figure, heat_table, mix_figure, onset_figure
 from svclib.report.show import Block, show
 from svclib.report.views.root_cause import RootCauseReport
@@ -36,6 +39,7 @@ from tests.explain.gaps import PERIOD, SOURCE
 from tests.explain.gaps import a_kpi as _kpi
 from tests.explain.gaps import question_of as _question
 from tests.explain.gaps import some_rows as _rows
+from tests.report.findings import QUIET, a_finding
 
 
 def test_local_cause_is_named_dated_and_graded(local_gap):
@@ -415,3 +419,17 @@ def test_how_many_parts_were_looked_at_is_said_as_it_is(local_gap, looked_at, wo
     assert words in segment_table(gap)[0].plain
     stands_out = "stands out" in sentence(gap, PERIOD)
     assert stands_out == (looked_at > 0)
+
+
+def test_what_improved_and_is_still_off_target_is_not_called_usual(local_gap):
+    finding = a_finding([*QUIET, *(np.array(QUIET[:8]) - 4.0)], direction="decrease", target=2.0)
+    (question,) = find_questions([finding], Period.parse("2026-08"))
+    assert (question.explain, question.why_not, question.improved.period) == (False, "improved", "2026-01")
+    gap = dataclasses.replace(local_gap, question=question, answer="no_special_cause", localisation=None)
+    said = sentence(gap, Period.parse("2026-08")).replace("\u202f", " ")
+    assert "it improved from 10.0 to 6.1 h since January 2026" in said.replace(" h to", " to")
+    assert said.endswith("It is still short of the target of 2.0 h: keep what brought it, and add to it.")
+    record = {"explain": False, "answer": "no_special_cause", "why_not": "improved", "kpi": "k", "title": "Waiting"}
+    assert (_unexplained(record).state, _unexplained(record).text) == ("improvement", "Better, nothing got worse")
+    weak = a_finding([*QUIET, *(np.array(QUIET[:8]) - 0.3)], direction="decrease", target=2.0)
+    assert find_questions([weak], Period.parse("2026-08"))[0].why_not == "common_cause"

@@ -444,4 +444,6 @@ def _step(gap: Gap, name: str, *blocks: Block) -> Block:
 def _state(gap: Gap) -> str:
     if gap.question.why_not in ("too_few", "withheld", "missing"):
         return gap.question.why_not
+    if gap.question.why_not == "improved":
+        return "improvement"
     return STATES.get(gap.answer, "concern")

@@ -87,9 +87,15 @@ def _nothing(gap: Gap, period: Period) -> str:
     advice = say("root_cause.sentence.advice_none")
     if "off_target" in question.reasons and question.target is not None:
         advice = say("root_cause.sentence.advice_target", target=value_of(question.kpi, question.target))
-    key = f"root_cause.sentence.{question.why_not}"
+    change, off = question.improved, "off_target" in question.reasons and question.target is not None
+    if question.why_not == "improved" and change is not None and change.before is not None:
+        levels = {"before": value_of(question.kpi, change.before), "after": value_of(question.kpi, change.after)}
+        further = say("root_cause.sentence.advice_improved", target=value_of(question.kpi, question.target))
+        said = levels | {"title": question.kpi.title, "since": words.period_name(change.period)}
+        return say("root_cause.sentence.improved", advice=further if off else "", **said).strip()
+    key = f"root_cause.sentence.{'no_concern' if question.why_not == 'improved' else question.why_not}"
     said = {"title": question.kpi.title, "period": words.period_name(period)}
-    if question.why_not in ("common_cause", "no_concern", "weak_signal"):
+    if question.why_not in ("common_cause", "improved", "no_concern", "weak_signal"):
         said |= {"value": value_of(question.kpi, question.value), "advice": advice}
     if question.why_not == "weak_signal":
         said["p"] = words.p_value(question.p)

@@ -27,7 +27,7 @@ def shown_answer(answer: str, why_not: str | None, looked_at: int | None) -> str
         return "unsearched"
     if answer == "general" and not looked_at:
         return "general_small"
-    return "weak_signal" if why_not == "weak_signal" else answer
+    return why_not if why_not in ("weak_signal", "improved") else answer
 
 
 def label(name: str) -> str:

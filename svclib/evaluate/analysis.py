@@ -12,7 +12,7 @@ import pandas as pd
 from svclib.catalogue.models import Action, Band, Department, Event, Kpi
 from svclib.evaluate.assess import Assessment, Question, assess, conclude
 from svclib.evaluate.autoregression import NotEstimable
-from svclib.evaluate.effect import Effect, Panel, estimate_effect
+from svclib.evaluate.effect import Effect, Panel, estimate_effect, expected_without
 from svclib.evaluate.goal import Direction
 from svclib.evaluate.mix import standardise
 from svclib.evaluate.outcome import ActionOutcome, Avoided, OutcomeEvaluation, Persistence
@@ -192,7 +192,7 @@ def _outcome(
         persistence=persistence,
         pooled=_pooled(plan, p, effect),
         values=values if p.panel.treated.withheld is None else np.where(p.panel.treated.withheld, np.nan, values),
-        expected=_expected(values, effect, window),
+        expected=expected_without(effect, p.panel, window) if effect else np.full(len(values), np.nan),
         names={department.code: department.name for department in plan.departments},
     )
 
@@ -276,16 +276,6 @@ def _persistence(values: np.ndarray, effect: Effect | None, window: Window) -> P
     slope, remains = effect.slope, last * np.sign(effect.estimate) >= 0.5 * abs(effect.estimate)
     against = slope is not None and slope.p <= ALPHA and slope.change * effect.estimate < 0
     return Persistence(first, last, bool(remains or not against))
-
-
-def _expected(values: np.ndarray, effect: Effect | None, window: Window) -> np.ndarray:
-    """What would be expected without the action: the peers' level, else that of the time before; unknown without an effect."""
-    if effect is None:
-        return np.full(len(values), np.nan)
-    if effect.comparison is not None:
-        return effect.comparison.counterfactual
-    before = values[window.before & ~np.isnan(values)]
-    return np.full(len(values), before.mean() if len(before) else np.nan)
 
 
 def _same_text(a: str, b: str) -> bool:

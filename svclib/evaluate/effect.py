@@ -225,6 +225,29 @@ def fit_series(values: FloatArray, window: Window, per_year: float, *, slope: bo
     return fit_ar1(values[times], x, times, prior_sd=prior_sd)
 
 
+def expected_without(effect: Effect, panel: Panel, window: Window) -> FloatArray:
+    """The series as the estimate expects it without the plan, so that what is drawn and what is told are one.
+
+    Against peers their level, moved to the department's own and followed as much as the department follows it; else the
+    department's own level, trend and season (where the window is used, without the ramp).
+
+    Returns
+    -------
+    (periods,) in the KPI's unit; NaN where unknown.
+    """
+    fit, compared = effect.fit, effect.comparison
+    mean = fit.weight @ fit.coefficients
+    if compared is not None:
+        return np.asarray(compared.counterfactual + mean[0] + mean[-1] * compared.common)
+    window = window.without(np.isnan(panel.treated.value))
+    harmonics = 1 if shows_season(window, panel.per_year) else 0
+    x, times = step_design(window, trend=True, harmonics=harmonics, per_year=panel.per_year)
+    expected = np.full(len(panel.treated.value), np.nan)
+    x[:, 1] = 0.0
+    expected[times] = x @ mean
+    return expected
+
+
 def level_and_slope(panel: Panel, window: Window, comparison: Comparison | None) -> Slope | None:
     """Level and slope after the plan; None with fewer than 6 periods after."""
     if window.n_after < 6:

@@ -317,3 +317,17 @@ def test_a_kpi_without_a_good_side_takes_that_of_its_target(worked):
     assert judged(worked, kpi=neutral).verdict.code == "met_attributable"
     undecided = judged(worked, an_action(target_value=None), kpi=neutral)
     assert (undecided.verdict.code, undecided.verdict.rival) == ("inconclusive", None)
+
+
+@pytest.mark.parametrize("departments", [8, 1])
+def test_what_is_drawn_is_what_is_told(departments):
+    """Also where the department follows its peers less than they move, or has a trend and a season of its own."""
+    months = np.arange(30)
+    values = noise()[:departments]
+    values[1:, 24:] += 3.0
+    values[0] += 0.05 * months + np.sin(2 * np.pi * months / 12)
+    outcome = judged(values)
+    effect, after = outcome.assessment.effect, outcome.surroundings.window.after
+    drawn = np.nanmean((outcome.values - outcome.expected)[after])
+    assert abs(drawn - effect.estimate) < 0.2 * effect.sd
+    assert abs(np.nanmean((outcome.values - outcome.expected)[outcome.surroundings.window.before])) < 0.2 * effect.sd

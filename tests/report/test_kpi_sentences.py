@@ -421,9 +421,14 @@ def test_a_new_level_that_has_lasted_has_an_outlook_of_its_own():
     """Five periods are too few to tell; eight on one side of the target are not, and a further move takes it back."""
     step = [*QUIET, *(np.array(QUIET[:8]) + 6.0)]
     lasted, young = a_finding(step, target=8.0), a_finding(step[:-3], target=8.0)
-    moving = a_finding([*step[:-1], 40.0], target=8.0)
-    codes = [outlook(kpi_words.entry_of(finding)) for finding in (lasted, young, moving)]
-    assert codes == ["new_pass", "changing", "changing"]
+    moving = a_finding([*step[:-1], 4.0], target=8.0)
+    low = [
+        *QUIET,
+        *(np.array(QUIET[:8]) - 6.0),
+    ]  # a level that never meets the target, and a further move from or to it
+    away, back = (a_finding([*low, last], target=20.0) for last in (-6.0, 8.0))
+    codes = [outlook(kpi_words.entry_of(finding)) for finding in (lasted, young, moving, away, back)]
+    assert codes == ["new_pass", "changing", "changing", "new_fail", "changing"]
     assert "The new level has lasted; on it the target will be met each time." in sentence(lasted)
     assert outlook(kpi_words.entry_of(a_finding(step, target=30.0))) == "new_fail"
 

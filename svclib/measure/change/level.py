@@ -117,13 +117,19 @@ def further_change(series: pd.DataFrame, kpi: Kpi, points: pd.DataFrame, side: s
 def on_new_level(series: pd.DataFrame, kpi: Kpi, period: Period, change: LevelChange | None) -> str:
     """What to expect of the target on a new level that has lasted, by its own limits (`svclib.measure.spc.expectation`).
 
-    ``none`` without such a level, and while it is changing again.
+    ``none`` without such a level, and while it is changing again; unless it changes away from a target that lies
+    beyond the level's limits already.
     """
-    chart = None if change is None or not change.lasted else _new_level(series, kpi, change)
+    level = None if change is None else change.earlier or change  # of a further change: the level that it left
+    chart = None if level is None or not level.lasted else _new_level(series, kpi, level)
     if chart is None:
         return "none"
     latest, target = chart.latest, kpi.target_on(period.start)
-    if latest is None or latest["signals"]:
-        return "none"
     value = target.value if target else None
-    return expectation(assurance_of(chart, value, kpi.direction), p_meets(chart, value, kpi.direction))
+    assurance = assurance_of(chart, value, kpi.direction)
+    if latest is None or value is None:
+        return "none"
+    if latest["signals"]:
+        away = (latest["value"] - latest["centre"]) * (latest["centre"] - value) > 0
+        return assurance if away and assurance in ("pass", "fail") else "none"
+    return expectation(assurance, p_meets(chart, value, kpi.direction))

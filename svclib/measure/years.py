@@ -39,12 +39,15 @@ class YearToDate:
 def year_over_year(points: pd.DataFrame, kpi: Kpi) -> YearOverYear | None:
     """Compare the latest period with the one a year earlier.
 
-    `comparable` is False where a rebase or a declared change of definition lies between the two.
+    `comparable` is False where a rebase or a declared change of definition lies between the two. None where one of the
+    two is missing or withheld: a change next to a shown value gives the other value away.
     """
     now = points.iloc[-1]
     start = pd.Timestamp(now["start"]).date()
     before = _year_before(points, str(now["period"]), start)
-    if before is None or not np.isfinite([now["value"], before["value"]]).all():
+    if before is None or "withheld" in (now["status"], before["status"]):
+        return None
+    if not np.isfinite([now["value"], before["value"]]).all():
         return None
     lower = upper = np.nan
     counts = [now["numerator"], now["denominator"], before["numerator"], before["denominator"]]
@@ -63,7 +66,10 @@ def year_over_year(points: pd.DataFrame, kpi: Kpi) -> YearOverYear | None:
 
 
 def year_to_date(points: pd.DataFrame, kpi: Kpi) -> YearToDate | None:
-    """Totals of the calendar year so far; only KPIs that are counts, or ratios of counts, can be added up."""
+    """Totals of the calendar year so far; only KPIs that are counts, or ratios of counts, can be added up.
+
+    A year with a withheld period has no total: the periods that are shown, taken from it, would leave the rest.
+    """
     kind = ratio_kind(kpi)
     if kind is None:
         return None
@@ -72,13 +78,14 @@ def year_to_date(points: pd.DataFrame, kpi: Kpi) -> YearToDate | None:
     this = points[starts >= pd.Timestamp(latest.year, 1, 1)]
     last = points[(starts >= pd.Timestamp(latest.year - 1, 1, 1)) & (starts <= latest - pd.DateOffset(years=1))]
     value = _total(this, kind, kpi.per)
-    if len(this) < 2 or not np.isfinite(value):
+    if len(this) < 2 or not np.isfinite(value) or this["status"].eq("withheld").any():
         return None
+    known = len(last) == len(this) and last["value"].notna().all() and last["status"].ne("withheld").all()
     return YearToDate(
         since=pd.Timestamp(latest.year, 1, 1).date(),
         periods=len(this),
         value=value,
-        last_year=_total(last, kind, kpi.per) if len(last) == len(this) and last["value"].notna().all() else np.nan,
+        last_year=_total(last, kind, kpi.per) if known else np.nan,
         provisional=not bool(this["mature"].all()),
     )
 

@@ -20,10 +20,12 @@ from svclib.measure.peers import funnel
 from svclib.measure.periods import Period
 from svclib.measure.record import analysis_record
 from svclib.measure.revision import revisions
+from svclib.measure.spc.control import control_chart
 from svclib.measure.spc.multiplicity import count_signals
 from svclib.measure.spc.trend import forecast, trend
 from svclib.measure.survey import response_rate
 from svclib.measure.workload import measure_durations, measure_workload
+from svclib.measure.years import year_over_year, year_to_date
 
 from .series import a_kpi, a_series, a_share
 from .test_control import QUIET
@@ -185,8 +187,6 @@ def test_trend_of_a_drift_and_of_a_season():
 
 
 def test_forecast_only_of_stable_series():
-    from svclib.measure.spc.control import control_chart
-
     calm = control_chart(a_series(QUIET), a_kpi(rules="strict", chart="xmr"))
     found = forecast(calm)
     assert len(found.centre) == 3
@@ -198,8 +198,6 @@ def test_forecast_only_of_stable_series():
 
 def test_forecast_interval_covers_what_comes():
     """Nominal 95 %; 250 series, simulation error 1.4 points."""
-    from svclib.measure.spc.control import control_chart
-
     rng, inside, tried = np.random.default_rng(11), 0, 0
     kpi = a_kpi(rules="strict", chart="xmr")
     for _ in range(250):
@@ -212,8 +210,6 @@ def test_forecast_interval_covers_what_comes():
 
 
 def test_nothing_is_foretold_that_cannot_be():
-    from svclib.measure.spc.control import control_chart
-
     kpi = a_kpi(rules="strict", chart="xmr").model_copy(update={"possible": (0.0, 11.0)})
     found = forecast(control_chart(a_series(QUIET), kpi))
     free = forecast(control_chart(a_series(QUIET), a_kpi(rules="strict", chart="xmr")))
@@ -234,8 +230,6 @@ def test_no_case_at_all_lies_not_outside_the_funnel_by_itself():
 
 
 def test_the_rebase_assistant_suggests_the_right_month_and_its_event():
-    from svclib.measure.spc.control import control_chart
-
     y = np.concatenate([QUIET[:14], QUIET[:12] + 4])
     happened = [Happening("New system", dt.date(2023, 3, 20)), Happening("Fair", dt.date(2022, 5, 1))]
     points = control_chart(a_series(y), a_kpi()).points
@@ -255,6 +249,22 @@ def test_year_over_year_and_to_date(analysis):
     assert year.comparable
     points = finding.points.tail(2)
     assert total.value == pytest.approx(points["numerator"].sum() / points["denominator"].sum())
+
+
+def test_years_do_not_give_a_withheld_period_away():
+    """The value of March 2024 and its change would leave March 2023; a total and its other months likewise."""
+    points = control_chart(a_share([40.0] * 27, [100.0] * 27), a_kpi("proportion")).points
+    assert year_over_year(points, a_kpi("proportion")) is not None
+    assert year_to_date(points, a_kpi("proportion")).last_year == pytest.approx(0.4)
+    for hidden in ("2023-03", "2023-02", "2024-03", "2024-01"):
+        some = points.assign(status=np.where(points["period"] == hidden, "withheld", "ok"))
+        over, total = year_over_year(some, a_kpi("proportion")), year_to_date(some, a_kpi("proportion"))
+        assert (over is None) == hidden.endswith("-03")
+        if hidden.startswith("2024"):
+            assert total is None
+        else:
+            assert total.value == pytest.approx(0.4)
+            assert np.isnan(total.last_year)
 
 
 def test_revisions_tell_what_was_said():

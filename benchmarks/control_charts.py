@@ -150,6 +150,16 @@ def found_step(rules: str, runs: int, size: float, asked: str = "", seed: int = 
     return Rate(f"{rules}: {what} (24 months, last report)", hits, runs, asked)
 
 
+def sliding(n: int, total: float) -> Callable[[np.random.Generator], pd.DataFrame]:
+    return lambda rng: a_series(rng.standard_normal(n) - np.linspace(0, total, n))
+
+
+def found_drift(name: str, make: Callable, runs: int, asked: str = "", seed: int = 7) -> Rate:
+    """Is the latest of the months told as one of a slow drift?"""
+    hits = sum(chart.drift is not None for chart in many(make, a_kpi("mean", "strict"), runs, seed))
+    return Rate(f"strict: drift told, {name}", hits, runs, asked)
+
+
 def factors(runs: int, seed: int = 5) -> list[tuple[int, float, float]]:
     """Sigma factors of the next point at 0.27 %: simulated and used, for baselines of n points."""
     rng, rows = np.random.default_rng(seed), []
@@ -186,6 +196,10 @@ def table(quick: bool) -> Iterator[Rate]:
     for rules in ("nhs", "strict"):
         yield found_step(rules, runs, 0.0)
         yield found_step(rules, runs, 2.0, "asked >= 34 %" if rules == "strict" else "")
+    for phi in (0.0, 0.4, 0.8):
+        yield found_drift(f"autocorrelation {phi:g}, 36 months", dependent(36, phi), runs, "promised <= 0.27 %")
+    yield found_drift("24 months that fall by 3 SD", sliding(24, 3.0), runs)
+    yield found_drift("30 months that fall by 4 SD", sliding(30, 4.0), runs)
     for n in (12, 24):
         yield calibration(n, 20 * runs)
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from svclib.catalogue.load import load_catalogue
 from svclib.catalogue.models import Action
-from svclib.evaluate.autoregression import fit_ar1
+from svclib.measure.autoregression import fit_ar1
 from svclib.measure.periods import Period
 from svclib.sample.cases import make_cases
 from svclib.sample.organisation import CODES

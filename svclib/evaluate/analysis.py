@@ -11,7 +11,6 @@ import pandas as pd
 
 from svclib.catalogue.models import Action, Band, Department, Event, Kpi
 from svclib.evaluate.assess import Assessment, Question, assess, conclude
-from svclib.evaluate.autoregression import NotEstimable
 from svclib.evaluate.effect import Effect, Panel, estimate_effect, expected_without
 from svclib.evaluate.goal import Direction
 from svclib.evaluate.mix import standardise
@@ -24,6 +23,7 @@ from svclib.evaluate.smart import check_smart
 from svclib.evaluate.surroundings import Surroundings, survey_surroundings, untreated_peers, whole_from
 from svclib.evaluate.verdict import ALPHA, Verdict, improvement
 from svclib.evaluate.window import Window
+from svclib.measure.autoregression import NotEstimable
 from svclib.measure.periods import Frequency, Period
 
 # Verdicts that more periods could still decide.

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svclib.evaluate.autoregression import Ar1Fit, NotEstimable
 from svclib.evaluate.checks import (
     Check,
     check_before_later,
@@ -33,6 +32,7 @@ from svclib.evaluate.power import FEWEST_AFTER, FEWEST_BEFORE, PowerPlan, plan_p
 from svclib.evaluate.second_method import structural_step, synthetic_control
 from svclib.evaluate.verdict import Verdict, adjusted_p, improvement, judge
 from svclib.evaluate.window import Window
+from svclib.measure.autoregression import Ar1Fit, NotEstimable
 
 FloatArray = NDArray[np.float64]
 _OF_A_STEP = ("donut", "placebo_in_time", "placebo_in_peers", "pre_trend", "leave_one_peer_out", "mix")

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from svclib.evaluate.autoregression import NotEstimable, fit_ar1
 from svclib.evaluate.effect import Effect, Panel, Series, estimate_effect
 from svclib.evaluate.power import FEWEST_AFTER
 from svclib.evaluate.window import Window
+from svclib.measure.autoregression import NotEstimable, fit_ar1
 
 # A rival matters where it could be half of the effect.
 MATTERS = 0.5

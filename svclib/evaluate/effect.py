@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from svclib.evaluate.autoregression import Ar1Fit, Mixture, NotEstimable, fit_ar1
 from svclib.evaluate.latent import Family, fit_latent
 from svclib.evaluate.peers import Comparison, compare_with_peers, fit_gap, step_against_peers, weighted_mean
 from svclib.evaluate.window import Window, shows_season, step_design
+from svclib.measure.autoregression import Ar1Fit, Mixture, NotEstimable, fit_ar1
 
 FloatArray = NDArray[np.float64]
 Method = Literal[

@@ -8,7 +8,10 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit
 
-from svclib.evaluate.autoregression import (
+from svclib.evaluate.effect import Mapped, Panel, Posterior, small_number_family
+from svclib.evaluate.latent import fit_latent
+from svclib.evaluate.window import Window, shows_season, step_design
+from svclib.measure.autoregression import (
     RHO,
     FloatArray,
     NotEstimable,
@@ -16,9 +19,6 @@ from svclib.evaluate.autoregression import (
     log_evidence_of_rho,
     prior_of_rho,
 )
-from svclib.evaluate.effect import Mapped, Panel, Posterior, small_number_family
-from svclib.evaluate.latent import fit_latent
-from svclib.evaluate.window import Window, shows_season, step_design
 
 GoalVerdict = Literal["met", "not_met", "open", "inconclusive", "no_target"]
 Direction = Literal["increase", "decrease", "neutral"] | tuple[float, float]

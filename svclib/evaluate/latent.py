@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln
 
-from svclib.evaluate.autoregression import Mixture, NotEstimable, prior_of_rho
+from svclib.measure.autoregression import Mixture, NotEstimable, prior_of_rho
 
 FloatArray = NDArray[np.float64]
 Family = Literal["binomial", "poisson"]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from svclib.evaluate.autoregression import RHO, Ar1Fit, Mixture, fit_ar1, log_evidence_of_rho, prior_of_rho
 from svclib.evaluate.window import Window, step_design
+from svclib.measure.autoregression import RHO, Ar1Fit, Mixture, fit_ar1, log_evidence_of_rho, prior_of_rho
 
 FloatArray = NDArray[np.float64]
 

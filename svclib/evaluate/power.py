@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from svclib.evaluate.autoregression import RHO, Ar1Fit, Mixture, step_variance
+from svclib.measure.autoregression import RHO, Ar1Fit, Mixture, step_variance
 from svclib.measure.periods import Period
 
 FloatArray = NDArray[np.float64]
@@ -76,7 +76,7 @@ def plan_power(
 
     Examples
     --------
-    >>> from svclib.evaluate.autoregression import fit_ar1
+    >>> from svclib.measure.autoregression import fit_ar1
     >>> quiet = np.random.default_rng(1).normal(size=24)
     >>> fit = fit_ar1(quiet, np.ones((24, 1)), range(24))
     >>> plan = plan_power(fit, range(24), needed=2.0)

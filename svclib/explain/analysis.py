@@ -20,7 +20,7 @@ from svclib.explain.hypotheses import Bone, root_of, test_hypotheses
 from svclib.explain.localise import Localisation, Segment, localise
 from svclib.explain.pareto import pareto_of_excess
 from svclib.explain.process import Load, ProcessPart, measure_load, split_process
-from svclib.explain.question import Question, find_questions
+from svclib.explain.question import QUIET, Question, find_questions
 from svclib.explain.scan import prepare
 from svclib.explain.segments import Where, list_segments
 from svclib.explain.slices import CaseSlice, leaf_cases, slice_cases, tabulate
@@ -295,8 +295,7 @@ def _answer(
     question: Question, localisation: Localisation | None, splits: Sequence[Decomposition], piece: CaseSlice | None
 ) -> str:
     if not question.explain:
-        quiet = ("common_cause", "improved", "no_concern", "weak_signal")
-        return "no_special_cause" if question.why_not in quiet else "not_evaluable"
+        return "no_special_cause" if question.why_not in QUIET else "not_evaluable"
     if localisation is not None and localisation.segments:
         return "local_and_general" if localisation.general.established else "local"
     worst = max((split.mix / split.delta for split in splits if _worsened(split, question)), default=0.0)

@@ -103,7 +103,7 @@ def _judge(
         named = [event for event in events if event.kind == "event" and event.title == hypothesis.event]
         if not named:
             return bone("untested", "no_event"), None
-        if onset is None:
+        if onset is None or not onset.dated:
             return bone("untested", "no_onset"), None
         if not any(e.near for e in named):
             return bone("not_supported", "event"), None

@@ -15,6 +15,10 @@ from svclib.measure.change.happened import Happening, around
 from svclib.measure.change.step import LevelChange, date_change, level_of, usual_periods
 from svclib.measure.periods import Period
 from svclib.measure.spc import BEYOND_CHANCE
+from svclib.measure.spc.trend import Trend
+
+#: Reasons not to explain a gap that can be judged.
+QUIET = ("common_cause", "changed_before", "drifting", "improved", "no_concern", "weak_signal")
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,15 @@ class Question:
     ----------
     reasons : ``off_target``, ``concern``, ``chosen``.
     explain : a special cause is there to be explained.
-    why_not : else ``common_cause``, ``improved`` (beyond chance), ``no_concern``, ``weak_signal`` (a rule fired, the
-        evidence is not beyond chance), ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
+    why_not : else ``common_cause``, ``changed_before`` (a clear change for the worse that the period does not signal),
+        ``drifting`` (slowly, for the worse), ``improved`` (beyond chance), ``no_concern``, ``weak_signal`` (a rule fired,
+        the evidence is not beyond chance), ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
     signals : the chart's rules that fired in the period.
     onset : since when the gap is there; of the KPI analysis, where that looked the same way.
     events : what happened to the KPI, marked by where it lies to the onset.
     baseline : periods that make the usual.
-    improved : the change for the better, where there is one.
+    untold : the change for the better, or the one that the period does not signal, where there is one.
+    drift : the trend over the shown periods.
     peers : ``worse``, ``inside``, ``unstable`` (its own figures are changing) or ``none`` (no comparison): the department beside its peers.
     """
 
@@ -51,7 +57,8 @@ class Question:
     baseline: tuple[str, ...]
     peers: str
     p: float | None
-    improved: LevelChange | None = None
+    untold: LevelChange | None = None
+    drift: Trend | None = None
 
 
 def find_questions(
@@ -93,7 +100,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
         kpi=finding.kpi,
         reasons=reasons,
         explain=explain,
-        why_not="" if explain else "weak_signal" if weak else _why_not(finding),
+        why_not="" if explain else "weak_signal" if weak else _why_not(finding, worse),
         signals=verdict.signals,
         worse=worse,
         value=value,
@@ -102,11 +109,12 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
         usual=level_of(base) if len(base) else None,
         points=points,
         onset=onset,
-        events=around(finding.happened, onset.earliest, onset.latest, onset.period) if onset else finding.happened,
+        events=_events(finding, onset),
         baseline=baseline,
         peers=_peers(finding, worse),
         p=float(finding.p) if np.isfinite(finding.p) else None,
-        improved=finding.change if verdict.state == "improvement" else None,
+        untold=finding.change if verdict.state == "improvement" else finding.silent_change,
+        drift=finding.trend,
     )
 
 
@@ -118,8 +126,19 @@ def _onset(finding: KpiFinding, worse: int) -> LevelChange | None:
     return change
 
 
-def _why_not(finding: KpiFinding) -> str:
+def _events(finding: KpiFinding, onset: LevelChange | None) -> tuple[Happening, ...]:
+    if onset is None or not onset.dated:
+        return finding.happened
+    return around(finding.happened, onset.earliest, onset.latest, onset.period)
+
+
+def _why_not(finding: KpiFinding, worse: int) -> str:
     state, cause = finding.verdict.state, finding.verdict.cause
+    silent, drift = finding.silent_change, finding.trend
+    if state == "common_cause" and silent is not None and silent.rose == (worse > 0):
+        return "changed_before"
+    if state == "common_cause" and silent is None and drift is not None and drift.clear and drift.slope * worse > 0:
+        return "drifting"
     if state == "improvement" and finding.change is not None and finding.p <= BEYOND_CHANCE:
         return "improved"
     if state in ("common_cause", "improvement", "neutral"):

@@ -29,7 +29,9 @@ def climb(
 ) -> list[Rung]:
     """Five rungs: since when, what kind of change, where, how, and which suspicion fits; people fill the rest."""
     rungs = []
-    if question.onset is not None and question.onset.method != "signal":  # a first signal dates nothing
+    if (
+        question.onset is not None and question.onset.method == "change_point"
+    ):  # a first signal dates nothing, nor does a drift
         near = [e for e in question.events if e.near]
         rungs.append(Rung("since", {"period": question.onset.period, "events": near}))
     if answer != "unlocated" or localisation is not None:  # what could not be looked at answers nothing

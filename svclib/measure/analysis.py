@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,9 @@ import pandas as pd
 
 from svclib.catalogue.models import Action, Band, Event, Kpi, Target
 from svclib.catalogue.names import pick
+from svclib.measure.change.gradual import gradual_change
 from svclib.measure.change.happened import Happening, around, happenings
-from svclib.measure.change.level import change_within_limits, chart_kpi, further_change, on_new_level
+from svclib.measure.change.level import chart_kpi, further_change, on_new_level, silent_change
 from svclib.measure.change.rebase import RebaseSuggestion, suggest_rebase
 from svclib.measure.change.step import LevelChange, Step, change_of, find_steps
 from svclib.measure.disclosure import suppressed
@@ -23,8 +24,9 @@ from svclib.measure.periods import Period
 from svclib.measure.spc.choice import ratio_kind
 from svclib.measure.spc.control import ControlChart
 from svclib.measure.spc.evidence import combined_p
+from svclib.measure.spc.forecast import Forecast, forecast
 from svclib.measure.spc.multiplicity import SignalCount, count_signals
-from svclib.measure.spc.trend import Forecast, Trend, forecast, trend
+from svclib.measure.spc.trend import Trend, trend
 from svclib.measure.spc.verdict import Verdict, verdict
 from svclib.measure.years import YearOverYear, YearToDate, year_over_year, year_to_date
 
@@ -51,8 +53,8 @@ class KpiFinding:
         Every significant change of level in the latest two years.
     change
         The one behind the signal of the latest period that counts; None where it does not signal.
-    within_limits
-        Of a quiet chart: a change of level whose months took part in setting the limits, so that these cannot judge it.
+    silent_change
+        Of a quiet chart: a clear change of level that its latest point does not signal.
     on_new_level
         Where that change has lasted: the target against the limits of the new level alone, as `expectation` has it.
     happened
@@ -75,7 +77,7 @@ class KpiFinding:
     year_to_date: YearToDate | None
     steps: tuple[Step, ...] = ()
     change: LevelChange | None = None
-    within_limits: LevelChange | None = None
+    silent_change: LevelChange | None = None
     on_new_level: str = "none"
     happened: tuple[Happening, ...] = ()
 
@@ -185,18 +187,23 @@ def _find(
     chart, points, steps, p = chart_kpi(series, kpi, history)
     judged = verdict(chart, kpi)
     known = points["value"].where(points["judged"]).to_numpy(dtype=float)
-    latest = chart.latest
     since = pd.Timestamp(points["start"].iloc[0]).date()
     happened = [h for h in mine if (h.to or h.date) >= since and h.date < period.end]
     signals = judged.variation in _SIGNALS
-    change, settled = None, points
-    if signals:
-        change = further_change(series, kpi, points, judged.side)
-        if change is not None:
-            settled = points[points["period"] < change.period]
-            steps, p = find_steps(settled)
-        else:
-            change = change_of(points, steps, p, rose=judged.side == "high")
+    change, silent, settled = None, None, points
+    if not signals:
+        silent = silent_change(points, steps, p)
+    elif chart.drift is not None and (chart.drift.slope > 0) == (judged.side == "high"):
+        change = gradual_change(points, chart.drift)
+    elif (change := further_change(series, kpi, points, judged.side)) is not None:
+        settled = points[points["period"] < change.period]
+        steps, p = find_steps(settled)
+    else:
+        change = change_of(points, steps, p, rose=judged.side == "high")
+    slow = trend(known, _A_YEAR[period.frequency])
+    moving = silent is not None or (slow is not None and slow.clear)
+    if moving:  # the process is not the one that the limits were set with
+        judged = replace(judged, p_meets_target_next=None)
     return KpiFinding(
         kpi=kpi,
         chart=chart,
@@ -204,19 +211,28 @@ def _find(
         row=series.iloc[-1],
         verdict=judged,
         target=kpi.target_on(period.start),
-        p=np.nan if latest is None or chart.standing == "none" else combined_p(float(latest["p"]), chart.level_p),
-        trend=trend(known, _A_YEAR[period.frequency]),
-        forecast=forecast(chart),
+        p=_evidence(chart),
+        trend=slow,
+        forecast=None if moving else forecast(chart),
         suggestion=suggest_rebase(settled, steps, kpi.direction, happened),
         funnel=compared,
         last_year=year_over_year(chart.points, kpi),
         year_to_date=year_to_date(chart.points, kpi),
         steps=tuple(steps),
         change=change,
-        within_limits=None if signals else change_within_limits(points, steps, p),
+        silent_change=silent,
         on_new_level=on_new_level(series, kpi, period, change),
-        happened=around(happened, change.earliest, change.latest, change.period) if change else tuple(happened),
+        happened=around(happened, change.earliest, change.latest, change.period)
+        if change and change.dated
+        else tuple(happened),
     )
+
+
+def _evidence(chart: ControlChart) -> float:
+    latest = chart.latest
+    if latest is None or chart.standing == "none":
+        return float("nan")
+    return combined_p(float(latest["p"]), chart.level_p, chart.drift.p if chart.drift else float("nan"))
 
 
 def recent(series: pd.DataFrame, history: int, a_year: int) -> pd.DataFrame:

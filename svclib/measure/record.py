@@ -87,6 +87,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "p": plain(finding.p),
         "latest": latest_of(finding),
         "moved": moved_of(finding),
+        "silent_change": plain(finding.silent_change.to_json()) if finding.silent_change else None,
         "chart": {
             "kind": chart.kind,
             "scale": chart.scale,
@@ -99,7 +100,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
             "calm_until": plain(chart.calm_until),
         },
         "points": [_point(point) for point in finding.points.to_dict("records")],
-        "trend": _trend(finding),
+        "trend": trend_of(finding),
         "season": {
             "kind": chart.season.kind,
             "p": plain(chart.season.p),
@@ -109,6 +110,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
             "r1": plain(chart.autocorrelation.r1),
             "fired": chart.autocorrelation.fired,
             "step_explains": chart.autocorrelation.step_explains,
+            "drift_explains": chart.autocorrelation.drift_explains,
         },
         "overdispersion": {"ratio": plain(chart.dispersion.ratio), "fired": chart.dispersion.fired},
         "peers": _peers(finding),
@@ -160,7 +162,8 @@ def _point(point: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _trend(finding: KpiFinding) -> dict[str, Any] | None:
+def trend_of(finding: KpiFinding) -> dict[str, Any] | None:
+    """The drift over the shown periods; None where there are too few."""
     found = finding.trend
     if found is None:
         return None
@@ -169,6 +172,7 @@ def _trend(finding: KpiFinding) -> dict[str, Any] | None:
         "interval": [plain(found.lower), plain(found.upper)],
         "p": plain(found.p),
         "seasonal": found.seasonal,
+        "clear": found.clear,
         "periods": found.points,
     }
 

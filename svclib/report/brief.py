@@ -11,7 +11,7 @@ from svclib.report import words
 from svclib.report.results import DepartmentMonth, KpiResult
 from svclib.report.show import STANDING_SIGNS, VERDICT_STATES, slug
 from svclib.report.words.headline import around, count_words, headline, outlook
-from svclib.report.words.where import shown_answer, where_of
+from svclib.report.words.where import QUIETER, shown_answer, where_of
 
 #: Answers to a gap that point to a part of the cases.
 PLACED = ("local", "local_and_general", "unsure")
@@ -155,7 +155,7 @@ def gap_brief(gap: Mapping[str, Any]) -> str:
     answer, place, onset = answer_of(gap), _place(gap), gap.get("onset")
     if not words.known(f"root_cause.answer.{answer}"):
         return str(gap.get("sentence") or "")
-    if answer in ("no_special_cause", "weak_signal", "improved"):  # its badge says so
+    if answer in ("no_special_cause", *QUIETER):  # its badge says so
         return ""
     parts = [words.say(f"root_cause.answer.{answer}")]
     if answer in PLACED and place:

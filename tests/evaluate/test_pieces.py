@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from svclib.catalogue.models import Action, Step
-from svclib.evaluate.autoregression import Mixture
 from svclib.evaluate.checks import Check, check_trigger
 from svclib.evaluate.effect import Mapped, Panel, Series, estimate_effect, fit_series, small_number_family
 from svclib.evaluate.goal import judge_goal, level_after, probability_beyond, target_level
@@ -18,6 +17,7 @@ from svclib.evaluate.progress import measure_progress
 from svclib.evaluate.second_method import structural_step, synthetic_control
 from svclib.evaluate.verdict import adjusted_p, judge
 from svclib.evaluate.window import Window, split_periods, step_design
+from svclib.measure.autoregression import Mixture
 
 from .plans import KPI, a_plan, noise
 

@@ -29,6 +29,7 @@ from svclib.report.words.root_cause import (
     events_text,
     excess,
     limit_text,
+    onset_text,
     rung_text,
     season_text,
     sentence,
@@ -424,7 +425,7 @@ def test_how_many_parts_were_looked_at_is_said_as_it_is(local_gap, looked_at, wo
 def test_what_improved_and_is_still_off_target_is_not_called_usual(local_gap):
     finding = a_finding([*QUIET, *(np.array(QUIET[:8]) - 4.0)], direction="decrease", target=2.0)
     (question,) = find_questions([finding], Period.parse("2026-08"))
-    assert (question.explain, question.why_not, question.improved.period) == (False, "improved", "2026-01")
+    assert (question.explain, question.why_not, question.untold.period) == (False, "improved", "2026-01")
     gap = dataclasses.replace(local_gap, question=question, answer="no_special_cause", localisation=None)
     said = sentence(gap, Period.parse("2026-08")).replace("\u202f", " ")
     assert "it improved from 10.0 to 6.1 h since January 2026" in said.replace(" h to", " to")
@@ -433,3 +434,36 @@ def test_what_improved_and_is_still_off_target_is_not_called_usual(local_gap):
     assert (_unexplained(record).state, _unexplained(record).text) == ("improvement", "Better, nothing got worse")
     weak = a_finding([*QUIET, *(np.array(QUIET[:8]) - 0.3)], direction="decrease", target=2.0)
     assert find_questions([weak], Period.parse("2026-08"))[0].why_not == "common_cause"
+
+
+def test_a_slow_change_for_the_worse_is_no_usual_variation_and_no_culprit_is_looked_for(local_gap):
+    """Neither a level that changed before nor a drift shows in the month alone; both have something behind them."""
+    wobble = 0.35 * (np.resize(QUIET, 30) - 10.0)
+    back = a_finding([*QUIET, *(np.array(QUIET[:9]) - 3.0), 10.2], target=12.0, rules="nhs")
+    slow = a_finding(20.0 - 0.019 * np.arange(30) + wobble, target=25.0)
+    for finding, why_not, told in (
+        (back, "changed_before", "10.0 h before, 7.4 h since"),
+        (slow, "drifting", "over 30"),
+    ):
+        period = Period.parse(str(finding.row["period"]))
+        (question,) = find_questions([finding], period)
+        assert (question.explain, question.why_not) == (False, why_not)
+        gap = dataclasses.replace(local_gap, question=question, answer="no_special_cause", localisation=None)
+        said = sentence(gap, period).replace("\u202f", " ")
+        assert told in said
+        assert "culprit" not in said
+        record = {"explain": False, "answer": "no_special_cause", "why_not": why_not, "kpi": "k", "title": "Waiting"}
+        assert _unexplained(record).text != "No special cause"
+    better = a_finding(20.0 + 0.019 * np.arange(30) + wobble, target=25.0)
+    assert find_questions([better], period)[0].why_not == "common_cause"
+
+
+def test_a_drift_has_no_date_to_ask_for(local_gap):
+    finding = a_finding(20.0 - 0.08 * np.arange(30) + 0.35 * (np.resize(QUIET, 30) - 10.0), target=25.0)
+    (question,) = find_questions([finding], PERIOD)
+    assert (question.explain, question.onset.method, question.onset.dated) == (True, "drift", False)
+    assert len(question.baseline) >= 6
+    assert max(question.baseline) < question.onset.period
+    gap = dataclasses.replace(local_gap, question=question)
+    assert "bit by bit" in onset_text(gap)
+    assert events_text(gap) == ""

@@ -21,8 +21,9 @@ from svclib.measure.periods import Period
 from svclib.measure.record import analysis_record
 from svclib.measure.revision import revisions
 from svclib.measure.spc.control import control_chart
+from svclib.measure.spc.forecast import forecast
 from svclib.measure.spc.multiplicity import count_signals
-from svclib.measure.spc.trend import forecast, trend
+from svclib.measure.spc.trend import trend
 from svclib.measure.survey import response_rate
 from svclib.measure.workload import measure_durations, measure_workload
 from svclib.measure.years import year_over_year, year_to_date

@@ -35,6 +35,13 @@ def test_a_lasting_step_is_found():
     _at_most(quiet, 0.025)
 
 
+def test_a_slow_drift_is_found_and_seldom_invented():
+    found = bench.found_drift("4 SD", bench.sliding(30, 4.0), 150)
+    assert found.share - 3 * found.error > 0.34, str(found)
+    for phi in (0.0, 0.6):
+        _at_most(bench.found_drift(str(phi), bench.dependent(36, phi), 400), 0.0027)
+
+
 def test_the_p_value_of_the_next_point_is_calibrated():
     rate = bench.calibration(13, 40_000)
     assert rate.share == pytest.approx(0.05, abs=0.006)

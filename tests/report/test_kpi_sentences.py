@@ -370,9 +370,44 @@ def test_a_change_that_set_the_limits_itself_is_told_beside_the_usual_variation(
     """In a young phase the months since the change widen the limits that they are held against."""
     finding = a_finding([*QUIET[:12], *(np.array(QUIET[:4]) - 4.0)])
     assert finding.verdict.state == "common_cause"
-    assert finding.within_limits.period == "2025-01"
+    assert finding.silent_change.period == "2025-01"
     assert "But its level changed in January 2025 (10.1\u202fh before, 6.1\u202fh since; p" in sentence(finding)
-    assert a_finding(QUIET).within_limits is None
+    assert a_finding(QUIET).silent_change is None
+
+
+def test_a_clear_change_is_no_usual_variation_because_the_latest_month_lies_where_the_level_was():
+    finding = a_finding([*QUIET, *(np.array(QUIET[:9]) - 3.0), 10.2], rules="nhs")
+    assert finding.verdict.state == "common_cause"
+    assert finding.silent_change.period == "2026-01"
+    assert finding.verdict.p_meets_target_next is None
+    told = sentence(finding)
+    assert (
+        "by itself gives no signal, but the process is not what it was. Its level changed in January 2026 (10.0" in told
+    )
+    assert "usual variation" not in told
+    front = headline(kpi_words.entry_of(finding), "2026-10")
+    assert front.endswith("no signal in this period alone, but its level changed in January 2026 (10.0 → 7.4\u202fh).")
+
+
+def test_a_slow_drift_is_no_usual_variation():
+    """Two and a half years of a little less each month look like neighbours that lean on each other; they are no chance."""
+    wobble = 0.35 * (np.resize(QUIET, 30) - 10.0)
+    finding = a_finding(20.0 - 0.08 * np.arange(30) + wobble)
+    assert finding.chart.autocorrelation.drift_explains
+    assert finding.verdict.state == "concern"
+    assert (finding.change.method, finding.suggestion, finding.steps) == ("drift", None, ())
+    told = sentence(finding)
+    assert "fell bit by bit from 19.7 to 17.6" in told
+    assert "at the end of a slow drift downwards" in told
+    assert kpi_words.happened_texts(finding) == []
+    weak = a_finding(20.0 - 0.019 * np.arange(30) + wobble)
+    assert weak.verdict.state == "common_cause"
+    assert weak.trend.clear
+    assert "but the process is not what it was. Over 30 periods it has drifted down" in sentence(weak)
+    assert weak.verdict.p_meets_target_next is None
+    assert weak.forecast is None
+    assert "it has drifted down over 30 periods" in headline(kpi_words.entry_of(weak), "2026-06")
+    assert not a_finding(np.repeat([20.0, 18.0], 15) + wobble).trend.clear
 
 
 def test_a_further_change_is_held_against_the_level_that_it_left():
@@ -410,7 +445,7 @@ def test_limits_stop_before_a_clear_change_so_that_it_cannot_hide_itself():
     assert finding.verdict.state != "common_cause"
     assert finding.change.period == "2025-04"
     assert (finding.chart.calm_until, finding.chart.baseline_points) == (dt.date(2025, 4, 1), 15)
-    assert finding.within_limits is None
+    assert finding.silent_change is None
     told = " ".join(kpi_words.remarks(finding))
     assert "The limits were set with the 15 periods before April 2025, when its level changed (p" in told
     assert a_finding(QUIET).chart.calm_until is None

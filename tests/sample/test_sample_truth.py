@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.root_cause.planted import months_off
 from benchmarks.sample import as_told, facts, measure, plans
-from svclib.evaluate.autoregression import fit_ar1
+from svclib.measure.autoregression import fit_ar1
 
 WORSE_HIGH = {"response_time", "resolution_time", "escalation_rate", "handoffs", "incidents", "complaints", "absence"}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from svclib.catalogue.models import Kpi, Rebase
-from svclib.measure.change.step import CLEAR_P, LevelChange, Step, change_of, date_change, find_steps
+from svclib.measure.change.step import CLEAR_P, LevelChange, Step, change_of, date_change, find_steps, latest_phase
 from svclib.measure.periods import Period
 from svclib.measure.spc import expectation
 from svclib.measure.spc.baseline import FULL
@@ -31,7 +31,8 @@ def chart_kpi(series: pd.DataFrame, kpi: Kpi, history: int) -> tuple[ControlChar
 
     Returns
     -------
-    The chart, the shown points, and the steps with the p of the first test.
+    The chart, the shown points, and the steps with the p of the first test. A drift has none: what comes bit by bit
+    would be cut into steps that never were.
 
     Examples
     --------
@@ -46,35 +47,36 @@ def chart_kpi(series: pd.DataFrame, kpi: Kpi, history: int) -> tuple[ControlChar
     """
     chart = control_chart(series, kpi)
     points = chart.reading.tail(history).reset_index(drop=True)
-    steps, p = find_steps(points)
-    step = _step_in_limits(points, steps)
+    steps, p = ([], chart.drift.p) if chart.drift else find_steps(points)
+    step = _clear_step(points, steps)
     if step is not None and kpi.rules == "strict":
-        calm = points["baseline"] & (points["period"] < step.period) & (points["phase"] == points["phase"].iloc[-1])
-        if calm.sum() >= FULL:
+        base = points["baseline"] & (points["phase"] == points["phase"].iloc[-1])
+        calm = base & (points["period"] < step.period)
+        if calm.sum() >= FULL and base.sum() > calm.sum():
             chart = control_chart(series, kpi, calm_until=Period.parse(step.period).start)
             points = chart.reading.tail(history).reset_index(drop=True)
     return chart, points, steps, p
 
 
-def _step_in_limits(points: pd.DataFrame, steps: Sequence[Step]) -> Step | None:
-    """The latest step of the latest phase, if clear, where months since then set its limits; None without one."""
+def _clear_step(points: pd.DataFrame, steps: Sequence[Step]) -> Step | None:
+    """The latest step of the latest phase, if clear and with periods before it; None without one."""
     if not steps or steps[-1].p >= CLEAR_P:
         return None
-    since = points["period"] >= steps[-1].period
-    mine = points["phase"] == points["phase"].iloc[-1]
-    inside = (since & mine & points["baseline"]).any() and (~since & mine & points["judged"]).any()
-    return steps[-1] if inside else None
+    own = latest_phase(points)
+    return steps[-1] if (own["judged"] & (own["period"] < steps[-1].period)).any() else None
 
 
-def change_within_limits(points: pd.DataFrame, steps: Sequence[Step], p: float) -> LevelChange | None:
-    """A clear change whose own months set the limits, so that these cannot judge it; None without one.
+def silent_change(points: pd.DataFrame, steps: Sequence[Step], p: float) -> LevelChange | None:
+    """A clear change that the latest period does not signal; None without one.
+
+    Its own months may have set the limits, or the latest one lies where the level was before.
 
     Parameters
     ----------
     points, steps, p
         What `chart_kpi` gives.
     """
-    step = _step_in_limits(points, steps)
+    step = _clear_step(points, steps)
     found = None if step is None else change_of(points, steps, p, rose=step.rose)
     return found if found is not None and found.before is not None else None
 

@@ -70,7 +70,8 @@ def find_onset(
     best = int(np.argmax(gain))
     rng = np.random.default_rng(seed)
     p = _permutation_p(y, w, permutations, rng)
-    first, last = _interval(y, w, gain, level)
+    total = float(np.sum(w * (y - np.average(y, weights=w)) ** 2))
+    _, first, last = likely_run(np.maximum(total - gain, 1e-12 * max(total, 1e-300)), len(y), level)
     before = float(np.average(y[:best], weights=w[:best]))
     after = float(np.average(y[best:], weights=w[best:]))
     return Onset(int(where[best]), int(where[first]), int(where[last]), p, before, after)
@@ -161,15 +162,26 @@ def _whiten(values: np.ndarray, rho: np.ndarray) -> np.ndarray:
     return np.concatenate([values[..., :1] * np.sqrt(1 - rho**2), values[..., 1:] - rho * values[..., :-1]], axis=-1)
 
 
-def _interval(y: np.ndarray, w: np.ndarray, gain: np.ndarray, level: float) -> tuple[int, int]:
-    """Shortest run of positions around the best one that holds `level` of the profile likelihood."""
-    mean = np.average(y, weights=w)
-    left = np.maximum(np.sum(w * (y - mean) ** 2) - gain, 1e-12 * max(np.sum(w * (y - mean) ** 2), 1e-300))
-    log = np.where(np.isfinite(gain), -0.5 * (len(y) - 2) * np.log(left), -np.inf)
+def likely_run(left: np.ndarray, size: int, level: float = 0.95) -> tuple[int, int, int]:
+    """The best position, and the first and last of the run around it that holds `level` of the profile likelihood.
+
+    Parameters
+    ----------
+    left
+        Sum of squares that is left with each position; inf where none may lie.
+    size
+        How many values it was made of.
+
+    Examples
+    --------
+    >>> likely_run(np.array([9.0, 4.0, 1.0, 1.1, 5.0]), 12)
+    (2, 2, 3)
+    """
+    log = -0.5 * (size - 2) * np.log(left)
     weight = np.exp(log - log.max())
     weight /= weight.sum()
-    first = last = int(np.argmax(weight))
-    held = weight[first]
+    best = first = last = int(np.argmax(weight))
+    held = weight[best]
     while held < level:
         before = weight[first - 1] if first > 0 else -1.0
         after = weight[last + 1] if last + 1 < len(weight) else -1.0
@@ -179,4 +191,4 @@ def _interval(y: np.ndarray, w: np.ndarray, gain: np.ndarray, level: float) -> t
             first, held = first - 1, held + before
         else:
             last, held = last + 1, held + after
-    return first, last
+    return best, first, last

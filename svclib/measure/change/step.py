@@ -40,8 +40,8 @@ class LevelChange:
     p
         Of there being a change of level at all (permutation test).
     method
-        ``change_point`` (a significant change of level) or ``signal`` (the run of signalling points on the chart,
-        where the change is too young for a test of its own).
+        ``change_point`` (a significant change of level), ``signal`` (the run of signalling points on the chart,
+        where the change is too young for a test of its own) or ``drift`` (bit by bit since then).
     before, after
         Levels, weighted by the cases behind each period, in the KPI's unit: of the usual periods before, and since
         then. None where no level before bears the signal out.
@@ -55,17 +55,23 @@ class LevelChange:
     earliest: str
     latest: str
     p: float
-    method: Literal["change_point", "signal"]
+    method: Literal["change_point", "signal", "drift"]
     rose: bool
     before: float | None
     after: float | None
     lasted: bool
     earlier: LevelChange | None = None
 
+    @property
+    def dated(self) -> bool:
+        """Whether there is a time at which something may have happened: a drift has none."""
+        return self.method != "drift"
+
     def to_json(self) -> dict[str, Any]:
         """As `kpi_analysis.json` has it."""
         return {
             "since": self.period,
+            "method": self.method,
             "earliest": self.earliest,
             "latest": self.latest,
             "p": self.p,
@@ -79,9 +85,10 @@ class LevelChange:
 def find_steps(points: pd.DataFrame) -> tuple[list[Step], float]:
     """Every significant change of level in the latest phase and two years, oldest first, and the p of the first test.
 
-    A declared rebase has explained what came before. The series is split at its most likely change; where that is significant (p <= .05) the search goes on behind it, so
-    that an older change, however large, does not hide the one that is asked about. Each further one must be clear
-    (p <= .01): it is one more test, and a change that takes months to come would be cut into several.
+    A declared rebase has explained what came before. The series is split at its most likely change; where that is
+    significant (p <= .05) the search goes on behind it, so that an older change, however large, does not hide the one
+    that is asked about. Each further one must be clear (p <= .01): it is one more test, and a change that takes months
+    to come would be cut into several.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from svclib.measure.spc.phase import PhaseChart, PhaseData, chart_phase
 from svclib.measure.spc.predictive import Predictive
 from svclib.measure.spc.rules import Runs
 from svclib.measure.spc.scale import forward
+from svclib.measure.spc.trend import Trend
 from svclib.measure.target import target_values
 
 # Charts that know how many cases stand behind a point: small periods may help to set their limits.
@@ -47,6 +48,8 @@ class ControlChart:
         How much wider than chance a p' or u' chart varies; 1 elsewhere.
     level_p
         p-value of the latest six points against those before them.
+    drift
+        The slow drift that the latest phase still follows; None without one, and in the NHS rule sets.
     next
         What the next period may bring; None without limits.
     season_ahead
@@ -72,6 +75,7 @@ class ControlChart:
     dispersion: Dispersion
     sigma_z: float
     level_p: float
+    drift: Trend | None
     next: Predictive | None
     season_ahead: tuple[float, ...]
     possible: tuple[float | None, float | None]
@@ -170,6 +174,7 @@ def control_chart(
         dispersion=_dispersion(found, base & member, kpi),
         sigma_z=last.lines.sigma_z,
         level_p=last.level_p,
+        drift=last.drift,
         next=last.next,
         season_ahead=_ahead(found, wave, strict),
         possible=kpi.bounds,

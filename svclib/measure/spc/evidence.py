@@ -80,11 +80,11 @@ def _variance_of_mean(n: int, rho: float) -> float:
     return float((1 + 2 * np.sum((1 - lag / n) * rho**lag)) / n)
 
 
-def combined_p(point: float, level: float) -> float:
-    """The smaller of two p-values, times the number of looks (Bonferroni), at most 1.
+def combined_p(*looks: float) -> float:
+    """The smallest of some p-values, times the number of looks that were taken (Bonferroni), at most 1.
 
     >>> combined_p(0.01, float("nan")), combined_p(0.01, 0.2)
     (0.01, 0.02)
     """
-    known = [p for p in (point, level) if np.isfinite(p)]
+    known = [p for p in looks if np.isfinite(p)]
     return min(1.0, min(known) * len(known)) if known else float("nan")

@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from svclib.measure.spc.trend import TREND_P, trend
+
 SeasonKind = Literal["none", "harmonic", "months", "too_short"]
 # A season is only looked for in three years: two of a kind may be chance.
 SEASON_YEARS = 3
@@ -33,9 +35,9 @@ class Autocorrelation:
         1.645 / sqrt(n): a greater r1 fires the gate.
     inflate
         1 / sqrt(1 - r1) where the gate fires, else 1.
-    step_explains
-        The correlation is better explained by one sustained step; the gate then stays open, for a step is what a
-        chart is to find.
+    step_explains, drift_explains
+        The correlation is better explained by one sustained step, or by a drift beyond what it would bring about; the
+        gate then stays open, for that is what a chart is to find.
     """
 
     r1: float
@@ -43,6 +45,7 @@ class Autocorrelation:
     fired: bool
     inflate: float
     step_explains: bool = False
+    drift_explains: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ def autocorrelation(values: np.ndarray) -> Autocorrelation:
         return Autocorrelation(r1, float(threshold), False, 1.0)
     if step_fits_better(values[np.isfinite(values)]):
         return Autocorrelation(r1, float(threshold), False, 1.0, step_explains=True)
+    line = trend(values)
+    if line is not None and line.p < TREND_P:
+        return Autocorrelation(r1, float(threshold), False, 1.0, drift_explains=True)
     return Autocorrelation(r1, float(threshold), True, float(1 / np.sqrt(1 - min(r1, 0.95))))
 
 

@@ -16,6 +16,7 @@ from svclib.measure.spc.exact import ALPHA
 from svclib.measure.spc.gates import Autocorrelation, autocorrelation, dispersion
 from svclib.measure.spc.predictive import Predictive
 from svclib.measure.spc.scale import backward, forward, lines_backward
+from svclib.measure.spc.trend import RECENT, Trend, drifting
 
 # How many recent periods say how many cases the next one will have.
 _RECENT = 6
@@ -59,6 +60,7 @@ class PhaseChart:
     runs: rules.Runs
     autocorrelation: Autocorrelation
     level_p: float
+    drift: Trend | None
     next: Predictive | None
 
 
@@ -74,7 +76,9 @@ def chart_phase(data: PhaseData, choice: Choice, kpi: Kpi) -> PhaseChart:
     nan = np.full(size, np.nan)
     if standing(points) == "none":
         blank = rules.anhoej(nan)
-        return PhaseChart(choice, points, charts.no_limits(size), nan, nan, [()] * size, blank, gate, np.nan, None)
+        return PhaseChart(
+            choice, points, charts.no_limits(size), nan, nan, [()] * size, blank, gate, np.nan, None, None
+        )
     inflate = gate.inflate if strict else 1.0
     lines = _limits(data, level, choice, kpi, prediction_factor(points) if strict else 3.0, inflate)
     z, p = _evidence(data, level, lines, points, choice, kpi)
@@ -84,11 +88,13 @@ def chart_phase(data: PhaseData, choice: Choice, kpi: Kpi) -> PhaseChart:
     judged = np.where(data.judged, data.values, np.nan)
     middle, weights = _sides(data, level, judged, choice, kpi)
     marks = rules.signals(judged, shown, kpi.rules, mute_runs=strict and gate.fired, middle=middle, weights=weights)
+    line = drifting(np.where(data.judged, level, np.nan)) if strict else None
     if strict:
         marks = _with_level(marks, step, judged, shown.centre)
+        marks = _with_drift(marks, line, judged)
     runs = rules.anhoej(rules.sides(judged, middle))
     law = _next(data, level, lines, points, choice, kpi, gate)
-    return PhaseChart(choice, points, shown, z, p, marks, runs, gate, step, law)
+    return PhaseChart(choice, points, shown, z, p, marks, runs, gate, step, line, law)
 
 
 def _limits(data: PhaseData, level: np.ndarray, choice: Choice, kpi: Kpi, factor: float, inflate: float) -> Limits:
@@ -198,6 +204,15 @@ def _with_level(
     up = np.mean(judged[later] - centre[later]) > np.mean(judged[earlier] - centre[earlier])
     code = "level_high" if up else "level_low"
     return [(*codes, code) if i in later else codes for i, codes in enumerate(marks)]
+
+
+def _with_drift(marks: list[tuple[str, ...]], line: Trend | None, judged: np.ndarray) -> list[tuple[str, ...]]:
+    """Mark the latest six points of a drift."""
+    if line is None:
+        return marks
+    recent = np.flatnonzero(np.isfinite(judged))[-RECENT:]
+    code = "drift_high" if line.slope > 0 else "drift_low"
+    return [(*codes, code) if i in recent else codes for i, codes in enumerate(marks)]
 
 
 def _next(

@@ -174,9 +174,10 @@ class RootCauseReport(StudyReport):
                 state="concern",
             )
         unjudged = sum(said.answer_of(gap) == "not_evaluable" for gap in self.analysis.gaps)
+        slow = sum(said.answer_of(gap) in ("changed_before", "drifting") for gap in self.analysis.gaps)
         told = [
             say(f"root_cause.overview.{key}", count=count, period=self._period)
-            for key, count in (("quiet", rest - unjudged), ("unjudged", unjudged))
+            for key, count in (("quiet", rest - unjudged - slow), ("slow", slow), ("unjudged", unjudged))
             if count
         ]
         return sentence(" ".join(told), state="common_cause" if rest > unjudged else "provisional")

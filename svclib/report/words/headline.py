@@ -192,7 +192,20 @@ from (root-cause analysis), before acting on the process as a whole.'
     said = {"title": str(kpi["title"]), "value": _value(kpi, kpi.get("value")), "period": values.period_name(period)}
     if standing(state, str(kpi.get("assurance"))) == "cannot_meet":
         return say("headline.cannot_meet", target=_target(kpi) + _not_agreed(kpi), **said)
-    return say("headline.usual", against=_against(kpi), **said)
+    still = _still_moving(kpi)
+    return say(f"headline.{'usual_but' if still else 'usual'}", against=_against(kpi), but=still, **said)
+
+
+def _still_moving(kpi: Mapping[str, Any]) -> str:
+    """What a quiet period does not show: a clear change of level, or a drift; empty without either."""
+    silent, trend = kpi.get("silent_change"), kpi.get("trend") or {}
+    if silent:
+        before, after = _levels(kpi, silent)
+        return say("headline.silent_change", since=values.period_name(str(silent["since"])), before=before, after=after)
+    if not trend.get("clear") or kpi.get("rebase_suggestion"):
+        return ""
+    way = "up" if trend["slope"] > 0 else "down"
+    return say(f"headline.drift_{way}", periods=values.number(trend["periods"], 0))
 
 
 def together(kpis: Sequence[Mapping[str, Any]]) -> str:
@@ -296,8 +309,9 @@ def _what(kpi: Mapping[str, Any], period: str) -> str:
     if not move:
         return say(f"headline.{'low' if kpi.get('side') == 'low' else 'high'}", title=title, **latest) + against
     before, after = _levels(kpi, move)
+    way = "rose" if move["after"] > move["before"] else "fell"
     what = say(
-        f"headline.{'rose' if move['after'] > move['before'] else 'fell'}",
+        f"headline.{way}{'_gradually' if move.get('method') == 'drift' else ''}",
         title=title,
         before=before,
         after=after,

@@ -13,7 +13,7 @@ from svclib.catalogue.models import Action, Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.change.happened import Happening, last_before
 from svclib.measure.periods import Period
-from svclib.measure.record import latest_of, moved_of
+from svclib.measure.record import latest_of, moved_of, trend_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
@@ -73,7 +73,7 @@ def sentence(finding: KpiFinding) -> str:
     against = _against(finding)
     if state == "common_cause":
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
-        return " ".join([*parts, *cautions(finding)[:1]])
+        return " ".join([*parts, *(_trend(finding) or cautions(finding)[:1])])
     first = headline(entry_of(finding), str(finding.row["period"]))
     return " ".join([first, *_again(finding), *_unstable(finding)])
 
@@ -95,6 +95,8 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
         "p": None if math.isnan(finding.p) else finding.p,
         "latest": latest_of(finding),
         "moved": moved_of(finding),
+        "silent_change": finding.silent_change.to_json() if finding.silent_change else None,
+        "trend": trend_of(finding),
         "chart": {"rules": finding.chart.rules},
         "season": {"kind": finding.chart.season.kind, "p": finding.chart.season.p},
     }
@@ -157,6 +159,8 @@ def _against(finding: KpiFinding) -> list[str]:
 
 
 def _stable(finding: KpiFinding) -> str:
+    if finding.silent_change is not None or _trend(finding):
+        return say("kpi.stable.moving", period=_sentence_start(_period(finding)))
     code = expectation(finding.verdict.assurance, finding.verdict.p_meets_target_next)
     return say(f"kpi.stable.{code}", period=_sentence_start(_period(finding)))
 
@@ -259,11 +263,13 @@ def cautions(finding: KpiFinding) -> list[str]:
     """What makes the chart's answer weaker than it looks, most important first."""
     chart, found = finding.chart, []
     strict = chart.rules == "strict"
-    step = finding.within_limits
+    step = finding.silent_change
     if step is not None:
         levels = {"before": value_of(finding.kpi, step.before), "after": value_of(finding.kpi, step.after)}
         period = words.period_name(step.period)
-        found.append(say("kpi.caution.within_limits", period=period, p=words.p_value(step.p), **levels))
+        within = (finding.points["baseline"] & (finding.points["period"] >= step.period)).any()
+        key = "within_limits" if within else "silent_change"
+        found.append(say(f"kpi.caution.{key}", period=period, p=words.p_value(step.p), **levels))
     signalling = bool(finding.verdict.signals)
     correlation = chart.autocorrelation
     if correlation.fired and (signalling or strict):
@@ -291,18 +297,19 @@ def _weak(finding: KpiFinding) -> bool:
 
 
 def remarks(finding: KpiFinding) -> list[str]:
-    """Further findings of a KPI that can be shown: open cases, year, trend, outlook."""
+    """Further findings of a KPI that can be shown: open cases, year, trend, outlook; not what `sentence` tells already."""
     if finding.verdict.state in ("withheld", "fault"):
         return []
+    quiet, drift = finding.verdict.state == "common_cause", _trend(finding)
     parts = [] if finding.verdict.state == "provisional" else _open(finding)
-    parts += cautions(finding)[1:] if finding.verdict.state != "provisional" else cautions(finding)
+    parts += cautions(finding)[0 if finding.verdict.state == "provisional" or (quiet and drift) else 1 :]
     return [
         *parts,
         *_calm_limits(finding),
         *happened_texts(finding),
         *_last_signal(finding),
         *_year(finding),
-        *_trend(finding),
+        *([] if quiet else drift),
         *_forecast(finding),
     ]
 
@@ -357,11 +364,9 @@ def _year(finding: KpiFinding) -> list[str]:
 
 
 def _trend(finding: KpiFinding) -> list[str]:
-    from svclib.measure.spc.trend import TREND_P
-
     found, kpi = finding.trend, finding.kpi
-    # A step looks like a drift; where the assistant sees one, it is not told twice.
-    if found is None or found.p >= TREND_P or found.slope == 0 or finding.suggestion is not None:
+    # A step looks like a drift; where one is told, it is not told twice.
+    if found is None or not found.clear or finding.suggestion is not None or finding.silent_change is not None:
         return []
     decimals = None if kpi.unit != "%" else 2
     sign = 1 if found.slope > 0 else -1
@@ -406,7 +411,7 @@ def suggestion_text(finding: KpiFinding) -> str:
 def happened_texts(finding: KpiFinding) -> list[str]:
     """What was declared around the change behind a signal, and since then; that nothing was is said, too."""
     change = finding.change
-    if change is None:
+    if change is None or not change.dated:
         return []
     near, later = (named_of(h for h in finding.happened if getattr(h, when)) for when in ("near", "later"))
     first = say("kpi.happened.near", events=words.list_of(near)) if near else say("kpi.happened.none")

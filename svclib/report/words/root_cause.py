@@ -11,6 +11,7 @@ from svclib.catalogue.models import Kpi
 from svclib.explain.analysis import Gap
 from svclib.explain.decompose import Decomposition
 from svclib.explain.localise import Localisation, Segment
+from svclib.explain.question import QUIET
 from svclib.explain.segments import Where
 from svclib.explain.whys import Rung
 from svclib.measure.change.happened import Happening, last_before
@@ -87,15 +88,23 @@ def _nothing(gap: Gap, period: Period) -> str:
     advice = say("root_cause.sentence.advice_none")
     if "off_target" in question.reasons and question.target is not None:
         advice = say("root_cause.sentence.advice_target", target=value_of(question.kpi, question.target))
-    change, off = question.improved, "off_target" in question.reasons and question.target is not None
+    change, off = question.untold, "off_target" in question.reasons and question.target is not None
     if question.why_not == "improved" and change is not None and change.before is not None:
         levels = {"before": value_of(question.kpi, change.before), "after": value_of(question.kpi, change.after)}
         further = say("root_cause.sentence.advice_improved", target=value_of(question.kpi, question.target))
         said = levels | {"title": question.kpi.title, "since": words.period_name(change.period)}
         return say("root_cause.sentence.improved", advice=further if off else "", **said).strip()
+    if question.why_not == "changed_before" and change is not None:
+        levels = {"before": value_of(question.kpi, change.before), "after": value_of(question.kpi, change.after)}
+        said = {"title": question.kpi.title, "since": words.period_name(change.period), "p": words.p_value(change.p)}
+        return say("root_cause.sentence.changed_before", period=words.period_name(period), **said, **levels)
+    if question.why_not == "drifting" and question.drift is not None:
+        drift = {"periods": words.number(question.drift.points, 0), "p": words.p_value(question.drift.p)}
+        said = {"title": question.kpi.title, "value": value_of(question.kpi, question.value)}
+        return say("root_cause.sentence.drifting", period=words.period_name(period), **said, **drift)
     key = f"root_cause.sentence.{'no_concern' if question.why_not == 'improved' else question.why_not}"
     said = {"title": question.kpi.title, "period": words.period_name(period)}
-    if question.why_not in ("common_cause", "improved", "no_concern", "weak_signal"):
+    if question.why_not in QUIET:
         said |= {"value": value_of(question.kpi, question.value), "advice": advice}
     if question.why_not == "weak_signal":
         said["p"] = words.p_value(question.p)
@@ -176,6 +185,8 @@ def onset_text(gap: Gap) -> str:
     if onset is None:
         return say("root_cause.onset.none")
     said = {"period": words.period_name(onset.period), "p": words.p_value(onset.p)}
+    if onset.method == "drift":
+        return say("root_cause.onset.drift", **said)
     if onset.method == "signal":
         return say("root_cause.onset.signal", **said)
     if onset.earliest == onset.latest:
@@ -186,7 +197,7 @@ def onset_text(gap: Gap) -> str:
 
 def events_text(gap: Gap) -> str:
     """Declared events around the onset; empty without an onset."""
-    if gap.question.onset is None:
+    if gap.question.onset is None or not gap.question.onset.dated:
         return ""
     near: list[str] = []
     told: set[str] = set()
@@ -196,7 +207,7 @@ def events_text(gap: Gap) -> str:
         near.append(f"{name} ({words.date(event.date, 'medium')})")
         told.add(event.title)
     # a signal without a date of its own has no "around then", only the time since
-    key = "event_since" if gap.question.onset.method == "signal" else "event"
+    key = "event_since" if gap.question.onset.method != "change_point" else "event"
     first = say(f"root_cause.onset.{key}", events=words.list_of(near)) if near else say("root_cause.onset.no_event")
     if (last := last_before(gap.question.events, gap.question.onset.earliest)) is not None:
         first = f"{first} {say('kpi.happened.before', events=words.list_of(happening_names([last.to_json()])))}"

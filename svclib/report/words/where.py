@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from svclib.explain.crosstab import OTHER
 from svclib.report.words.messages import say
 
+#: What a quiet gap is told as, where "no special cause" would deny what its chart or its history shows.
+QUIETER = ("weak_signal", "improved", "changed_before", "drifting")
+
 
 def shown_answer(answer: str, why_not: str | None, looked_at: int | None) -> str:
     """The answer to a gap as every page names it, told apart where a reader would take it for another.
@@ -27,7 +30,7 @@ def shown_answer(answer: str, why_not: str | None, looked_at: int | None) -> str
         return "unsearched"
     if answer == "general" and not looked_at:
         return "general_small"
-    return why_not if why_not in ("weak_signal", "improved") else answer
+    return why_not if why_not in QUIETER else answer
 
 
 def label(name: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t as student
 from statsmodels.regression.linear_model import GLS
 
-from svclib.evaluate.autoregression import RHO, Mixture, NotEstimable, fit_ar1, log_evidence_of_rho
+from svclib.measure.autoregression import RHO, Mixture, NotEstimable, fit_ar1, log_evidence_of_rho
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def _prepare(plan: Plan, action: Action) -> _Prepared:
         direction=direction_of(kpi),
         target_kind=action.target_type,
         target_value=action.target_value if action.target_value is not None else (target.value if target else None),
-        baseline=_declared_baseline(spine, action),
+        baseline=surroundings.baseline,
         due_passed=action.due < plan.period.end,
         actions=surroundings.joint,
         events=surroundings.events,
@@ -134,15 +134,6 @@ def _since_later(spine: Spine, surroundings: Surroundings) -> np.ndarray | None:
         return None
     first = min(day for _, day in surroundings.later_events)
     return np.array([end > first for end in spine.ends], dtype=bool)
-
-
-def _declared_baseline(spine: Spine, action: Action) -> np.ndarray | None:
-    if action.baseline_from is None and action.baseline_to is None:
-        return None
-    first, last = action.baseline_from or dt.date.min, action.baseline_to or action.start
-    pairs = zip(spine.starts, spine.ends, strict=True)
-    mask = np.array([start >= first and end - dt.timedelta(days=1) <= last for start, end in pairs], dtype=bool)
-    return mask if mask.any() else None
 
 
 def _standardised(plan: Plan, kpi: Kpi, action: Action, spine: Spine, window: Window) -> dict[str, np.ndarray]:
@@ -244,6 +235,7 @@ def _smart(plan: Plan, p: _Prepared, assessment: Assessment):
         responsible=p.action.responsible,
         segment=bool(p.action.segment),
         periods_to_judge=periods,
+        declared=None if p.surroundings.baseline is None else int(p.surroundings.baseline.sum()),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from svclib.catalogue.models import Kpi
 from svclib.evaluate.analysis import Plan, direction_of
@@ -13,9 +16,12 @@ from svclib.evaluate.panel import build_panel, similar_peers
 from svclib.evaluate.power import PowerPlan, plan_power
 from svclib.evaluate.verdict import improvement
 from svclib.evaluate.window import Window
+from svclib.measure.change.step import find_steps, level_of, usual_periods
+from svclib.measure.periods import Period
 
-_RECENT = 12
 FEWEST = 12
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Planning:
     Attributes
     ----------
     level
-        Mean of the latest twelve periods.
+        Mean of the latest periods on the present level: twelve, or those since a clear change of level.
     target
         The KPI's target now; `gap` is the way to it (None where there is none or it is reached).
     power
@@ -41,6 +47,16 @@ class Planning:
     power: PowerPlan | None
 
 
+def _present_level(values: FloatArray, labels: Sequence[str]) -> float | None:
+    points = pd.DataFrame({"period": labels, "value": values, "n": 1.0, "judged": ~np.isnan(values)})
+    known = points[points["judged"]]
+    if known.empty:
+        return None
+    after_last = Period.parse(labels[-1]).next().label
+    recent = usual_periods(known, after_last, steps=find_steps(points)[0]) or tuple(known["period"])
+    return level_of(known[known["period"].isin(recent)])
+
+
 def plan_ahead(plan: Plan, department: str, kpi: Kpi, *, change: float | None = None) -> Planning:
     """Power of a plan on this KPI that starts after the report's period.
 
@@ -51,12 +67,11 @@ def plan_ahead(plan: Plan, department: str, kpi: Kpi, *, change: float | None = 
     """
     own = plan.department(department)
     codes = [d.code for d in plan.departments if d.code != department] if own.peers == "auto" else own.peers
-    panel, _ = build_panel(plan.measures(kpi), kpi, department, codes, plan.frequency)
+    panel, spine = build_panel(plan.measures(kpi), kpi, department, codes, plan.frequency)
     known = ~np.isnan(panel.treated.value)
     panel = similar_peers(panel, known)
     window = Window(known, np.zeros_like(known), np.zeros_like(known))
-    recent = panel.treated.value[known][-_RECENT:]
-    level = float(recent.mean()) if len(recent) else None
+    level = _present_level(panel.treated.value, spine.labels)
     declared = kpi.target_on(plan.period.end)
     target = declared.value if declared else None
     gap = None

@@ -43,6 +43,7 @@ def check_smart(
     responsible: str | None,
     segment: bool,
     periods_to_judge: int,
+    declared: int | None = None,
 ) -> tuple[SmartCheck, ...]:
     """Check the five criteria.
 
@@ -56,11 +57,13 @@ def check_smart(
         Whether the objective speaks of a part of the cases only.
     periods_to_judge
         Whole periods between the full effect and the due date.
+    declared
+        Periods of the declared baseline; None without one.
     """
     goal = assessment.goal
     return (
         _specific(responsible, segment),
-        _measurable(assessment),
+        _measurable(assessment, declared),
         _achievable(panel, window, goal.target, direction),
         _relevant(goal.target, _level_at_start(panel, window, goal.baseline), direction, kpi_target, segment),
         _time_bound(assessment, periods_to_judge),
@@ -73,13 +76,14 @@ def _specific(responsible: str | None, segment: bool) -> SmartCheck:
     return SmartCheck("specific", True, "named_segment" if segment else "named")
 
 
-def _measurable(assessment: Assessment) -> SmartCheck:
-    detail = {"periods": assessment.n_before, "needed": FEWEST_BEFORE}
+def _measurable(assessment: Assessment, declared: int | None) -> SmartCheck:
+    detail = {"periods": assessment.n_before, "needed": FEWEST_BEFORE, "declared": declared}
     if assessment.goal.verdict == "no_target":
         return SmartCheck("measurable", False, "no_target", detail)
     if assessment.n_before < FEWEST_BASELINE:
         return SmartCheck("measurable", False, "no_baseline", detail)
-    return SmartCheck("measurable", True, "baseline", detail)
+    short = declared is not None and declared < min(FEWEST_BEFORE, assessment.n_before)
+    return SmartCheck("measurable", True, "baseline_short" if short else "baseline", detail)
 
 
 def best_kept(values: FloatArray, direction: Direction) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Surroundings:
         departments.
     changes
         Of the KPI's definition or data, between the periods compared.
+    baseline
+        (periods,) mask of the declared baseline; None where none is declared, or no period lies in it.
     """
 
     window: Window
@@ -46,6 +48,7 @@ class Surroundings:
     later_events: tuple[Dated, ...]
     common_events: tuple[str, ...]
     changes: tuple[Dated, ...]
+    baseline: NDArray[np.bool_] | None = None
 
 
 def survey_surroundings(
@@ -53,8 +56,8 @@ def survey_surroundings(
 ) -> Surroundings:
     """Cut the window where another action or a change of definition would blur it, and note what cannot be cut.
 
-    An earlier action or change limits the time before, as long as twelve periods remain; a later action ends the time
-    after. What lies closer is noted instead. Actions that begin together share one window, from the first
+    An earlier action or change limits the time before, and so does the declared baseline, as long as twelve periods
+    remain; a later action ends the time after. What lies closer is noted instead. Actions that begin together share one window, from the first
     announcement to the last full effect, and so one estimate.
     """
     others = [a for a in actions if a.id != action.id and a.department == action.department and a.kpi == action.kpi]
@@ -75,6 +78,9 @@ def survey_surroundings(
     window = split_periods(
         spine.starts, spine.ends, start=start, full_effect=whole, announced=first, not_before=not_before, until=until,
     )  # fmt: skip
+    baseline = _declared_baseline(spine, action)
+    if baseline is not None and (window.before & baseline).sum() >= FEWEST_BEFORE:
+        window = replace(window, before=window.before & baseline)
     last = max((spine.ends[i] for i in range(len(spine.ends)) if window.after[i]), default=action.start)
     near = [e for e in events if (e.kpis == "all" or kpi.code in e.kpis) and _touches(e, first - TOGETHER, last)]
     own = [(e.title, e.date) for e in near if e.departments != "all" and action.department in e.departments]
@@ -87,7 +93,17 @@ def survey_surroundings(
         later_events=tuple(e for e in own if e[1] > step_over),
         common_events=tuple(e.title for e in near if e.departments == "all"),
         changes=tuple((name, day) for name, day, is_action in blurred if not is_action and day < last),
+        baseline=baseline,
     )
+
+
+def _declared_baseline(spine: Spine, action: Action) -> NDArray[np.bool_] | None:
+    if action.baseline_from is None and action.baseline_to is None:
+        return None
+    first, last = action.baseline_from or dt.date.min, action.baseline_to or action.start
+    pairs = zip(spine.starts, spine.ends, strict=True)
+    mask = np.array([start >= first and end - dt.timedelta(days=1) <= last for start, end in pairs], dtype=bool)
+    return mask if mask.any() else None
 
 
 def untreated_peers(

@@ -181,7 +181,12 @@ def action_brief(action: Mapping[str, Any]) -> str:
     parts = []
     if goal.get("level") is not None and effect:
         unit, title = str(effect.get("unit") or ""), str(action.get("kpi_title") or action.get("kpi") or "")
-        said = {"title": title, "level": words.value(goal["level"], unit)}
+        level = words.value(goal["level"], unit)
+        if goal.get("interval"):
+            low, high = goal["interval"]
+            interval = words.interval(low, high, unit)
+            level = words.say("department.action_interval", level=level, interval=interval)
+        said = {"title": title, "level": level}
         if goal.get("target") is None:
             parts.append(words.say("department.action_level", **said))
         else:

@@ -386,6 +386,14 @@ def test_planning_says_what_could_be_seen_by_when():
     assert plan_ahead(a_plan(noise(periods=8)), "D0", KPI).power is None
 
 
+def test_planning_starts_from_the_present_level():
+    """Twelve months across a step would tell of a level that nobody has any more."""
+    values = noise(periods=30)
+    values[0, -8:] -= 4.0
+    assert plan_ahead(a_plan(values), "D0", KPI).level == pytest.approx(values[0, -8:].mean())
+    assert plan_ahead(a_plan(noise(periods=30)), "D0", KPI).level == pytest.approx(noise(periods=30)[0, -12:].mean())
+
+
 def test_the_planned_power_is_the_power():
     """Panels like those planned on, with an effect of the detectable size: about 80 % are found (within 4 errors)."""
     changes = [plan_ahead(a_plan(noise(seed=s, periods=24)), "D0", KPI).power.mde80[2] for s in range(12)]

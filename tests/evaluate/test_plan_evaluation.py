@@ -9,7 +9,7 @@ import pytest
 from svclib.catalogue.models import Department, Event, Kpi
 from svclib.evaluate.analysis import evaluate_plan
 from svclib.evaluate.record import evaluation_record
-from svclib.report.words.outcome import sentence
+from svclib.report.words.outcome import sentence, smart_reason
 
 from .plans import CODES, KPI, a_plan, an_action, measures, noise
 
@@ -159,6 +159,27 @@ def test_a_later_action_ends_the_time_after_and_an_earlier_one_limits_the_time_b
     assert not middle.joint
     assert [labels[i] for i in np.flatnonzero(middle.window.before)[[0, -1]]] == ["2024-09", "2025-12"]
     assert [labels[i] for i in np.flatnonzero(middle.window.after)[[0, -1]]] == ["2026-01", "2026-12"]
+
+
+def test_the_declared_baseline_is_what_the_plan_is_compared_with():
+    """The level had stepped a year and a half before; what is needed and what is found both start from the baseline."""
+    values = noise(periods=36)
+    values[0, :12] -= 3.0
+    action = an_action(
+        start="2026-04-01", due="2026-12-31", baseline_from="2025-03-01", baseline_to="2026-02-28", target_value=52.0
+    )
+    (found,) = evaluate_plan(a_plan(values, action), "D0").outcomes
+    before = values[0, 14:26].mean()
+    assert found.assessment.n_before == 12
+    assert found.assessment.goal.baseline == pytest.approx(before)
+    assert found.assessment.needed == pytest.approx(52.0 - before)
+    (measurable,) = (check for check in found.smart if check.criterion == "measurable")
+    assert (measurable.reason, measurable.detail["periods"]) == ("baseline", 12)
+    short = action.model_copy(update={"baseline_from": dt.date(2025, 12, 1)})
+    (found,) = evaluate_plan(a_plan(values, short), "D0").outcomes
+    (measurable,) = (check for check in found.smart if check.criterion == "measurable")
+    assert (measurable.reason, measurable.detail["declared"], found.assessment.n_before) == ("baseline_short", 3, 27)
+    assert "only 3 periods: all 27 periods before" in smart_reason(measurable, found)
 
 
 def test_actions_on_other_segments_do_not_overlap(worked):

@@ -369,6 +369,8 @@ def smart_reason(check: SmartCheck, outcome: ActionOutcome) -> str:
     detail, kpi = check.detail, outcome.kpi
     if check.criterion == "measurable" and check.reason in ("baseline", "no_baseline"):
         return say(f"outcome.smart.{check.reason}", count=detail["periods"])
+    if check.reason == "baseline_short":
+        return say("outcome.smart.baseline_short", count=detail["declared"], all=str(detail["periods"]))
     if check.reason == "no_baseline":
         return say("outcome.smart.unknown")
     if check.reason == "too_few_periods":

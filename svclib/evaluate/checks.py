@@ -14,12 +14,16 @@ from svclib.evaluate.effect import Effect, Panel, Series, estimate_effect
 from svclib.evaluate.power import FEWEST_AFTER
 from svclib.evaluate.window import Window
 from svclib.measure.autoregression import NotEstimable, fit_ar1
+from svclib.measure.change.onset import find_onset
+from svclib.measure.change.step import CLEAR_P, SUSTAINED
 
 # A rival matters where it could be half of the effect.
 MATTERS = 0.5
 MIX_KEEPS = 0.7
 DONUT = 3
 FEWEST_TESTED = 9
+# The rank among departments tells something only where chance would give the first place to fewer than these.
+TELLING = 0.15
 _Z95 = 1.96
 
 
@@ -94,8 +98,8 @@ def check_placebo_in_time(panel: Panel, window: Window, effect: Effect) -> Check
 def check_placebo_in_peers(effect: Effect) -> Check:
     """The treated department's step is the largest of all departments', each measured in its standard errors.
 
-    With J peers the smallest attainable p is 1/(J + 1): it is printed. A department without the plan that took as
-    large a step shows that such steps happen without it: critical.
+    With J peers the smallest attainable p is 1/(J + 1): it is printed, and with fewer than six the first place tells
+    nothing. A department without the plan that took as large a step shows that such steps happen without it: critical.
     """
     comparison = effect.comparison
     if comparison is None or len(comparison.placebo) < 2:
@@ -105,6 +109,8 @@ def check_placebo_in_peers(effect: Effect) -> Check:
     rank = 1 + sum(z >= own for z in others)
     count = len(others) + 1
     detail = {"rank": rank, "of": count, "p": rank / count, "attainable_p": 1 / count}
+    if rank == 1 and 1 / count > TELLING:
+        return not_possible("placebo_in_peers", "too_few_to_rank", critical=True, **detail)
     return Check("placebo_in_peers", rank == 1, True, detail)
 
 
@@ -228,13 +234,19 @@ def check_trigger(values: NDArray[np.float64], window: Window, better: float) ->
     """The plan was not triggered by a bad spell: the last three periods before are like the others before.
 
     Failed where they lie more than one standard deviation on the bad side. Never critical: the estimate does not
-    start from them, but a comparison by eye would.
+    start from them, but a comparison by eye would. A level that had changed seven periods before, or earlier, is no
+    spell: the periods on it are what the last three are compared with.
     """
     before = np.flatnonzero(window.before & ~np.isnan(values))
     if len(before) < FEWEST_TESTED + DONUT:
         return not_possible("trigger", "too_few_before")
     rest, last = values[before[:-DONUT]], values[before[-DONUT:]]
     sd = float(np.std(rest, ddof=1))
+    step = find_onset(values[before])
+    if step is not None and step.p < CLEAR_P and len(before) - step.index >= SUSTAINED:
+        earlier, rest = rest[: step.index], rest[step.index :]
+        scatter = np.concatenate([earlier - earlier.mean(), rest - rest.mean()])
+        sd = float(np.sqrt((scatter**2).sum() / (len(scatter) - 2)))
     shift = better * float(last.mean() - rest.mean())
     return Check("trigger", not (sd > 0 and shift < -sd), False, {"shift": better * shift, "sd": sd})
 
@@ -256,9 +268,12 @@ def check_common_trend(effect: Effect, window: Window) -> Check:
 def check_second_method(name: str, effect: Effect, estimate: float, sd: float | None, **detail: Any) -> Check:
     """Another method finds the same: the same sign, and at least half the size or within its 95 % interval.
 
-    Critical: a step that only one method sees is the method's.
+    Critical: a step that only one method sees is the method's. Where that method sees steps as large in most other
+    departments (its p by rank), that it agrees tells nothing.
     """
     agrees = _keeps(effect.estimate, estimate)
     if not agrees and sd is not None:
         agrees = abs(estimate - effect.estimate) <= _Z95 * sd and estimate * effect.estimate > 0
+    if agrees and detail.get("p", 0.0) > 0.5:
+        return not_possible(name, "others_as_large", critical=True, estimate=estimate, sd=sd, **detail)
     return Check(name, agrees, True, {"estimate": estimate, "sd": sd, **detail})

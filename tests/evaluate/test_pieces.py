@@ -1,13 +1,14 @@
 """The pieces of an evaluation, each by a small vector by hand."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from svclib.catalogue.models import Action, Step
-from svclib.evaluate.checks import Check, check_trigger
+from svclib.evaluate.checks import Check, check_placebo_in_peers, check_second_method, check_trigger
 from svclib.evaluate.effect import Mapped, Panel, Series, estimate_effect, fit_series, small_number_family
 from svclib.evaluate.goal import judge_goal, level_after, probability_beyond, target_level
 from svclib.evaluate.mix import standardise
@@ -284,6 +285,35 @@ def test_trigger_by_hand():
     assert (found.passed, found.detail["shift"]) == (False, -4.0)
     assert check_trigger(values, window(15, 3), better=-1.0).passed
     assert check_trigger(values[-9:], window(6, 3), better=1.0).passed is None
+
+
+def test_a_level_that_has_lasted_is_no_bad_spell():
+    """The action answers it, and its last months are as those before them."""
+    lasting = np.concatenate([np.tile([1.0, -1.0], 8), np.tile([-5.0, -7.0], 5), np.zeros(3)])
+    found = check_trigger(lasting, window(26, 3), better=1.0)
+    assert (found.passed, abs(found.detail["shift"]) < 1.0) == (True, True)
+    worse = lasting.copy()
+    worse[23:26] -= 4.0
+    assert check_trigger(worse, window(26, 3), better=1.0).passed is False
+
+
+def test_a_rank_among_few_departments_proves_nothing_and_still_disproves():
+    """With four others, chance alone gives the first place in one of five."""
+    few = noise(5)
+    few[0, 24:] += 3.0
+    few[0, 23] += 1.0
+    panel = Panel(Series(few[0]), {str(j): Series(few[j]) for j in range(1, 5)}, "mean")
+    effect = estimate_effect(panel, window(24, 6))
+    found = check_placebo_in_peers(effect)
+    assert (found.passed, found.detail["reason"], found.detail["attainable_p"]) == (None, "too_few_to_rank", 0.2)
+    first, *others = effect.comparison.placebo
+    larger = (replace(first, estimate=9.0, sd=0.2), *others)
+    assert (
+        check_placebo_in_peers(replace(effect, comparison=replace(effect.comparison, placebo=larger))).passed is False
+    )
+    doubtful = check_second_method("synthetic_control", effect, effect.estimate, None, p=0.6, attainable_p=0.2)
+    assert (doubtful.passed, doubtful.detail["reason"]) == (None, "others_as_large")
+    assert check_second_method("synthetic_control", effect, effect.estimate, None, p=0.2, attainable_p=0.2).passed
 
 
 def test_second_methods_find_a_plain_step():

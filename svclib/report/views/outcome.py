@@ -43,6 +43,9 @@ from svclib.report.words import say
 if TYPE_CHECKING:
     from svclib.study import Study
 
+#: Comparable departments in the simulations of `benchmarks.outcome`.
+_SIMULATED_PEERS = 8
+
 
 @of_study
 def evaluate_plan(study: Study) -> OutcomeReport:
@@ -154,6 +157,10 @@ class OutcomeReport(StudyReport):
         lessons = [text for o in self.outcomes for text in outcome_words.lessons(o)]
         blocks = [section(say("outcome.lesson.title"), bullets(lessons), level=3)] if lessons else []
         rates = say("outcome.method.rates", verdict=say("verdict.met_attributable"))
+        compared = [e.comparison for o in self.outcomes if (e := o.assessment.effect) is not None]
+        fewest = min((len(c.weights) for c in compared if c is not None), default=_SIMULATED_PEERS)
+        if fewest < _SIMULATED_PEERS:
+            rates = f"{rates} {say('outcome.method.fewer', count=fewest)}"
         text = [say("outcome.method.limits"), rates]
         return section(say("outcome.title.method"), *blocks, sentence(say("outcome.method.text")), bullets(text))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from svclib.catalogue.models import Band, Kpi
-from svclib.evaluate.checks import Check
+from svclib.evaluate.checks import TELLING, Check
 from svclib.evaluate.goal import Goal
 from svclib.evaluate.outcome import ActionOutcome
 from svclib.evaluate.power import FEWEST_BEFORE
@@ -161,7 +161,11 @@ def _cause(outcome: ActionOutcome) -> list[str]:
     assert effect is not None
     if verdict.effect_state == "attributable":
         early = verdict.code in ("too_early", "inconclusive") and not fades(outcome)
-        return [say(f"outcome.cause.attributable{'_early' if early else ''}")]
+        doubts = [f"“{say(f'outcome.check.{c.name}')}”" for c in outcome.assessment.checks if c.passed is False]
+        found = [say(f"outcome.cause.attributable{'_early' if early else ''}")]
+        if doubts:
+            found.append(say("outcome.cause.attributable_but", count=len(doubts), names=words.list_of(doubts)))
+        return found
     if verdict.effect_state == "contrary":
         parts = [say("outcome.cause.worsened" if verdict.rival is None else "outcome.cause.worsened_rival")]
         return parts + ([rival_sentence(outcome)] if verdict.rival else [])
@@ -318,7 +322,8 @@ def check_detail(check: Check, outcome: ActionOutcome) -> str:
     """What a check found, in a few words."""
     detail, kpi = check.detail, outcome.kpi
     if check.passed is None:
-        return say(f"outcome.reason.{detail['reason']}")
+        ranks = {name: words.number(detail[name], 2) for name in ("p", "attainable_p") if name in detail}
+        return say(f"outcome.reason.{detail['reason']}", **ranks)
     if check.name == "placebo_in_peers":
         return say(
             "outcome.checked.rank",
@@ -349,11 +354,11 @@ def check_detail(check: Check, outcome: ActionOutcome) -> str:
 
 def _estimate(detail: Mapping[str, Any], kpi: Kpi) -> str:
     estimate = change_of(kpi, detail["estimate"])
-    if detail.get("p") is None:
-        return say("outcome.checked.estimate_only", estimate=estimate)
-    if "attainable_p" in detail:
+    if detail.get("attainable_p", 1.0) <= TELLING:
         p, attainable = (words.number(detail[name], 2) for name in ("p", "attainable_p"))
         return say("outcome.checked.ranked", estimate=estimate, p=p, attainable=attainable)
+    if detail.get("p") is None or "attainable_p" in detail:  # a rank among few departments tells nothing
+        return say("outcome.checked.estimate_only", estimate=estimate)
     return say("outcome.checked.estimate", estimate=estimate, p=words.p_value(detail["p"]))
 
 
@@ -444,6 +449,8 @@ def delays(outcome: ActionOutcome) -> list[str]:
     parts = []
     if stopping(outcome) and progress.done < progress.total:
         return [say("outcome.progress.stop_first", id=ident, count=progress.total - progress.done)]
+    if progress.code == "done" and progress.done < progress.total:
+        return [say("outcome.progress.done_early", id=ident, count=progress.total - progress.done)]
     if progress.forecast_end is None and progress.code == "blocked":
         parts.append(say("outcome.progress.blocked_open", id=ident))
     elif progress.forecast_end is None and progress.escalate and progress.days_beyond_due:

@@ -13,7 +13,7 @@ import pandas as pd
 from svclib.catalogue.models import Action, Hypothesis, Kpi, Source, Theme
 from svclib.catalogue.names import pick
 from svclib.explain.baseline import fit_baseline
-from svclib.explain.decompose import Decomposition, decompose_count, decompose_level
+from svclib.explain.decompose import Decomposition, decompose_count, decompose_level, mix_change_p
 from svclib.explain.drivers import DriverShares, dummies, lmg_shares
 from svclib.explain.grade import DraftAction, Evidence, draft_action, grade_evidence
 from svclib.explain.hypotheses import Bone, root_of, test_hypotheses
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_DRIVERS = 6
 _NOBODY = frozenset({"count", "availability", "rate"})  # kinds whose rows are no persons' cases
+MIX_P = 0.01
 MIX_PART = 0.5  # share of the change that the mix must explain to be the answer
 
 
@@ -205,7 +206,7 @@ def explain_gap(
         if localisation.periods_used < LEAST_BASELINE:
             limits.append(("short_history", str(localisation.periods_used)))
         limits += [("new_segment", s.where) for s in localisation.segments if s.new]
-    answer = _answer(question, localisation, splits, piece)
+    answer = _answer(question, localisation, splits, piece, current)
     process, load = _how(rows, question, source, period)
     best = localisation.segments[0] if localisation and localisation.segments else None
     where: Where = best.where if best else ()
@@ -217,7 +218,7 @@ def explain_gap(
     )  # fmt: skip
     bones = test_hypotheses(
         hypotheses, question.kpi.code, localisation, rows, current, question.onset, question.events,
-        explain=question.explain,
+        explain=question.explain, mixed=answer == "mix",
     )  # fmt: skip
     factor = _factor(piece)
     return Gap(
@@ -292,20 +293,32 @@ def _pareto(split: Decomposition, piece: CaseSlice | None, question: Question, c
 
 
 def _answer(
-    question: Question, localisation: Localisation | None, splits: Sequence[Decomposition], piece: CaseSlice | None
+    question: Question,
+    localisation: Localisation | None,
+    splits: Sequence[Decomposition],
+    piece: CaseSlice | None,
+    current: str,
 ) -> str:
     if not question.explain:
         return "no_special_cause" if question.why_not in QUIET else "not_evaluable"
     if localisation is not None and localisation.segments:
         return "local_and_general" if localisation.general.established else "local"
-    worst = max((split.mix / split.delta for split in splits if _worsened(split, question)), default=0.0)
-    if worst >= MIX_PART and (piece is None or piece.measure != "count"):
+    if _mixed(question, splits, piece, current):
         return "mix"
     if localisation is not None and localisation.leads:
         return "unsure"
     if localisation is not None and localisation.general.established:
         return "general"
     return "unlocated"
+
+
+def _mixed(question: Question, splits: Sequence[Decomposition], piece: CaseSlice | None, current: str) -> bool:
+    """Whether most of the change is one of the mix, and the mix changed beyond chance over all dimensions looked at."""
+    if piece is None or piece.measure == "count":
+        return False
+    used = piece.rows[piece.rows["period"].isin([*question.baseline, current])]
+    explaining = [s for s in splits if _worsened(s, question) and s.mix / s.delta >= MIX_PART]
+    return any(mix_change_p(used, s.dimension, current) * len(splits) < MIX_P for s in explaining)
 
 
 def _worsened(split: Decomposition, question: Question) -> bool:

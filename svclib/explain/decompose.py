@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+
+CHANCE_WEIGHT = 4  # degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,46 @@ def decompose_level(before: pd.DataFrame, after: pd.DataFrame, dimension: str) -
         rate_before=rate_before, mix_before=mix_before, interaction=delta - rate_before - mix_before,
         segments=_sorted(segments), simpson=_simpson(n0, n1, r1 - r0, delta),
     )  # fmt: skip
+
+
+def mix_change_p(cases: pd.DataFrame, dimension: str, current: str) -> float:
+    """Chance that the shares of a dimension's values differ as much as they do between the usual periods and the current.
+
+    Pearson's chi-squared of the current period against all usual ones together, over what the usual periods scatter among
+    themselves (at least what drawing cases would; McCullagh & Nelder 1989, ch. 4.5): a mix that swings from month to month
+    has to change more. What few periods tell of their scatter is drawn towards chance alone, as if four more degrees of
+    freedom had shown that.
+
+    Parameters
+    ----------
+    cases : columns ``period, den`` and `dimension`; the usual periods and the current one.
+    current : label of the current period.
+
+    Examples
+    --------
+    >>> usual = pd.DataFrame({"period": np.repeat(["1", "2", "3", "4"], 2), "kind": ["a", "b"] * 4,
+    ...                       "den": [50.0, 50, 48, 52, 52, 48, 51, 49]})
+    >>> p = {bad: mix_change_p(pd.concat([usual, pd.DataFrame({"period": "5", "kind": ["a", "b"], "den": [100 - bad, bad]})]),
+    ...                        "kind", "5") for bad in (52.0, 80.0)}
+    >>> p[52.0] > 0.5, p[80.0] < 0.01
+    (True, True)
+    """
+    value = cases[dimension].astype("object").where(cases[dimension].notna(), "").astype(str)
+    counts = pd.crosstab(cases["period"], value.to_numpy(), values=cases["den"], aggfunc="sum").fillna(0.0)
+    usual, now = counts.drop(index=current), counts.loc[current]
+    values = counts.shape[1]
+    if values < 2 or usual.empty:
+        return 1.0
+    statistic = _homogeneity(np.array([usual.sum().to_numpy(), now.to_numpy()]))
+    freedom = (len(usual) - 1) * (values - 1) + CHANCE_WEIGHT
+    scatter = max(1.0, (_homogeneity(usual.to_numpy()) + CHANCE_WEIGHT) / freedom)
+    return float(stats.f.sf(statistic / (values - 1) / scatter, values - 1, freedom))
+
+
+def _homogeneity(table: np.ndarray) -> float:
+    """Pearson's chi-squared of a table of counts against equal shares in every row."""
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    return float(np.sum(np.divide((table - expected) ** 2, expected, out=np.zeros_like(expected), where=expected > 0)))
 
 
 def decompose_count(before: pd.DataFrame, after: pd.DataFrame, dimension: str) -> Decomposition:

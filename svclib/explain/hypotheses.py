@@ -33,7 +33,8 @@ class Bone:
         event fell into the onset's interval and its words name no other part of the cases than the one found.
     why : ``cases``, ``event`` (how it was tested), ``other_part`` (the date fits, but its words name another part than the
         one found), or why not: ``no_test``, ``few_cases``, ``no_onset``, ``no_event``, ``no_cases`` (totals only),
-        ``not_special`` (there is no special cause to hold it against), ``expression``.
+        ``not_special`` (there is no special cause to hold it against), ``mix`` (the date fits, but the work did not get
+        worse), ``expression``.
     share : of the gap that its cases explain; None unless supported, since it would put a figure on chance.
     p : one-sided, adjusted for the number of hypotheses tested (Holm).
     """
@@ -58,6 +59,7 @@ def test_hypotheses(
     events: Sequence[Happening],
     *,
     explain: bool,
+    mixed: bool,
 ) -> list[Bone]:
     """Hold every hypothesis that concerns the KPI against the data.
 
@@ -69,12 +71,13 @@ def test_hypotheses(
     Parameters
     ----------
     rows : the slice's rows with the source's columns, for `where` conditions.
+    mixed : the answer is another mix of cases: what is suspected of the work is not supported by a date.
     """
     bones, tests = [], []
     for hypothesis in hypotheses:
         if hypothesis.kpis != "all" and kpi not in hypothesis.kpis:
             continue
-        bone, root = _judge(hypothesis, localisation, rows, current, onset, events, explain)
+        bone, root = _judge(hypothesis, localisation, rows, current, onset, events, explain, mixed)
         bones.append(bone)
         tests.append(root)
     return _adjusted(bones, tests)
@@ -91,6 +94,7 @@ def _judge(
     onset: LevelChange | None,
     events: Sequence[Happening],
     explain: bool,
+    mixed: bool,
 ) -> tuple[Bone, float | None]:
     def bone(status: Status, why: str, **found: float | None) -> Bone:
         return Bone(hypothesis.code, hypothesis.category, hypothesis.cause, status, why, **found)
@@ -110,7 +114,7 @@ def _judge(
         if hypothesis.test is None and hypothesis.where is None:
             if localisation is not None and _names_another_part(hypothesis.cause, localisation):
                 return bone("not_supported", "other_part"), None
-            return bone("supported", "event"), None
+            return (bone("untested", "mix") if mixed else bone("supported", "event")), None
     if localisation is None:
         return bone("untested", "no_cases"), None
     held = _leaf_shares(hypothesis, localisation, rows, current)
@@ -184,14 +188,15 @@ def _where_leaves(condition: str, table: CrossTable, rows: pd.DataFrame | None) 
 
 
 def _level_without(localisation: Localisation, held: np.ndarray) -> np.ndarray:
-    """What the leaves should show if the general shift and the found segments were all, but not those meant here.
+    """What the leaves should show if the general shift, the found segments and the leads were all, but not those meant here.
 
-    Cases that overlap with a found segment would else be blamed for it; a found segment counts as meant where the two
-    share half of their cases (Jaccard).
+    Cases that overlap with such a segment would else be blamed for it; it counts as meant where the two share half of
+    their cases (Jaccard).
     """
     field, fit = localisation.field, localisation.fit
+    leads = [field.segments.where.index(lead.where) for lead in localisation.leads]
     chosen = []
-    for c in fit.chosen:
+    for c in dict.fromkeys((*fit.chosen, *leads)):
         member = field.segments.member[c]
         shared = float(field.exposure @ (held * member))
         if c == 0 or shared < 0.5 * float(field.exposure @ np.maximum(held, member)):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svclib.explain.decompose import decompose_count, decompose_level
+from svclib.explain.decompose import decompose_count, decompose_level, mix_change_p
 from svclib.explain.pareto import pareto_of_excess
 
 _cells = st.lists(
@@ -93,3 +93,31 @@ def test_parts_that_stand_still_are_no_paradox():
     split = decompose_level(rows, pd.concat([rows, rows[:3]]), "asked")
     assert split.delta > 0
     assert not split.simpson
+
+
+@pytest.mark.parametrize("swing", [0.0, 0.15])
+def test_a_mix_that_only_swings_as_usual_is_no_change(swing):
+    """1,000 departments whose shares stay, or swing about 15 % from month to month.
+
+    5 % is asked and 7.1 % is three errors from it; that the scatter is drawn towards chance may add another two.
+    """
+    rng, hits = np.random.default_rng(3), 0
+    periods = [f"{i:02d}" for i in range(13)]
+    for _ in range(1000):
+        share = np.array([0.5, 0.3, 0.2]) * np.exp(swing * rng.standard_normal((13, 3)))
+        counts = np.array([rng.multinomial(200, row / row.sum()) for row in share])
+        cases = pd.DataFrame({"period": np.repeat(periods, 3), "kind": list("abc") * 13, "den": counts.ravel()})
+        hits += mix_change_p(cases, "kind", "12") < 0.05
+    assert hits <= 91
+
+
+def test_a_mix_that_changed_is_seen_whether_rows_are_cases_or_totals():
+    rng = np.random.default_rng(4)
+    share = np.array([0.1] * 12 + [0.5])
+    rows = pd.DataFrame({"period": np.repeat([f"{i:02d}" for i in range(13)], 300), "den": 1.0})
+    rows["kind"] = np.where(rng.random(len(rows)) < np.repeat(share, 300), "hard", None)
+    totals = rows.fillna({"kind": ""}).groupby(["period", "kind"], as_index=False)["den"].sum()
+    assert mix_change_p(rows, "kind", "12") < 1e-6
+    assert mix_change_p(totals, "kind", "12") == pytest.approx(mix_change_p(rows, "kind", "12"))
+    assert mix_change_p(rows.assign(kind="one"), "kind", "12") == 1.0
+    assert mix_change_p(rows[rows["period"] > "10"], "kind", "12") < 0.001

@@ -3,13 +3,16 @@
 import dataclasses
 import datetime as dt
 
+import numpy as np
 import pytest
 
 from svclib.catalogue.models import Action, Hypothesis
 from svclib.explain.analysis import RootCause
 from svclib.explain.grade import draft_action, grade_evidence
+from svclib.explain.hypotheses import _level_without, root_of
 from svclib.explain.hypotheses import test_hypotheses as judge_hypotheses
 from svclib.explain.record import analysis_record
+from svclib.explain.scan import fit_shifts
 from svclib.measure.change.happened import Happening
 from svclib.report.views.root_cause_steps import action_block
 from tests.explain.gaps import PERIOD
@@ -45,9 +48,38 @@ def test_a_date_supports_no_suspicion_about_another_part_than_the_one_found(loca
     ]
     hypothesis = Hypothesis(code="H9", category="Policy", cause=said, **event)
     (bone,) = judge_hypotheses(
-        [hypothesis], "bad", local_gap.localisation, None, PERIOD.label, local_gap.question.onset, events, explain=True
-    )
+        [hypothesis], "bad", local_gap.localisation, None, PERIOD.label, local_gap.question.onset, events, explain=True,
+        mixed=False,
+    )  # fmt: skip
     assert (bone.status, bone.why) == expected
+
+
+def test_a_date_supports_no_suspicion_of_the_work_where_only_the_mix_changed(local_gap):
+    hypothesis = Hypothesis(code="H9", category="Policy", cause="Fewer people", event="New bot")
+    (bone,) = judge_hypotheses(
+        [hypothesis], "bad", None, None, PERIOD.label, local_gap.question.onset,
+        [Happening("New bot", dt.date(2026, 9, 3), near=True)], explain=True, mixed=True,
+    )  # fmt: skip
+    assert (bone.status, bone.why) == ("untested", "mix")
+
+
+def test_a_lead_is_not_blamed_on_the_cases_that_overlap_with_it(local_gap):
+    """What a suspicion speaks of has to be worse than the part that the figures point to already, sure or not."""
+    local = local_gap.localisation
+    (segment,) = local.segments
+    place = local.field.segments.where.index(segment.where)
+    held = np.where(local.field.segments.member[place], 0.0, 1.0)
+    held[np.flatnonzero(local.field.segments.member[place])[0]] = 1.0
+    lead = dataclasses.replace(
+        local, segments=(), leads=(segment,), fit=fit_shifts(local.field, local.table.observed[-1], ())
+    )
+    unseen = dataclasses.replace(lead, leads=())
+    roots = [
+        root_of(local.field, local.table.observed[-1], held, _level_without(one, held))[0]
+        for one in (local, lead, unseen)
+    ]
+    assert roots[1] == pytest.approx(roots[0], abs=0.5)
+    assert roots[2] > roots[1] + 1.0
 
 
 def test_an_unsure_answer_is_no_better_than_grade_c(local_gap):

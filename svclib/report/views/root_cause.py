@@ -419,6 +419,7 @@ class RootCauseReport(StudyReport):
                     "category": b.category,
                     "cause": b.cause,
                     "status": say(f"root_cause.ishikawa.{b.status}"),
+                    "why": say(f"root_cause.ishikawa_why.{b.why}"),
                     "share": b.share,
                     "p": b.p,
                 }
@@ -428,7 +429,7 @@ class RootCauseReport(StudyReport):
         return self._once(
             "ishikawa", gap, figure=lambda: figures.ishikawa_figure(gap.bones, title), data=data,
             alt=say("root_cause.ishikawa.alt", **causes), caption=say("root_cause.ishikawa.caption", title=title),
-            headers={"share": say("root_cause.segments.share")},
+            headers={"share": say("root_cause.segments.share"), "why": say("root_cause.ishikawa_why.title")},
             formats={"share": said.share_cell, "p": words.p_value},
         )  # fmt: skip
 

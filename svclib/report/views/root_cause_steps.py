@@ -285,7 +285,7 @@ def action_block(gap: Gap, period: Period) -> list[Block]:
     }
     current, target = action.current, action.target
     met = current is not None and target is not None and gap.question.worse * (current - target) <= 0
-    form = "keep" if met else "segment" if where else "text"
+    form = "mix" if gap.answer == "mix" else "keep" if met else "segment" if where else "text"
     objective = say(f"root_cause.action.objective_{form}", where=where, **named)
     baseline = say(
         "root_cause.action.baseline_text",

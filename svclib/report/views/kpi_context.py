@@ -14,10 +14,9 @@ import pandas as pd
 from svclib.catalogue.check import default_cohort
 from svclib.catalogue.models import TIME_UNITS, Kpi, Source
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
-from svclib.measure.disclosure import suppressed
 from svclib.measure.revision import revisions
 from svclib.measure.survey import ResponseRate, response_rate, silent_bounds
-from svclib.measure.workload import Workload, measure_durations, measure_workload
+from svclib.measure.workload import Workload, measure_durations, measure_workload, without_small
 from svclib.report import words
 from svclib.report.figures.workload import arrivals_figure, flow_figure
 from svclib.report.show import Block, Chart, bullets, note, section, sentence, show, slug
@@ -35,15 +34,17 @@ _COMMENT_PERIODS = 12
 
 
 def workload(study: Study, analysis: KpiAnalysis, once: Draw) -> Block:
-    """Arrivals, completions, backlog and its age, arrivals by hour, and how long cases took."""
+    """Arrivals, completions, backlog and its age, arrivals by hour, and how long cases took; small numbers withheld."""
     blocks: list[Block] = []
     for source in _sources(study, "cases"):
         load = _load(study, source)
-        blocks += [_flow_text(load), once(f"workload-{slug(source.name)}", partial(_flow, load))]
-        if load.arrivals.sum() > 0:
+        blocks.append(sentence(" ".join([flow_text(load.flow), *_age_text(load)])))
+        if load.flow["backlog"].notna().any():
+            blocks.append(once(f"workload-{slug(source.name)}", partial(_flow, load)))
+        if (load.arrivals > 0).any():
             blocks.append(once(f"arrivals-{slug(source.name)}", partial(_arrivals, load)))
-        if load.ages["cases"].sum() > 0:
-            blocks.append(_ages(load, study.organisation.disclosure_minimum))
+        if (load.ages["cases"] > 0).any():
+            blocks.append(_ages(load))
     timed = [f for f in analysis.findings if f.kpi.kind == "time_to_event" and f.shown]
     if timed:
         blocks.append(_durations(study, timed))
@@ -68,36 +69,47 @@ def _load(study: Study, source: Source) -> Workload:
         rows["resolved_at"] = pd.NaT
     first = rows["opened_at"].min()
     periods = [p for p in study.period.last(_FLOW_PERIODS) if pd.isna(first) or p.end > first.date()]
-    return measure_workload(rows, periods or [study.period], _moment(study.as_of))
+    load = measure_workload(rows, periods or [study.period], _moment(study.as_of))
+    return without_small(load, study.organisation.disclosure_minimum)
 
 
-def _flow_text(load: Workload) -> Block:
-    last = load.flow.iloc[-1]
-    said = {c: words.number(int(last[c]), 0) for c in ("arrived", "completed", "backlog")}
-    parts = [say("kpi.workload.flow", period=words.period_name(str(last["period"])), **said)]
-    if np.isfinite(load.median_age):
-        ages = {"median": words.number(load.median_age, 0), "oldest": words.number(load.oldest, 0)}
-        parts.append(say("kpi.workload.age", **ages))
-    return sentence(" ".join(parts))
+def flow_text(flow: pd.DataFrame) -> str:
+    """What came in, was completed and stayed open in the latest period; of what is withheld, that it is."""
+    last = flow.iloc[-1]
+    shown = {c: words.number(last[c], 0) for c in ("arrived", "completed", "backlog") if pd.notna(last[c])}
+    key = {3: "flow", 1: "flow_backlog", 0: "flow_withheld"}[len(shown)]
+    return say(f"kpi.workload.{key}", period=words.period_name(str(last["period"])), **shown)
+
+
+def _age_text(load: Workload) -> list[str]:
+    if not np.isfinite(load.median_age):
+        return []
+    parts = [say("kpi.workload.age", median=words.number(load.median_age, 0))]
+    return (
+        [*parts, say("kpi.workload.oldest", oldest=words.number(load.oldest, 0))] if np.isfinite(load.oldest) else parts
+    )
+
+
+def shown_count(count: float) -> str:
+    """A number of cases; one that is withheld is said to be."""
+    return say("kpi.value.hidden") if pd.isna(count) else words.number(count, 0)
 
 
 def _flow(load: Workload, name: str) -> Chart:
-    last = load.flow.iloc[-1]
-    said = {c: words.number(int(last[c]), 0) for c in ("arrived", "completed", "backlog")}
-    period = words.period_name(str(last["period"]))
     headers = {c: say(f"kpi.workload.{c}") for c in ("arrived", "completed", "backlog", "complete")}
     return show(
         flow_figure(load.flow),
         name=name,
-        alt=say("kpi.workload.flow", period=period, **said),
+        alt=flow_text(load.flow),
         caption=say("kpi.workload.flow_caption"),
         data=load.flow,
         headers=headers,
+        formats=dict.fromkeys(("arrived", "completed", "backlog"), shown_count),
     )
 
 
 def _arrivals(load: Workload, name: str) -> Chart:
-    day, hour = np.unravel_index(int(load.arrivals.argmax()), load.arrivals.shape)
+    day, hour = np.unravel_index(int(np.nanargmax(load.arrivals)), load.arrivals.shape)
     table_of = pd.DataFrame(np.round(load.arrivals, 2), columns=[str(h) for h in range(24)])
     table_of.insert(0, "weekday", _day_names())
     return show(
@@ -105,9 +117,16 @@ def _arrivals(load: Workload, name: str) -> Chart:
         name=name,
         alt=say("kpi.workload.arrivals_alt", day=_day_names()[int(day)], hour=str(int(hour))),
         caption=say("kpi.workload.arrivals_caption"),
+        legend=say("kpi.workload.arrivals_withheld") if np.isnan(load.arrivals).any() else "",
         data=table_of,
         headers={"weekday": say("kpi.workload.weekday")},
+        formats=dict.fromkeys(table_of.columns[1:], _weekly),
     )
+
+
+def _weekly(mean: float) -> str:
+    """A cell of the table of arrivals: all with two decimals, none as 0, a withheld one as in the figure."""
+    return "·" if pd.isna(mean) else words.number(mean, 2 if mean else 0)
 
 
 def _day_names() -> list[str]:
@@ -117,16 +136,14 @@ def _day_names() -> list[str]:
     return [str(names[d]) for d in range(7)]
 
 
-def _ages(load: Workload, minimum: int) -> Block:
-    """Open cases by age; small groups are withheld, and one more where the backlog would give them away."""
+def _ages(load: Workload) -> Block:
+    """Open cases by age."""
     edges = [*load.ages["from_days"].tolist(), None]
     labels = []
     for low, high in pairwise(edges):
         key = "age_open" if high is None else "age_band"
         labels.append(say(f"kpi.workload.{key}", low=str(low), high=str(high)))
-    counts = load.ages["cases"].to_numpy(dtype=float)
-    hidden = suppressed(counts, minimum)
-    shown = [say("kpi.value.hidden") if h else words.number(int(c), 0) for c, h in zip(counts, hidden, strict=True)]
+    shown = [shown_count(count) for count in load.ages["cases"]]
     frame = pd.DataFrame({say("kpi.workload.age_column"): labels, say("column.n"): shown})
     return table(frame, caption=say("kpi.workload.age_caption"))
 

@@ -153,8 +153,8 @@ def outlook_text(kpi: KpiResult) -> str:
 def gap_brief(gap: Mapping[str, Any]) -> str:
     """A gap's answer, where and since when, in short."""
     answer, place, onset = answer_of(gap), _place(gap), gap.get("onset")
-    if not words.known(f"root_cause.answer.{answer}"):
-        return str(gap.get("sentence") or "")
+    if answer == "not_evaluable" or not words.known(f"root_cause.answer.{answer}"):
+        return str(gap.get("sentence") or "")  # it says why
     if answer in ("no_special_cause", "weak_signal", "improved"):  # its badge says so
         return ""
     parts = [words.say(f"root_cause.answer.{answer}")]

@@ -31,6 +31,7 @@ from svclib.report.render import all_links
 from svclib.report.results import NOTEBOOKS, STATE_ORDER, DepartmentMonth, KpiResult, Month
 from svclib.report.show import slug
 from svclib.report.words.headline import UNKNOWN
+from svclib.report.words.where import gap_state
 
 _SPARK_POINTS = 24
 _DONE = frozenset({"done", "cancelled"})
@@ -281,7 +282,7 @@ def causes(department: DepartmentMonth) -> list[Item]:
 
 def _unexplained(gap: Mapping[str, Any]) -> Badge:
     """A gap that nothing special explains, or one that cannot be judged yet."""
-    state = "provisional" if gap.get("answer") == "not_evaluable" else "common_cause"
+    state = gap_state(str(gap.get("answer")), gap.get("why_not"))
     if answer_of(gap) == "improved":
         return Badge("improvement", words.say("root_cause.answer.improved"))
     if answer_of(gap) == "weak_signal":  # its KPI is shown with a signal: "no special cause" would deny it

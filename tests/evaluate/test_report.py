@@ -201,6 +201,16 @@ def test_an_empty_plan_says_so_and_how_to_begin():
     assert "<b>Zero</b>" not in page.html
 
 
+def test_before_a_plan_too_few_cases_are_not_called_a_short_history():
+    short, small = a_report(noise()[:, :8]), a_report(noise())
+    assert "history too short" in short.planning().plain
+    rows = small.plan.measures(KPI)
+    rows.loc[(rows["department"] == "D0") & (rows.groupby("department").cumcount() > 3), "status"] = "withheld"
+    said = small.planning().plain
+    assert "too few cases in most periods" in said
+    assert "history too short" not in said
+
+
 def test_figures_are_svg_with_real_text_and_alternative_text(reports):
     dated = an_action(
         steps=[

@@ -7,7 +7,7 @@ import pytest
 
 from svclib.report import words
 from svclib.report.brief import kpi_brief
-from svclib.report.department import attention, department_page, tile, unknown
+from svclib.report.department import attention, causes, department_page, tile, unknown
 from svclib.report.meeting import agenda
 from svclib.report.portal import signals_of
 from svclib.report.results import read_month
@@ -94,3 +94,12 @@ def test_an_overdue_action_that_is_to_be_stopped_is_not_chased(month):
     items = attention(with_content(month.departments[0], "outcome_evaluation", actions=[action]), "2026-10")
     (item,) = [item for item in items if item.name == "Scripts"]
     assert item.text.startswith("Next: stop or change it")
+
+
+@pytest.mark.parametrize(
+    ("why", "state"), [("withheld", "withheld"), ("no_limits", "too_few"), ("provisional", "provisional")]
+)
+def test_a_gap_that_cannot_be_judged_says_by_what(month, why, state):
+    gap = {"kpi": "csat", "explain": False, "answer": "not_evaluable", "why_not": why, "sentence": f"It is {why}."}
+    (item,) = causes(with_content(month.departments[0], "root_cause_analysis", gaps=[gap]))
+    assert (item.badge.state, item.badge.text, item.text) == (state, words.say(f"state.{state}"), f"It is {why}.")

@@ -441,3 +441,25 @@ def test_times_are_told_in_the_unit_that_they_are_measured_in(unit, told):
     kpi = Kpi(code="k", title="K", source="s", kind="time_to_event", event="resolved_at", direction="decrease",
               unit=unit, **statistic)  # fmt: skip
     assert _time(kpi, 2.0).replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ") == told
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"state": "withheld", "cause": "small"}, "So few people stand behind the number"),
+        ({"state": "too_few", "cause": "few_cases"}, "Too few cases in this period"),
+        ({"state": "too_few", "cause": "few_periods"}, "Too few periods so far"),
+        (
+            {"state": "too_few", "cause": "few_periods", "points": [{"status": "withheld"}, {"status": "ok"}]},
+            "Too few periods with enough cases",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_says_what_is_lacking(entry, said):
+    kpi = {"title": "Satisfaction", "unit": "%", "assurance": "hit_or_miss", **entry}
+    assert said in headline(kpi, "2026-10")
+
+
+def test_nothing_is_expected_of_a_target_whose_values_are_withheld():
+    assert outlook({"state": "withheld", "variation": "none", "assurance": "hit_or_miss"}) == "none"
+    assert outlook({"state": "common_cause", "variation": "common_cause", "assurance": "hit_or_miss"}) == "hit_or_miss"

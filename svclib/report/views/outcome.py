@@ -15,7 +15,7 @@ from svclib.catalogue.names import pick
 from svclib.evaluate import analysis as compute
 from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
-from svclib.evaluate.planning import Planning, plan_ahead
+from svclib.evaluate.planning import FEWEST, Planning, plan_ahead
 from svclib.evaluate.record import evaluation_record
 from svclib.report import words
 from svclib.report.figures.outcome import STEP_MARKS, effect_shares, effects_figure, outcome_figure, steps_figure
@@ -382,6 +382,8 @@ class OutcomeReport(StudyReport):
         }
 
     def _gap(self, planning: Planning) -> str:
+        if planning.level is None:
+            return "–"
         if planning.target is None:
             return say("outcome.planning.no_target")
         if planning.gap is None:
@@ -391,12 +393,18 @@ class OutcomeReport(StudyReport):
     def _when(self, planning: Planning) -> str:
         power = planning.power
         if power is None:
-            return say("outcome.planning.too_short")
+            return say(f"outcome.planning.{'too_few' if self._would_do(planning) else 'too_short'}")
         if power.needed is None:
             return "–"
         if power.enough is None:
             return say("outcome.planning.never")
         return say("outcome.planning.periods", count=power.enough)
+
+    def _would_do(self, planning: Planning) -> bool:
+        """Whether the history would be long enough with the periods that have too few cases to count."""
+        rows = self.plan.measures(planning.kpi)
+        mine = rows.loc[rows["department"] == self.study.department.code, "status"]
+        return planning.periods + int(mine.isin(["too_few", "withheld"]).sum()) >= FEWEST
 
 
 _FRAME_COLUMNS = (

@@ -40,13 +40,10 @@ from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
-from svclib.report.words.where import label
+from svclib.report.words.where import gap_state, label
 
 if TYPE_CHECKING:
     from svclib.study import Study
-
-#: The badge of each answer: special causes are concerns, the rest is what it is.
-STATES = {"no_special_cause": "common_cause", "not_evaluable": "provisional"}
 
 
 @of_study
@@ -442,8 +439,4 @@ def _step(gap: Gap, name: str, *blocks: Block) -> Block:
 
 
 def _state(gap: Gap) -> str:
-    if gap.question.why_not in ("too_few", "withheld", "missing"):
-        return gap.question.why_not
-    if gap.question.why_not == "improved":
-        return "improvement"
-    return STATES.get(gap.answer, "concern")
+    return gap_state(gap.answer, gap.question.why_not)

@@ -46,6 +46,8 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     >>> outlook({"variation": "common_cause", "assurance": "hit_or_miss", "p_meets_target_next": 0.01})
     'mostly_fail'
     """
+    if kpi.get("state") == "withheld":
+        return "none"
     assurance = str(kpi.get("assurance") or "none")
     quiet = str(kpi.get("variation") or kpi.get("state") or "none") in ("common_cause", "none") or assurance == "none"
     if not quiet:
@@ -358,8 +360,13 @@ def _unknown(kpi: Mapping[str, Any], period: str) -> str:
     if kpi["state"] == "provisional" and kpi.get("final_on"):
         said |= {"value": _value(kpi, kpi.get("value")), "date": values.date(str(kpi["final_on"]))}
         return say("headline.provisional" if kpi.get("value") is not None else "headline.nothing_yet", **said)
-    return say(
-        "headline.unknown",
-        meaning=say(f"state_meaning.{standing(str(kpi['state']), 'none', str(kpi.get('cause') or ''))}"),
-        **said,
-    )
+    return say("headline.unknown", meaning=say(f"state_meaning.{_unknown_code(kpi)}"), **said)
+
+
+def _unknown_code(kpi: Mapping[str, Any]) -> str:
+    """Why nothing can be said: the standing, or what the history lacks."""
+    cause = str(kpi.get("cause") or "")
+    if cause == "few_periods":
+        small = any(point.get("status") in ("too_few", "withheld") for point in kpi.get("points") or ())
+        return "few_full_periods" if small else "few_periods"
+    return standing(str(kpi["state"]), "none", cause)

@@ -214,7 +214,9 @@ def _unknown(finding: KpiFinding) -> str:
             count = words.number(finding.chart.baseline_points, 0)
             text = say("kpi.unknown.few_periods_mdc", count=count, value=value_of(kpi, row["value"]), **said)
             return " ".join([text, *_against(finding)])
-        parts = [say("kpi.unknown.few_periods", count=known, value=value_of(kpi, row["value"]), **said)]
+        small = bool(finding.points["status"].isin(["too_few", "withheld"]).any())
+        history = "few_full_periods" if small else "few_periods"
+        parts = [say(f"kpi.unknown.{history}", count=known, value=value_of(kpi, row["value"]), **said)]
         return " ".join([*parts, *_against(finding)])
     if judged.cause == "few_cases":
         cases = _cases(row["n"])

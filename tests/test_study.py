@@ -13,7 +13,7 @@ import pytest
 import svclib
 from svclib.errors import InputRefused
 from svclib.prepared import prepare
-from svclib.report.views.kpi_context import quality_records
+from svclib.report.views.data_quality import quality_records
 from svclib.study import open_study
 
 
@@ -184,6 +184,19 @@ def test_rows_that_come_twice_stand_in_quarantine_and_in_the_column_of_copies(fo
     path.write_text("".join([*rows, *rows[-3:]]))
     (record,) = quality_records(open_study(folder))
     assert (record["kept"], record["bad"], record["copies"]) == (300, {"duplicate": 3}, 3)
+
+
+def test_periods_without_a_row_are_named_and_are_zero_where_the_kpis_say_so(folder, tmp_path):
+    path, kpis = tmp_path / "data" / "tickets.csv", folder / "kpis.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not ("D02" in line and ",2026-03" in line)))
+    (record,) = quality_records(open_study(folder))
+    assert "One period of a department holds no row: Field (1)." in record["sentence"]
+    kpis.write_text(
+        "- {code: n, title: Cases, source: tickets, kind: count, direction: decrease, empty_period: zero}\n"
+    )
+    (record,) = quality_records(open_study(folder))
+    assert "One period of a department holds no row and counts as zero: Field (1)." in record["sentence"]
 
 
 def test_an_unknown_department_is_refused(folder):

@@ -36,7 +36,7 @@ from svclib.report.show import (
     stack,
 )
 from svclib.report.tables import table, write_csv
-from svclib.report.views import kpi_context
+from svclib.report.views import data_quality, kpi_context
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
@@ -69,7 +69,7 @@ def analyse_kpis(study: Study) -> KpiReport:
         actions=study.actions,
         history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum,
-        data_quality=kpi_context.quality_records(study),
+        data_quality=data_quality.quality_records(study),
         steady=study.prepared.steady(study.period),
     )
     return KpiReport(study, analysis)
@@ -238,7 +238,7 @@ class KpiReport(StudyReport):
 
     def quality(self) -> Block:
         """How good the data behind the figures are."""
-        return kpi_context.quality(self.study, self.analysis)
+        return data_quality.quality(self.study, self.analysis)
 
     def method(self) -> Block:
         """Which chart, why, by which rules, on how many periods; KPIs that are treated alike stand together."""
@@ -440,7 +440,7 @@ class KpiReport(StudyReport):
     @cached_property
     def _names(self) -> dict[str, str]:
         """Department code to name."""
-        return kpi_context.department_names(self.study)
+        return data_quality.department_names(self.study)
 
     def _funnel_chart(self, finding: KpiFinding) -> Chart:
         return self._once(f"peers-{self._slugs[finding.kpi.code]}", lambda name: self._draw_funnel(finding, name))

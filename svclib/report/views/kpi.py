@@ -40,7 +40,7 @@ from svclib.report.views import data_quality, kpi_context
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import count_words, counted, outlook, standing, weak
+from svclib.report.words.headline import count_words, outlook, standing
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -289,10 +289,7 @@ class KpiReport(StudyReport):
     # Pieces
 
     def _answer(self) -> Block:
-        found = self.analysis.findings
-        entries = [kpi_words.entry_of(f) for f in found]
-        before = sum(counted(entry) is not None for entry in entries)
-        return sentence(count_words(map(_standing, found), weak=sum(map(weak, entries)), before=before))
+        return sentence(count_words([kpi_words.entry_of(f) for f in self.analysis.findings]))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict

@@ -84,6 +84,7 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
     known = {"title": kpi.title, "unit": kpi.unit, "decimals": kpi.decimals, "band": band_of(kpi)}
     return known | {
         "state": judged.state,
+        "cause": judged.cause,
         "variation": judged.variation,
         "side": judged.side,
         "assurance": judged.assurance,

@@ -3,6 +3,7 @@
 import datetime as dt
 import html
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ CASES = {
     ),
     "concern": (
         lambda: a_finding([*QUIET, 20.0], target=15.0, direction="decrease"),
-        "Waiting rose from 10.0 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: find out where it comes from",
+        "Waiting rose from 10.0 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: see the root-cause analysis for where it comes from",
     ),
     "neutral": (
         lambda: a_finding([*QUIET, 20.0], direction="neutral"),
@@ -331,9 +332,22 @@ def test_the_change_behind_a_signal_names_what_happened_then_and_since():
     assert "“New system” (20 Nov 2025)" in near
     assert "“Strike” (3 Apr 2026)" in later
     assert "Fair" not in near + later
-    assert "see whether it comes from “New system” (20 Nov 2025)" in sentence(finding)
+    assert "next: see the root-cause analysis for where it comes from, before acting" in sentence(finding)
     assert kpi_words.happened_texts(a_finding(values)) == [say("kpi.happened.none")]
     assert kpi_words.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
+
+
+def test_the_kpi_report_gives_no_next_step_that_another_report_would_contradict():
+    """The action plan and the causes are worked out elsewhere: it says where, and what is declared stands beside it."""
+    higher = [*QUIET, *(np.array(QUIET[:5]) + 6.0)]
+    plan = plan_events([Action(id="A1", department="D01", kpi="k", gap="Slow", objective="Faster", start=dt.date(2026, 1, 5), due=dt.date(2026, 12, 31))])  # fmt: skip
+    said = {}
+    for direction in ("increase", "decrease"):
+        plain = a_finding(higher, direction=direction)
+        said[direction] = sentence(plain), sentence(replace(plain, happened=tuple(plan)))
+    assert "next: find out what brought it, and keep it." in said["increase"][0]
+    assert "next: see the outcome evaluation for whether action A1 brought it." in said["increase"][1]
+    assert "and the outcome evaluation for what action A1 did." in said["decrease"][1]
 
 
 def test_a_target_missed_by_less_than_is_shown_is_said_so():

@@ -17,7 +17,7 @@ from svclib.measure.record import latest_of, moved_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.headline import UNKNOWN, counted_words, happening_names, headline, singly, weak
+from svclib.report.words.headline import UNKNOWN, counted_words, happening_names, headline, reading, singly, weak
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
@@ -74,8 +74,21 @@ def sentence(finding: KpiFinding) -> str:
     if state == "common_cause":
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
         return " ".join([*parts, *cautions(finding)[:1]])
-    first = headline(entry_of(finding), str(finding.row["period"]))
+    first = headline(entry_of(finding), str(finding.row["period"]), advice=_elsewhere(finding))
     return " ".join([first, *_again(finding), *_unstable(finding)])
+
+
+def _elsewhere(finding: KpiFinding) -> str:
+    """Which report holds the next step; empty where the chart and the declared events are all there is.
+
+    Where a change comes from, and what an action did, is worked out there: any other advice here would contradict it.
+    """
+    state = reading(entry_of(finding))
+    ids = dict.fromkeys(happened.id for happened in finding.happened if happened.id)
+    if ids:
+        names = words.list_of(say("kpi.elsewhere.action", id=name) for name in ids)
+        return say(f"kpi.elsewhere.{state}_plan", actions=names)
+    return say("kpi.elsewhere.concern") if state == "concern" else ""
 
 
 def entry_of(finding: KpiFinding) -> dict[str, Any]:
@@ -253,7 +266,7 @@ def _latest(finding: KpiFinding) -> str:
     if latest is None:
         return say("kpi.unknown.few_periods", count=0, title=finding.kpi.title, value="", period=_period(finding))
     if finding.signals:
-        return counted_words(entry_of(finding))
+        return counted_words(entry_of(finding), _elsewhere(finding))
     reading = say(f"kpi.unknown.reading_{finding.verdict.variation}")
     return say("kpi.unknown.latest", period=words.period_name(str(latest["period"])), reading=reading)
 

@@ -30,6 +30,10 @@ from svclib.measure.periods import Frequency, Period
 _UNDECIDED = frozenset({"too_early", "inconclusive", "met_not_attributable"})
 
 
+#: Kinds that are a mean over cases, and so can be worked out at another mix of them.
+KINDS_OF_MIX = ("proportion", "rate", "mean", "score")
+
+
 @dataclass(frozen=True)
 class Plan:
     """What an evaluation works on.
@@ -155,7 +159,7 @@ def _standardised(plan: Plan, kpi: Kpi, action: Action, spine: Spine, window: Wi
         or window.n_before < FEWEST_AFTER
     ):
         return {}
-    if kpi.kind not in ("proportion", "rate", "mean", "score"):
+    if kpi.kind not in KINDS_OF_MIX:
         return {}
     rows = plan.case_rows(kpi, len(spine.labels))
     found = {name: standardise(rows, name, spine.labels, window) for name in dimensions}

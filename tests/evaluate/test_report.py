@@ -211,6 +211,25 @@ def test_before_a_plan_too_few_cases_are_not_called_a_short_history():
     assert "history too short" not in said
 
 
+def test_a_mix_that_cannot_be_worked_out_says_the_true_reason():
+    changed = noise()
+    changed[0, 24:] += 2
+
+    def reason(**more):
+        outcome = a_report(changed, an_action(), **more).outcomes[0]
+        mix = next(check for check in outcome.assessment.checks if check.name == "mix")
+        return outcome_words.check_detail(mix, outcome)
+
+    assert reason() == "no dimension with two values or more is declared for these cases"
+    timed = KPI.model_copy(update={"kind": "time_to_event", "event": "done"})
+    assert reason(kpi=timed, dimensions={"k": ["channel"]}).startswith("only a share, a rate or a mean")
+
+
+def test_a_size_has_no_sign():
+    assert outcome_words.size_of(KPI, -0.5612) == "0.56\u202fpoints"
+    assert outcome_words.change_interval(KPI, -0.0535, 1.2) == "−0.05 to +1.20\u202fpoints"
+
+
 def test_figures_are_svg_with_real_text_and_alternative_text(reports):
     dated = an_action(
         steps=[

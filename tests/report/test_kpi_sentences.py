@@ -477,3 +477,11 @@ def test_what_cannot_be_judged_says_what_is_lacking(entry, said):
 def test_nothing_is_expected_of_a_target_whose_values_are_withheld():
     assert outlook({"state": "withheld", "variation": "none", "assurance": "hit_or_miss"}) == "none"
     assert outlook({"state": "common_cause", "variation": "common_cause", "assurance": "hit_or_miss"}) == "hit_or_miss"
+
+
+def test_a_forecast_says_its_unit_once_with_the_digits_of_its_kind():
+    plain = a_finding(QUIET, unit="breakdown|breakdowns", decimals=None)
+    ahead = replace(plain.forecast, lower=(2.15, *plain.forecast.lower[1:]), upper=(27.9, *plain.forecast.upper[1:]))
+    counted = replace(plain, kpi=plain.kpi.model_copy(update={"kind": "count"}), forecast=ahead)
+    assert "between 2 and 28\u202fbreakdowns." in " ".join(kpi_words.remarks(counted))
+    assert "between 2.2 and 27.9\u202fbreakdowns." in " ".join(kpi_words.remarks(replace(plain, forecast=ahead)))

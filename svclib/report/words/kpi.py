@@ -361,8 +361,7 @@ def _year(finding: KpiFinding) -> list[str]:
             same = change == words.change(0.0, kpi.unit, kpi.decimals)
             parts.append(say(f"kpi.year.{'same' if same else 'over'}", change=change, **said))
         else:
-            ends = [words.change(x, kpi.unit, kpi.decimals) for x in (year.lower, year.upper)]
-            interval = say("value.interval", low=ends[0], high=ends[1])
+            interval = words.change_interval(year.lower, year.upper, kpi.unit, kpi.decimals)
             parts.append(say("kpi.year.over_interval", change=change, interval=interval, **said))
     if total is not None and math.isnan(total.last_year):
         parts.append(say("kpi.year.to_date", value=value_of(kpi, total.value)))
@@ -381,13 +380,13 @@ def _trend(finding: KpiFinding) -> list[str]:
         return []
     decimals = None if kpi.unit != "%" else 2
     sign = 1 if found.slope > 0 else -1
-    ends = [words.change(x, kpi.unit, decimals) for x in sorted((found.lower, found.upper))]
+    low, high = sorted((found.lower, found.upper))
     return [
         say(
             f"kpi.trend.{'up' if found.slope > 0 else 'down'}",
             periods=words.number(found.points, 0),
             slope=words.change(found.slope * sign, kpi.unit, decimals).lstrip("+"),
-            interval=say("value.interval", low=ends[0], high=ends[1]),
+            interval=words.change_interval(low, high, kpi.unit, decimals),
             p=words.p_value(found.p),
         )
     ]
@@ -397,8 +396,14 @@ def _forecast(finding: KpiFinding) -> list[str]:
     found, kpi = finding.forecast, finding.kpi
     if found is None or finding.verdict.state == "provisional":
         return []
-    low, high = (value_of(kpi, x) for x in (found.lower[0], found.upper[0]))
-    return [] if low == high else [say("kpi.forecast.text", low=low, high=high)]
+    low, high = found.lower[0], found.upper[0]
+    places = 0 if kpi.kind == "count" and kpi.decimals is None else kpi.decimals
+    if places is None and kpi.unit != "%":
+        places = words.decimals_of(low, high)
+    if words.value(low, kpi.unit, places) == words.value(high, kpi.unit, places):
+        return []
+    first = words.value(low, "%" if kpi.unit == "%" else "", places)  # the unit stands once
+    return [say("kpi.forecast.text", low=first, high=words.value(high, kpi.unit, places))]
 
 
 def suggestion_text(finding: KpiFinding) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from svclib.catalogue.models import Band, Kpi
+from svclib.evaluate.analysis import KINDS_OF_MIX
 from svclib.evaluate.checks import Check
 from svclib.evaluate.goal import Goal
 from svclib.evaluate.outcome import ActionOutcome
@@ -34,13 +35,13 @@ def change_of(kpi: Kpi, x: float | None) -> str:
 
 def change_interval(kpi: Kpi, low: float, high: float) -> str:
     """Two bounds of a difference."""
-    return say("value.interval", low=change_of(kpi, low), high=change_of(kpi, high))
+    return words.change_interval(low, high, kpi.unit, kpi.decimals)
 
 
 def size_of(kpi: Kpi, x: float | None) -> str:
     """The size of a difference, without a sign."""
     if kpi.unit != "%" or x is None:
-        return words.value(x, kpi.unit, kpi.decimals)
+        return words.value(None if x is None else abs(x), kpi.unit, kpi.decimals)
     return say("value.points", x=words.number(abs(x) * 100, 1 if kpi.decimals is None else kpi.decimals))
 
 
@@ -318,7 +319,7 @@ def check_detail(check: Check, outcome: ActionOutcome) -> str:
     """What a check found, in a few words."""
     detail, kpi = check.detail, outcome.kpi
     if check.passed is None:
-        return say(f"outcome.reason.{detail['reason']}")
+        return say(f"outcome.reason.{_why_no_mix(outcome) if check.name == 'mix' else detail['reason']}")
     if check.name == "placebo_in_peers":
         return say(
             "outcome.checked.rank",
@@ -345,6 +346,17 @@ def check_detail(check: Check, outcome: ActionOutcome) -> str:
     if "estimate" in detail:
         return _estimate(detail, kpi)
     return _happened(detail)
+
+
+def _why_no_mix(outcome: ActionOutcome) -> str:
+    """Why the KPI is not worked out at the earlier mix of cases; a lack of dimensions is only one of the reasons."""
+    check = _check(outcome, "mix")
+    reason = str(check.detail["reason"]) if check else "no_dimensions"
+    if reason != "no_dimensions":
+        return reason
+    if outcome.action.segment:
+        return "one_part"
+    return reason if outcome.kpi.kind in KINDS_OF_MIX else "no_mean"
 
 
 def _estimate(detail: Mapping[str, Any], kpi: Kpi) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 import svclib
 from svclib.errors import InputRefused
 from svclib.prepared import prepare
-from svclib.report.views.data_quality import quality_records
+from svclib.report.views.data_quality import _until, quality_records
 from svclib.study import open_study
 
 
@@ -323,3 +324,11 @@ def test_in_a_running_month_nothing_yet_is_no_fault(tmp_path):
     said = str(report.explain("complaints"))
     assert "has no value yet for November 2026; it counts for good from" in said
     assert "centre line" in report.chart("complaints").alt
+
+
+@pytest.mark.parametrize(
+    ("frequency", "until"),
+    [("none", dt.date(2026, 10, 1)), ("month", dt.date(2026, 10, 31)), ("quarter", dt.date(2026, 12, 31))],
+)
+def test_a_row_that_holds_the_figure_of_a_period_covers_it(frequency, until):
+    assert _until(SimpleNamespace(last=dt.date(2026, 10, 1), frequency=frequency)) == until

@@ -350,3 +350,23 @@ def test_steps_that_are_only_described_are_told_from_none():
     told = a_report(base, described, an_action(id="A2", steps=[step], action_steps="Train")).progress().plain
     assert "A1: steps are described" in told
     assert "A2: steps are described" not in told
+
+
+def test_where_no_step_is_done_there_is_no_pace():
+    steps = [Step(title="Train", owner="Bo", end=dt.date(2026, 12, 20))]
+    outcome = a_report(noise(), an_action(due=dt.date(2026, 12, 31), status="planned", steps=steps)).outcomes[0]
+    (said, *_) = outcome_words.delays(outcome)
+    assert said == "A1: no step is done yet, so there is no pace to go by; the plan ends on 20 December 2026, in time."
+
+
+def test_late_steps_of_a_cancelled_action_are_not_denied():
+    late = [Step(title="Train", owner="Bo", end=dt.date(2026, 1, 15))]
+    text = a_report(noise(), an_action(status="cancelled", steps=late)).progress().plain
+    assert "Nothing is late" not in text
+    assert "Nothing is to be chased: the steps that are late or due belong to actions that are done, cancelled" in text
+
+
+def test_a_probability_is_called_one(reports):
+    text = reports["met_attributable"].overview().plain
+    assert "Probability that the target is met" in text
+    assert "Target reached?" not in text

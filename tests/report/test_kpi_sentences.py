@@ -485,3 +485,15 @@ def test_a_forecast_says_its_unit_once_with_the_digits_of_its_kind():
     counted = replace(plain, kpi=plain.kpi.model_copy(update={"kind": "count"}), forecast=ahead)
     assert "between 2 and 28\u202fbreakdowns." in " ".join(kpi_words.remarks(counted))
     assert "between 2.2 and 27.9\u202fbreakdowns." in " ".join(kpi_words.remarks(replace(plain, forecast=ahead)))
+
+
+def test_what_a_value_rests_on_has_its_own_name():
+    plain = a_finding(QUIET)
+    scored = replace(plain, kpi=plain.kpi.model_copy(update={"kind": "score"}))
+    assert "100 cases" in sentence(plain)
+    assert "100 answers" in sentence(scored)
+    assert [kpi_words.base_of(plain.kpi.model_copy(update={"kind": kind})) for kind in ("mean", "score", "rate")] == [
+        "Cases",
+        "Answers",
+        "Counted on",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from svclib.measure.analysis import KpiAnalysis
+from svclib.measure.periods import Period
 from svclib.report import words
 from svclib.report.show import Block, bullets, note, section
 from svclib.report.tables import table
@@ -103,7 +105,7 @@ def quality(study: Study, analysis: KpiAnalysis) -> Block:
             say("kpi.quality.faulty"): words.number(q.bad_rows, 0),
             say("kpi.quality.copies"): words.number(_copies(q), 0),
             say("kpi.quality.missing"): words.number(int(q.gaps.get("missing", 0)), 0),
-            say("kpi.quality.until"): words.date(q.last, "medium") if q.last else "–",
+            say("kpi.quality.until"): words.date(_until(q), "medium") if q.last else "–",
         }
         for q in mine
     ]
@@ -115,6 +117,12 @@ def quality(study: Study, analysis: KpiAnalysis) -> Block:
     ]
     whole = table(pd.DataFrame(rows), caption=say("kpi.quality.caption")) if rows else note("info", say("value.none"))
     return section(say("kpi.title.quality"), whole, *([bullets(remarks)] if remarks else []))
+
+
+def _until(q: Any) -> dt.date:
+    """The last day that a source covers: a row that holds a month's figure covers the month."""
+    last: dt.date = q.last
+    return last if q.frequency == "none" else Period.containing(last, q.frequency).end - dt.timedelta(days=1)
 
 
 def _scores(study: Study, names: set[str], most: int = 3) -> dict[str, list[float]]:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 # In which order KPIs are told of: first what needs somebody.
 _FIRST = ("concern", "fault", "withheld", "too_few", "provisional", "common_cause", "neutral", "improvement")
 _A_YEAR_AND_ONE = 13  # periods of a table in the page: the same month of last year is in it
+_NO_CASES = ("count", "availability")
 _POINT_COLUMNS = (
     "period", "value", "numerator", "denominator", "n", "mature", "status", "target", "centre", "lower", "upper",
     "phase", "baseline", "signals", "p", "state",
@@ -176,12 +177,14 @@ class KpiReport(StudyReport):
     def _behind(self, finding: KpiFinding) -> dict[str, Any]:
         """The numbers behind a control chart, as `show` and `numbers_behind` take them; the unit stands in the head."""
         values = ("value", "target", "centre", "lower", "upper")
+        # of a count the cases are its value, and a share of time has none
+        base = () if finding.kpi.kind in _NO_CASES else ("n",)
         return {
             "data": self._points(finding),
-            "columns": ("period", "value", "n", "target", "centre", "lower", "upper", "state"),
+            "columns": ("period", "value", *base, "target", "centre", "lower", "upper", "state"),
             "formats": dict.fromkeys(values, lambda x: kpi_words.number_of(finding.kpi, x))
             | {"period": words.period_short, "signals": kpi_words.signal_list, "state": _unusual},
-            "headers": {"value": kpi_words.head_of(finding.kpi)},
+            "headers": {"value": kpi_words.head_of(finding.kpi), "n": kpi_words.base_of(finding.kpi)},
         }
 
     def chance(self) -> Block:
@@ -222,7 +225,7 @@ class KpiReport(StudyReport):
             if (titles := [f.kpi.title for code, f in compared.items() if bands[code] == band])
         ]
         blocks += [self._funnel(f) for code, f in compared.items() if bands[code].startswith("beyond")]
-        return section(say("kpi.title.peers"), *(blocks or [note("unknown", say("kpi.peers.nothing"))]))
+        return section(say("kpi.title.peers"), *(blocks or [note("info", say("kpi.peers.nothing"))]))
 
     def workload(self) -> Block:
         """Work coming in, completed and waiting, where a source holds single cases."""
@@ -308,7 +311,7 @@ class KpiReport(StudyReport):
     def _cases(self, finding: KpiFinding) -> str:
         """Cases behind the value; a count or a share of time has none."""
         n = finding.row["n"]
-        return "–" if finding.kpi.kind in ("count", "availability") or pd.isna(n) else words.number(round(n), 0)
+        return "–" if finding.kpi.kind in _NO_CASES or pd.isna(n) else words.number(round(n), 0)
 
     def _multiples(self) -> list[Chart]:
         findings = self.analysis.findings

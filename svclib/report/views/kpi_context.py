@@ -172,7 +172,7 @@ def _durations(study: Study, findings: list[KpiFinding]) -> Block:
             }
         )
     if not rows:
-        return note("unknown", say("state.withheld"))
+        return note("info", say("state_meaning.withheld"))
     return table(pd.DataFrame(rows), caption=say("kpi.workload.durations", period=words.period_name(study.period)))
 
 
@@ -201,10 +201,10 @@ def _response(study: Study, source: Source, analysis: KpiAnalysis) -> list[Block
     start, end = (pd.Timestamp(day) for day in (study.period.start, study.period.end))
     found = response_rate(rows[(invited >= start) & (invited < end)], dimensions, study.organisation.disclosure_minimum)
     if found is None or found.invited < study.organisation.disclosure_minimum:
-        return [note("unknown", say("kpi.comments.no_invitations"))]
+        return [note("info", say("kpi.comments.no_invitations"))]
     parts: list[Block] = [sentence(_rate_text(study, found))]
     if 0 < found.answered < study.organisation.disclosure_minimum:
-        return [note("unknown", say("state_meaning.withheld"))]
+        return [note("info", say("state_meaning.withheld"))]
     if found.dimension:
         parts.append(note("caution", _bias_text(found)))
     answered = pd.to_datetime(rows["responded_at"])
@@ -284,7 +284,7 @@ def _said(study: Study, source: Source) -> list[Block]:
     found = compare_comments(inside, outside, study.catalogue.themes, minimum=minimum)
     period = words.period_name(study.period)
     if found.withheld:
-        return [note("unknown", say("kpi.comments.withheld", period=period))]
+        return [note("info", say("kpi.comments.withheld", period=period))]
     blocks: list[Block] = [sentence(say("kpi.comments.count", period=period, count=found.comments))]
     themes = [t for t in found.themes if t.inside >= minimum]
     if themes:

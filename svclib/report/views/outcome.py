@@ -182,7 +182,7 @@ class OutcomeReport(StudyReport):
 
     def _empty(self) -> Block:
         how = [say(f"outcome.empty.{name}") for name in ("begin", "baseline", "compare", "see")]
-        text = note("unknown", say("outcome.empty.text", department=self.study.department.name))
+        text = note("info", say("outcome.empty.text", department=self.study.department.name))
         return section(say("outcome.title.empty"), text, bullets(how))
 
     def _answer(self) -> str:
@@ -354,11 +354,12 @@ class OutcomeReport(StudyReport):
                 say("outcome.table.delay"): s.delay,
             }
             for o in self.outcomes
-            if o.action.status not in ("done", "cancelled") and not outcome_words.stopping(o)
+            if outcome_words.pursued(o)
             for s in o.progress.due
         ]
         if not rows:
-            return sentence(say("outcome.progress.nothing_due"))
+            left = any(o.progress.due for o in self.outcomes if not outcome_words.pursued(o))
+            return sentence(say(f"outcome.progress.nothing_{'left' if left else 'due'}"))
         frame = pd.DataFrame(rows).sort_values(
             [say("outcome.table.owner"), say("outcome.table.delay")], ascending=[True, False]
         )

@@ -398,7 +398,7 @@ class RootCauseReport(StudyReport):
     def _bones(self, gap: Gap) -> list[Block]:
         chart = self._ishikawa(gap)
         if chart is None:
-            return [note("unknown", say("root_cause.ishikawa.none"))]
+            return [note("info", say("root_cause.ishikawa.none"))]
         return [chart, note("info", say("root_cause.ishikawa.meaning"))]
 
     def _ishikawa(self, gap: Gap) -> Chart | None:

@@ -125,7 +125,7 @@ def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
             blocks.append(_flow(gap.load, gap, draw))
     if gap.drivers is not None:
         blocks += _drivers(gap, period, draw)
-    return blocks or [note("unknown", say("root_cause.process.none"))]
+    return blocks or [note("info", say("root_cause.process.none"))]
 
 
 def _part_interval(part: ProcessPart) -> str:
@@ -214,9 +214,9 @@ def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
     """What the comments say, within the disclosure rule."""
     themes, question = gap.themes, gap.question
     if themes is None:
-        return [note("unknown", say("root_cause.themes.none"))]
+        return [note("info", say("root_cause.themes.none"))]
     if themes.withheld:
-        return [note("unknown", say("root_cause.themes.withheld"))]
+        return [note("info", say("root_cause.themes.withheld"))]
     counts = {"inside": words.number(themes.comments, 0), "outside": words.number(themes.comments_outside, 0)}
     best = gap.localisation.segments[0] if gap.localisation and gap.localisation.segments else None
     if best is not None:

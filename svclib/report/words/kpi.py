@@ -135,8 +135,15 @@ def _period(finding: KpiFinding) -> str:
     return words.period_name(str(finding.row["period"]))
 
 
-def _cases(count: float) -> str:
-    return say("kpi.value.cases", count=round(count), shown=words.number(round(count), 0))
+def _cases(kpi: Kpi, count: float) -> str:
+    """How many cases a value rests on, or answers where it is worked out from these."""
+    noun = "answers" if kpi.kind == "score" else "cases"
+    return say(f"kpi.value.{noun}", count=round(count), shown=words.number(round(count), 0))
+
+
+def base_of(kpi: Kpi) -> str:
+    """The head of a column of what values rest on."""
+    return say({"score": "column.answers", "rate": "column.base"}.get(kpi.kind, "column.n"))
 
 
 def _value(finding: KpiFinding, key: str = "plain") -> str:
@@ -148,7 +155,7 @@ def _value(finding: KpiFinding, key: str = "plain") -> str:
     interval = words.interval(row["lower"], row["upper"], kpi.unit, kpi.decimals)
     if kpi.kind == "rate":  # what it is counted per may be hours or visits: no number of cases
         return say(f"kpi.value.{'' if key == 'plain' else 'again_'}per_exposure", **said, interval=interval)
-    return say(f"kpi.value.{key}", **said, interval=interval, cases=_cases(row["n"]))
+    return say(f"kpi.value.{key}", **said, interval=interval, cases=_cases(kpi, row["n"]))
 
 
 def _again(finding: KpiFinding) -> list[str]:
@@ -233,7 +240,7 @@ def _unknown(finding: KpiFinding) -> str:
         parts = [say(f"kpi.unknown.{history}", count=known, value=value_of(kpi, row["value"]), **said)]
         return " ".join([*parts, *_against(finding)])
     if judged.cause == "few_cases":
-        cases = _cases(row["n"])
+        cases = _cases(kpi, row["n"])
         return say("kpi.unknown.few_cases", cases=cases, minimum=words.number(kpi.minimum_n, 0), **said)
     key = {"small": "withheld", "missing": "missing"}.get(judged.cause)
     return (

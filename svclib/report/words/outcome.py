@@ -448,6 +448,11 @@ def stopping(outcome: ActionOutcome) -> bool:
     return outcome.verdict.next_step == "stop" and outcome.action.status not in ("done", "cancelled")
 
 
+def pursued(outcome: ActionOutcome) -> bool:
+    """Whether its open steps are to be worked on."""
+    return outcome.action.status not in ("done", "cancelled") and not stopping(outcome)
+
+
 def delays(outcome: ActionOutcome) -> list[str]:
     """Forecast of the end, and who should know of a delay; of an action to be stopped, that this comes first."""
     progress, ident = outcome.progress, outcome.action.id
@@ -466,6 +471,8 @@ def delays(outcome: ActionOutcome) -> list[str]:
             days = say("outcome.progress.days", count=progress.days_beyond_due)
             date = words.date(progress.forecast_end)
             parts.append(say("outcome.progress.forecast", id=ident, date=date, days=days))
+        elif not progress.done:  # no step is done, so there is no pace: this is the plan's own date
+            parts.append(say("outcome.progress.as_planned", id=ident, date=words.date(progress.forecast_end)))
         else:
             parts.append(say("outcome.progress.forecast_in_time", id=ident, date=words.date(progress.forecast_end)))
     if progress.escalate:

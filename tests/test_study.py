@@ -332,3 +332,23 @@ def test_in_a_running_month_nothing_yet_is_no_fault(tmp_path):
 )
 def test_a_row_that_holds_the_figure_of_a_period_covers_it(frequency, until):
     assert _until(SimpleNamespace(last=dt.date(2026, 10, 1), frequency=frequency)) == until
+
+
+def test_a_period_shows_the_plan_as_it_was_known_then(folder):
+    """A page made later does not know of an action announced since, nor of what was begun or done since."""
+    columns = ["id", "department", "kpi", "gap", "objective", "status", "announced", "start", "due"]
+    rows = [
+        ["A1", "D01", "fcr", "Low", "More", "done", "2026-02-10", "2026-03-01", "2026-05-31"],
+        ["A2", "D01", "fcr", "Low", "Again", "in progress", "2026-06-10", "2026-07-01", "2026-09-30"],
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "action_plan.csv", index=False)
+    seen = {
+        period: {action.id: action.status for action in open_study(folder, period=period).actions}
+        for period in ("2026-02", "2026-04", "2026-06", "2026-07")
+    }
+    assert seen["2026-02"] == {"A1": "planned"}
+    assert seen["2026-04"] == {"A1": "done"}  # no step tells since when
+    assert seen["2026-06"] == {"A1": "done", "A2": "planned"}
+    assert seen["2026-07"] == {"A1": "done", "A2": "in progress"}
+    evaluated = svclib.evaluate_plan(open_study(folder, period="2026-04")).to_json()["actions"]
+    assert [(action["id"], action["status"]) for action in evaluated] == [("A1", "done")]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from svclib.catalogue.known import last_day
 from svclib.catalogue.models import Action, Band, Department, Event, Kpi
 from svclib.evaluate.assess import Assessment, Question, assess, conclude
 from svclib.evaluate.autoregression import NotEstimable
@@ -174,7 +175,7 @@ def _outcome(
     closed = plan.department(p.action.department).closed
     values = p.panel.treated.value
     persistence = _persistence(values, effect, window)
-    progress = measure_progress(p.action, min(plan.as_of, plan.period.next().end - dt.timedelta(days=1)))
+    progress = measure_progress(p.action, last_day(plan.period.end, plan.as_of))
     verdict = _settled(verdict, p.action, closed, plan.period, persistence)
     if progress.code == "blocked" and verdict.next_step == "wait":  # for what is not under way nobody need wait
         verdict = replace(verdict, next_step="unblock")

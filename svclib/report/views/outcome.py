@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from svclib.catalogue.known import last_day
 from svclib.catalogue.names import pick
 from svclib.evaluate import analysis as compute
 from svclib.evaluate.of_study import plan_of
@@ -336,7 +337,7 @@ class OutcomeReport(StudyReport):
             for o, s in steps
         ]
         return show(
-            steps_figure(self.outcomes, self.evaluation.as_of),
+            steps_figure(self.outcomes, last_day(self.evaluation.period.end, self.evaluation.as_of)),
             name="steps",
             alt=say("outcome.figure.steps_alt", count=len(dated), list=listed),
             caption=say("outcome.figure.steps"),

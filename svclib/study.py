@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from svclib.catalogue.catalogue import Catalogue
+from svclib.catalogue.known import known_on, last_day
 from svclib.catalogue.models import Action, Department, Event, Kpi, Source
 from svclib.collect.snapshot import Snapshot
 from svclib.measure.periods import Period, read_period
@@ -88,8 +89,9 @@ class Study(Shown):
 
     @property
     def actions(self) -> list[Action]:
-        """The department's rows of the action plan."""
-        return [a for a in self.catalogue.actions if a.department == self.department.code]
+        """The department's rows of the action plan, as they were known at the end of the period."""
+        mine = [a for a in self.catalogue.actions if a.department == self.department.code]
+        return known_on(mine, last_day(self.period.end, self.as_of))
 
     @property
     def quality(self) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 import svclib
 from svclib.errors import InputRefused
 from svclib.prepared import prepare
-from svclib.report.views.kpi_context import quality_records
+from svclib.report.views.data_quality import _until, quality_records
 from svclib.study import open_study
 
 
@@ -186,6 +187,19 @@ def test_rows_that_come_twice_stand_in_quarantine_and_in_the_column_of_copies(fo
     assert (record["kept"], record["bad"], record["copies"]) == (300, {"duplicate": 3}, 3)
 
 
+def test_periods_without_a_row_are_named_and_are_zero_where_the_kpis_say_so(folder, tmp_path):
+    path, kpis = tmp_path / "data" / "tickets.csv", folder / "kpis.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not ("D02" in line and ",2026-03" in line)))
+    (record,) = quality_records(open_study(folder))
+    assert "One period of a department holds no row: Field (1)." in record["sentence"]
+    kpis.write_text(
+        "- {code: n, title: Cases, source: tickets, kind: count, direction: decrease, empty_period: zero}\n"
+    )
+    (record,) = quality_records(open_study(folder))
+    assert "One period of a department holds no row and counts as zero: Field (1)." in record["sentence"]
+
+
 def test_an_unknown_department_is_refused(folder):
     assert "department D3: is not declared. Cure: known: D01, D02" in refused(params=folder, department="D3")
 
@@ -310,3 +324,31 @@ def test_in_a_running_month_nothing_yet_is_no_fault(tmp_path):
     said = str(report.explain("complaints"))
     assert "has no value yet for November 2026; it counts for good from" in said
     assert "centre line" in report.chart("complaints").alt
+
+
+@pytest.mark.parametrize(
+    ("frequency", "until"),
+    [("none", dt.date(2026, 10, 1)), ("month", dt.date(2026, 10, 31)), ("quarter", dt.date(2026, 12, 31))],
+)
+def test_a_row_that_holds_the_figure_of_a_period_covers_it(frequency, until):
+    assert _until(SimpleNamespace(last=dt.date(2026, 10, 1), frequency=frequency)) == until
+
+
+def test_a_period_shows_the_plan_as_it_was_known_then(folder):
+    """A page made later does not know of an action announced since, nor of what was begun or done since."""
+    columns = ["id", "department", "kpi", "gap", "objective", "status", "announced", "start", "due"]
+    rows = [
+        ["A1", "D01", "fcr", "Low", "More", "done", "2026-02-10", "2026-03-01", "2026-05-31"],
+        ["A2", "D01", "fcr", "Low", "Again", "in progress", "2026-06-10", "2026-07-01", "2026-09-30"],
+    ]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "action_plan.csv", index=False)
+    seen = {
+        period: {action.id: action.status for action in open_study(folder, period=period).actions}
+        for period in ("2026-02", "2026-04", "2026-06", "2026-07")
+    }
+    assert seen["2026-02"] == {"A1": "planned"}
+    assert seen["2026-04"] == {"A1": "done"}  # no step tells since when
+    assert seen["2026-06"] == {"A1": "done", "A2": "planned"}
+    assert seen["2026-07"] == {"A1": "done", "A2": "in progress"}
+    evaluated = svclib.evaluate_plan(open_study(folder, period="2026-04")).to_json()["actions"]
+    assert [(action["id"], action["status"]) for action in evaluated] == [("A1", "done")]

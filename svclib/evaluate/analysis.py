@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from svclib.catalogue.known import last_day
 from svclib.catalogue.models import Action, Band, Department, Event, Kpi
 from svclib.evaluate.assess import Assessment, Question, assess, conclude
 from svclib.evaluate.effect import Effect, Panel, estimate_effect, expected_without
@@ -28,6 +29,10 @@ from svclib.measure.periods import Frequency, Period
 
 # Verdicts that more periods could still decide.
 _UNDECIDED = frozenset({"too_early", "inconclusive", "met_not_attributable"})
+
+
+#: Kinds that are a mean over cases, and so can be worked out at another mix of them.
+KINDS_OF_MIX = ("proportion", "rate", "mean", "score")
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ def _standardised(plan: Plan, kpi: Kpi, action: Action, spine: Spine, window: Wi
         or window.n_before < FEWEST_AFTER
     ):
         return {}
-    if kpi.kind not in ("proportion", "rate", "mean", "score"):
+    if kpi.kind not in KINDS_OF_MIX:
         return {}
     rows = plan.case_rows(kpi, len(spine.labels))
     found = {name: standardise(rows, name, spine.labels, window) for name in dimensions}
@@ -161,7 +166,7 @@ def _outcome(
     closed = plan.department(p.action.department).closed
     values = p.panel.treated.value
     persistence = _persistence(values, effect, window)
-    progress = measure_progress(p.action, min(plan.as_of, plan.period.next().end - dt.timedelta(days=1)))
+    progress = measure_progress(p.action, last_day(plan.period.end, plan.as_of))
     verdict = _settled(verdict, p.action, closed, plan.period, persistence)
     if progress.code == "blocked" and verdict.next_step == "wait":  # for what is not under way nobody need wait
         verdict = replace(verdict, next_step="unblock")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from svclib import sql
+from svclib.catalogue.known import known_on, last_day
 from svclib.catalogue.models import Kpi
 from svclib.evaluate.analysis import Plan
 from svclib.measure.kpi import measure_kpis
@@ -37,7 +38,7 @@ def plan_of(study: Study) -> Plan:
         measures=lambda kpi: study.measures[study.measures["kpi"] == kpi.code],
         kpis={kpi.code: kpi for kpi in catalogue.kpis},
         departments=catalogue.departments,
-        actions=catalogue.actions,
+        actions=known_on(catalogue.actions, last_day(study.period.end, study.as_of)),
         events=catalogue.events,
         period=study.period,
         as_of=study.as_of,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from svclib.measure.disclosure import suppressed
 from svclib.measure.periods import Period
 
 _QUANTILES = (0.25, 0.5, 0.75, 0.9)
@@ -27,6 +28,8 @@ class Workload:
         knows), ``complete`` (the period was over at the cut-off).
     arrivals
         7 x 24: mean number of arrivals a week by weekday (Monday first) and hour, over the shown periods.
+    weeks
+        How many weeks these are.
     ages
         Open cases at the end of the latest period (or the cut-off, where earlier) by age: ``from_days, cases``.
     median_age, oldest
@@ -35,6 +38,7 @@ class Workload:
 
     flow: pd.DataFrame
     arrivals: np.ndarray
+    weeks: float
     ages: pd.DataFrame
     median_age: float
     oldest: float
@@ -103,10 +107,59 @@ def measure_workload(cases: pd.DataFrame, periods: Sequence[Period], as_of: dt.d
     return Workload(
         flow=pd.DataFrame(rows),
         arrivals=arrival_grid(shown) / weeks,
+        weeks=weeks,
         ages=pd.DataFrame({"from_days": AGE_DAYS, "cases": counts}),
         median_age=float(age.median()) if len(age) else np.nan,
         oldest=float(age.max()) if len(age) else np.nan,
     )
+
+
+def without_small(load: Workload, minimum: int) -> Workload:
+    """The same, with every number NaN behind which fewer than `minimum` cases stand, and what would give one away.
+
+    The oldest case is told only where its age group is.
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"opened_at": pd.to_datetime(["2026-01-05", "2026-01-20"]),
+    ...                       "resolved_at": pd.to_datetime(["2026-01-06", None])})
+    >>> load = without_small(measure_workload(cases, [Period.parse("2026-01")], dt.datetime(2026, 2, 10)), 5)
+    >>> load.flow[["arrived", "completed", "backlog"]].values.tolist(), load.oldest, int(np.isnan(load.arrivals).sum())
+    ([[nan, nan, nan]], nan, 2)
+    """
+    grid = load.arrivals.copy()
+    grid[suppressed((grid * load.weeks).ravel().round(), minimum).reshape(grid.shape)] = np.nan
+    ages = load.ages["cases"].to_numpy(dtype=float)
+    held = suppressed(ages, minimum)
+    oldest = np.flatnonzero(ages)[-1:]
+    return replace(
+        load,
+        flow=flow_without_small(load.flow, minimum),
+        arrivals=grid,
+        ages=load.ages.assign(cases=np.where(held, np.nan, ages)),
+        median_age=np.nan if ages.sum() < minimum else load.median_age,
+        oldest=np.nan if held[oldest].any() else load.oldest,
+    )
+
+
+def flow_without_small(flow: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """Periods with ``arrived, completed, backlog`` in which small numbers are NaN.
+
+    A backlog is the one before plus what arrived less what was completed. So arrivals and completions go together, and
+    both go on either side of a backlog that is withheld.
+
+    Examples
+    --------
+    >>> flow = pd.DataFrame({"arrived": [40, 4, 40], "completed": [30, 20, 50], "backlog": [30, 14, 4]})
+    >>> flow_without_small(flow, 5).values.tolist()
+    [[40.0, 30.0, 30.0], [nan, nan, 14.0], [nan, nan, nan]]
+    """
+    names = ["arrived", "completed", "backlog"]
+    counts = flow[names].to_numpy(dtype=float)
+    small = (counts > 0) & (counts < minimum)
+    moved = small.any(axis=1) | np.r_[False, small[:-1, 2]]
+    held = np.column_stack([moved, moved, small[:, 2]])
+    return flow.assign(**dict(zip(names, np.where(held, np.nan, counts).T, strict=True)))
 
 
 def arrival_grid(moments: pd.Series) -> np.ndarray:

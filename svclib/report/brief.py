@@ -41,10 +41,14 @@ def state_badge(state: str) -> Badge:
     return Badge(state, words.say(f"state.{state}"))
 
 
+def told_badge(state: str, *, perhaps: bool = False) -> Badge:
+    """The badge of a state; of a signal that may be chance it stands back."""
+    return _perhaps(state_badge(state)) if perhaps else state_badge(state)
+
+
 def kpi_badge(kpi: KpiResult) -> Badge:
     """The badge of a KPI's standing; a signal that may be chance is called so and stands back."""
-    badge = state_badge(kpi.standing)
-    return _perhaps(badge) if kpi.perhaps and kpi.counted is None else badge
+    return told_badge(kpi.standing, perhaps=kpi.perhaps and kpi.counted is None)
 
 
 def signal_badge(kpi: KpiResult) -> Badge:
@@ -55,6 +59,11 @@ def signal_badge(kpi: KpiResult) -> Badge:
     said = words.say("state_before.badge", state=badge.text, period=words.period_name(kpi.counted))
     badge = replace(badge, text=said)
     return _perhaps(badge) if kpi.perhaps else badge
+
+
+def kpi_badges(kpi: KpiResult) -> list[Badge]:
+    """The period's own badge, and behind it that of the latest period that counts, where an earlier one signals."""
+    return [kpi_badge(kpi)] if kpi.counted is None else [kpi_badge(kpi), signal_badge(kpi)]
 
 
 def _perhaps(badge: Badge) -> Badge:
@@ -69,9 +78,8 @@ def verdict_badge(verdict: str) -> Badge:
 
 
 def kpi_counts(kpis: Sequence[KpiResult], departments: int | None = None) -> str:
-    """How many KPIs stand how, how many of the changes may be chance, and what the latest periods that count showed."""
-    perhaps, before = sum(kpi.perhaps for kpi in kpis), sum(kpi.counted is not None for kpi in kpis)
-    return count_words((kpi.standing for kpi in kpis), departments, perhaps, before)
+    """How many KPIs stand how, as the lists of the page tell of them."""
+    return count_words([kpi.raw for kpi in kpis], departments)
 
 
 def kpi_href(department: DepartmentMonth, code: str) -> str | None:
@@ -153,8 +161,8 @@ def outlook_text(kpi: KpiResult) -> str:
 def gap_brief(gap: Mapping[str, Any]) -> str:
     """A gap's answer, where and since when, in short."""
     answer, place, onset = answer_of(gap), _place(gap), gap.get("onset")
-    if not words.known(f"root_cause.answer.{answer}"):
-        return str(gap.get("sentence") or "")
+    if answer == "not_evaluable" or not words.known(f"root_cause.answer.{answer}"):
+        return str(gap.get("sentence") or "")  # it says why
     if answer in ("no_special_cause", *QUIETER):  # its badge says so
         return ""
     parts = [words.say(f"root_cause.answer.{answer}")]

@@ -14,7 +14,7 @@ from svclib.report.brief import (
     action_title,
     answer_of,
     gap_brief,
-    kpi_badge,
+    kpi_badges,
     kpi_brief,
     kpi_counts,
     kpi_href,
@@ -31,7 +31,7 @@ from svclib.report.render import all_links
 from svclib.report.results import NOTEBOOKS, STATE_ORDER, DepartmentMonth, KpiResult, Month
 from svclib.report.show import slug
 from svclib.report.words.headline import UNKNOWN
-from svclib.report.words.where import QUIETER
+from svclib.report.words.where import QUIETER, gap_state
 
 _SPARK_POINTS = 24
 _DONE = frozenset({"done", "cancelled"})
@@ -56,7 +56,7 @@ class Tile:
     href: str | None
     value: str
     against: str
-    badge: Badge
+    badges: Sequence[Badge]
     why: str
     spark: str
     spark_alt: str
@@ -179,8 +179,8 @@ def ranked(kpis: Sequence[KpiResult]) -> list[KpiResult]:
 
 
 def attention(department: DepartmentMonth, period: str) -> list[Item]:
-    """What needs attention: signals the wrong way, targets that the process cannot meet, actions overdue or blocked."""
-    found = _kpi_items(department, period, {"concern", "cannot_meet"})
+    """What needs attention: signals the wrong way or of no side, targets out of reach, actions overdue or blocked."""
+    found = _kpi_items(department, period, {"concern", "cannot_meet", "neutral"})
     for line in actions(department, period):
         concern = line.verdict.state == "concern"
         if line.overdue or line.blocked or concern:
@@ -252,7 +252,7 @@ def tile(department: DepartmentMonth, kpi: KpiResult) -> Tile:
         kpi_href(department, kpi.code),
         write(kpi.value),
         _tile_target(kpi, write),
-        kpi_badge(kpi),
+        kpi_badges(kpi),
         outlook_text(kpi),
         data_uri(spark),
         alt,
@@ -282,7 +282,7 @@ def causes(department: DepartmentMonth) -> list[Item]:
 
 def _unexplained(gap: Mapping[str, Any]) -> Badge:
     """A gap that nothing special explains, or one that cannot be judged yet."""
-    state = "provisional" if gap.get("answer") == "not_evaluable" else "common_cause"
+    state = gap_state(str(gap.get("answer")), gap.get("why_not"))
     if (answer := answer_of(gap)) in QUIETER:
         return Badge("improvement" if answer == "improved" else state, words.say(f"root_cause.answer.{answer}"))
     return Badge(state, words.say(f"state.{state}"))

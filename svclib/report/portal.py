@@ -5,24 +5,22 @@ It reads `manifest.json` and the reports' results, and writes the same bytes for
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from svclib.measure.periods import Period
-from svclib.measure.spc.multiplicity import count_signals
 from svclib.report import words
-from svclib.report.brief import Badge, kpi_badge, kpi_brief, kpi_counts, kpi_href, signal_badge, state_badge
+from svclib.report.brief import Badge, kpi_badge, kpi_href, signal_badge, told_badge
 from svclib.report.changes import Change, changes
 from svclib.report.department import answer, department_page, failure_reason
 from svclib.report.glossary import glossary_name, write_glossary
 from svclib.report.page import write_page
+from svclib.report.ranking import Signals, Strong, by_evidence, lede, perhaps, signals_of, strongest, tally
 from svclib.report.render import all_links
 from svclib.report.results import (
     STATE_ORDER,
-    TOGETHER,
     DepartmentMonth,
     KpiResult,
     Month,
@@ -30,7 +28,7 @@ from svclib.report.results import (
     period_labels,
     read_month,
 )
-from svclib.report.words.headline import UNKNOWN, moved, singly, together
+from svclib.report.words.headline import UNKNOWN
 
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
@@ -93,49 +91,6 @@ def _write(path: Path, text: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Signals:
-    """How many charts signal, and how many would by chance."""
-
-    charts: int
-    expected: float
-    found: int
-    after_fdr: int
-    weak: int = 0  # may be chance by their own evidence, as the page's first sentence counts them
-
-    @property
-    def sentence(self) -> str:
-        text = words.say(
-            "period_page.chance",
-            count=self.charts,
-            expected=words.number(self.expected, 0 if self.expected >= 1 else 1),
-            found=self.found,
-            stay=self.after_fdr,
-        )
-        return f"{text} {singly(self.weak)}" if self.found else text
-
-
-def signals_of(month: Month) -> Signals:
-    """The period's charts together; with every chart's p-value at hand, false discoveries are controlled over all."""
-    kpis = [kpi for department in month.departments for kpi in department.kpis]
-    judged = [kpi for kpi in kpis if kpi.p is not None]
-    if judged:
-        count = count_signals(
-            [kpi.p for kpi in judged if kpi.p is not None],
-            [kpi.signals for kpi in judged],
-            [kpi.rules for kpi in judged],
-            [kpi.frozen for kpi in judged],
-        )
-        may_be_chance = sum(kpi.perhaps for kpi in kpis)
-        return Signals(count.charts, count.expected_by_chance, count.found, count.after_fdr, may_be_chance)
-    results = [d.reports["kpi_analysis"].content for d in month.departments]
-    expected, found, stay = (
-        sum(result.get(name) or 0 for result in results)
-        for name in ("signals_expected_by_chance", "signals_found", "signals_after_fdr")
-    )
-    return Signals(sum(k.state not in UNKNOWN for k in kpis), float(expected), int(found), int(stay))
-
-
-@dataclass(frozen=True)
 class Cell:
     """A KPI of a department in the grid."""
 
@@ -145,6 +100,7 @@ class Cell:
     badge: Badge
     unit: str
     whole: str
+    before: Badge | None = None  # where the period itself cannot be judged yet and the one before it signals
 
 
 @dataclass(frozen=True)
@@ -160,27 +116,6 @@ class Row:
     troubles: Sequence[str]
     usual: int
     news: bool
-
-
-@dataclass(frozen=True)
-class Part:
-    """One department of a signal that several have."""
-
-    name: str
-    href: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Strong:
-    """A signal of the ranked list; where it is that of several departments, `parts` has them and `department` is empty."""
-
-    department: str
-    title: str
-    href: str
-    badge: Badge
-    sentence: str
-    parts: Sequence[Part] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -211,7 +146,12 @@ def period_page(month: Month, *, earlier: Month | None = None, later: Month | No
             as_of=month.as_of,
             lede=lede(month),
             signals=signals_of(month),
-            tally=[(state_badge(state), counts[state]) for state in STATE_ORDER if counts.get(state)],
+            tally=[
+                (told_badge(state, perhaps=weak), counts[state, weak])
+                for state in STATE_ORDER
+                for weak in (False, True)
+                if counts[state, weak]
+            ],
             troubles=list(troubles(month)),
             absent=[department.name for department in month.absent],
             interrupted=bool(month.manifest.get("interrupted")),
@@ -220,74 +160,13 @@ def period_page(month: Month, *, earlier: Month | None = None, later: Month | No
             shown=_STRONGEST,
             titles=list(titles.values()),
             rows=[_row(department, titles) for department in by_evidence(month)],
-            states=[(state, words.say(f"state.{state}")) for state in STATE_ORDER if counts.get(state)],
+            states=[(s, words.say(f"state.{s}")) for s in STATE_ORDER if counts[s, False] or counts[s, True]],
             changes=_told(changes(earlier, month), month) if earlier else [],
             earlier=earlier.label if earlier else None,
             links=all_links(links),
             contents=[],
             provenance=_provenance(month),
         )
-
-
-def tally(month: Month) -> Counter[str]:
-    """How many KPIs stand how."""
-    return Counter(kpi.standing for department in month.departments for kpi in department.kpis)
-
-
-def lede(month: Month) -> str:
-    """The period in a sentence: how many KPIs of all departments stand how."""
-    kpis = [kpi for department in month.departments for kpi in department.kpis]
-    return kpi_counts(kpis, len(month.departments)) if kpis else ""
-
-
-def by_evidence(month: Month) -> list[DepartmentMonth]:
-    """Departments with those first where most is to be looked at: reports that failed, concerns, strongest evidence."""
-
-    def weight(department: DepartmentMonth) -> tuple[Any, ...]:
-        concerns = [kpi for kpi in department.kpis if kpi.group == "concern"]
-        strongest = min((kpi.p for kpi in concerns if kpi.p is not None), default=1.0)
-        others = sum(kpi.group in ("improvement", "neutral") for kpi in department.kpis)
-        return (-bool(department.missing), -len(concerns), strongest, -others, department.name, department.code)
-
-    return sorted(month.departments, key=weight)
-
-
-def strongest(month: Month) -> Iterator[Strong]:
-    """Signals of the period that are beyond chance, strongest evidence first, concerns first where it is equal.
-
-    Of a KPI whose period is provisional it is the latest period that counts which signals. A KPI that signals the same
-    way in three departments or more is told once, at the place of the strongest of them.
-    """
-    found = [(kpi, d) for d in month.departments for kpi in d.kpis if kpi.signals and not kpi.perhaps]
-    order = {state: place for place, state in enumerate(STATE_ORDER)}
-    found.sort(key=lambda pair: (1.0 if pair[0].p is None else pair[0].p, order[pair[0].reading], pair[1].name))
-    alike: dict[tuple[str, str], list[tuple[KpiResult, DepartmentMonth]]] = {}
-    for kpi, department in found:
-        alike.setdefault((kpi.code, kpi.reading), []).append((kpi, department))
-    for kpi, department in found:
-        group = alike[kpi.code, kpi.reading]
-        mark = signal_badge(kpi)
-        if len(group) < TOGETHER:
-            said = kpi_brief(department, kpi, month.label)
-            yield Strong(department.name, kpi.title, _href(department, kpi), mark, said)
-        elif group[0][0] is kpi:
-            parts = [Part(d.name, _href(d, k), moved(k.entry, month.label)) for k, d in group]
-            said = together([k.entry for k, _ in group])
-            yield Strong("", kpi.title, "#departments", mark, said, parts)
-
-
-def perhaps(month: Month) -> list[Part]:
-    """Changes of the period that may be chance."""
-    return [
-        Part(f"{d.name}: {kpi.title}", _href(d, kpi), f"({words.p_value(kpi.p)})")
-        for d in month.departments
-        for kpi in d.kpis
-        if kpi.perhaps
-    ]
-
-
-def _href(department: DepartmentMonth, kpi: KpiResult) -> str:
-    return f"{department.folder}/{kpi_href(department, kpi.code) or 'index.html'}"
 
 
 def troubles(month: Month) -> Iterator[Trouble]:
@@ -306,7 +185,7 @@ def troubles(month: Month) -> Iterator[Trouble]:
 
 def _row(department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
     cells = [_cell(department, department.kpi(code)) for code in titles]
-    states = sorted({kpi.standing for kpi in department.kpis})
+    states = sorted({state for kpi in department.kpis for state in (kpi.standing, kpi.told)})
     return Row(
         department.code,
         department.name,
@@ -319,7 +198,7 @@ def _row(department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
             for report in department.missing
         ],
         sum(kpi.standing == "common_cause" for kpi in department.kpis),
-        bool(department.missing) or not _NEWS.isdisjoint({*states, *(kpi.reading for kpi in department.kpis)}),
+        bool(department.missing) or not _NEWS.isdisjoint(states),
     )
 
 
@@ -341,6 +220,7 @@ def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
         kpi_badge(kpi),
         value.removeprefix(short).strip() if short and kpi.unit != "%" else "",
         whole,
+        signal_badge(kpi) if kpi.counted else None,
     )
 
 
@@ -436,10 +316,10 @@ def _period_line(month: Month) -> PeriodLine:
         len(month.departments),
         sum(report.ok for report in reports),
         sum(len(department.missing) for department in month.departments),
-        counts["concern"],
-        counts["cannot_meet"],
-        counts["improvement"],
-        sum(counts[state] for state in UNKNOWN),
+        counts["concern", False],
+        counts["cannot_meet", False],
+        counts["improvement", False],
+        sum(count for (state, weak), count in counts.items() if weak or state in UNKNOWN),
         signals_of(month).after_fdr,
     )
 

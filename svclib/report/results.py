@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from svclib.measure.periods import Period
 from svclib.measure.spc import SIGNALS
-from svclib.report.words.headline import common_events, counted, reading, standing, weak
+from svclib.report.words.headline import common_events, counted, group, reading, standing, weak
 
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
 #: States that say something happened, most pressing first, then those that say we do not know, then the quiet one.
@@ -104,8 +104,13 @@ class KpiResult:
 
     @property
     def group(self) -> str:
-        """Where an overview tells of it: by its reading, or as ``cannot_meet``; what may be chance is not known yet."""
-        return "unknown" if self.perhaps else self.standing if self.reading == self.state else self.reading
+        """Where an overview tells of it and as what it counts it."""
+        return group(self.raw)
+
+    @property
+    def told(self) -> str:
+        """The state that overviews show of it: what its latest period that counts signals, else its standing."""
+        return self.standing if self.counted is None else self.reading
 
     @property
     def counted(self) -> str | None:
@@ -265,9 +270,9 @@ def _mark_common(departments: Sequence[DepartmentMonth]) -> None:
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for kpi in (kpi for department in departments for kpi in department.kpis if kpi.signals and kpi.raw.get("moved")):
         alike.setdefault((kpi.code, kpi.reading), []).append(kpi.raw)
-    for group in (group for group in alike.values() if len(group) >= TOGETHER):
-        common = common_events(group)
-        for move in (raw["moved"] for raw in group):
+    for many in (many for many in alike.values() if len(many) >= TOGETHER):
+        common = common_events(many)
+        for move in (raw["moved"] for raw in many):
             earlier = [event for event in common if event["date"] < Period.parse(move["since"]).end.isoformat()]
             if earlier and not move.get("events"):
                 move["common"] = earlier

@@ -201,6 +201,35 @@ def test_an_empty_plan_says_so_and_how_to_begin():
     assert "<b>Zero</b>" not in page.html
 
 
+def test_before_a_plan_too_few_cases_are_not_called_a_short_history():
+    short, small = a_report(noise()[:, :8]), a_report(noise())
+    assert "history too short" in short.planning().plain
+    rows = small.plan.measures(KPI)
+    rows.loc[(rows["department"] == "D0") & (rows.groupby("department").cumcount() > 3), "status"] = "withheld"
+    said = small.planning().plain
+    assert "too few cases in most periods" in said
+    assert "history too short" not in said
+
+
+def test_a_mix_that_cannot_be_worked_out_says_the_true_reason():
+    changed = noise()
+    changed[0, 24:] += 2
+
+    def reason(**more):
+        outcome = a_report(changed, an_action(), **more).outcomes[0]
+        mix = next(check for check in outcome.assessment.checks if check.name == "mix")
+        return outcome_words.check_detail(mix, outcome)
+
+    assert reason() == "no dimension with two values or more is declared for these cases"
+    timed = KPI.model_copy(update={"kind": "time_to_event", "event": "done"})
+    assert reason(kpi=timed, dimensions={"k": ["channel"]}).startswith("only a share, a rate or a mean")
+
+
+def test_a_size_has_no_sign():
+    assert outcome_words.size_of(KPI, -0.5612) == "0.56\u202fpoints"
+    assert outcome_words.change_interval(KPI, -0.0535, 1.2) == "−0.05 to +1.20\u202fpoints"
+
+
 def test_figures_are_svg_with_real_text_and_alternative_text(reports):
     dated = an_action(
         steps=[
@@ -321,3 +350,23 @@ def test_steps_that_are_only_described_are_told_from_none():
     told = a_report(base, described, an_action(id="A2", steps=[step], action_steps="Train")).progress().plain
     assert "A1: steps are described" in told
     assert "A2: steps are described" not in told
+
+
+def test_where_no_step_is_done_there_is_no_pace():
+    steps = [Step(title="Train", owner="Bo", end=dt.date(2026, 12, 20))]
+    outcome = a_report(noise(), an_action(due=dt.date(2026, 12, 31), status="planned", steps=steps)).outcomes[0]
+    (said, *_) = outcome_words.delays(outcome)
+    assert said == "A1: no step is done yet, so there is no pace to go by; the plan ends on 20 December 2026, in time."
+
+
+def test_late_steps_of_a_cancelled_action_are_not_denied():
+    late = [Step(title="Train", owner="Bo", end=dt.date(2026, 1, 15))]
+    text = a_report(noise(), an_action(status="cancelled", steps=late)).progress().plain
+    assert "Nothing is late" not in text
+    assert "Nothing is to be chased: the steps that are late or due belong to actions that are done, cancelled" in text
+
+
+def test_a_probability_is_called_one(reports):
+    text = reports["met_attributable"].overview().plain
+    assert "Probability that the target is met" in text
+    assert "Target reached?" not in text

@@ -320,8 +320,11 @@ def test_mix_shift_is_told_from_worse_work():
     gap = explain_gap(_question(rows), rows, ["channel", "team"], PERIOD, source=SOURCE)
     assert (gap.answer, gap.localisation.segments) == ("mix", ())
     record = analysis_record(RootCause("D01", PERIOD, dt.date(2026, 11, 5), (gap,), 1), lambda g: "")["gaps"][0]
-    assert gap_advice(record).startswith("look at why channel Phone went from ")
-    assert "whether it is “Move” by which channel Phone went from" in gap_advice(record, "“Move”")
+    assert gap_advice(record).startswith("look at why channel Phone is now ")
+    near = gap_advice(record, "“Move”")
+    assert near.startswith("check whether channel Phone is now ")
+    assert near.endswith("because of “Move”; their mix changed, not the work")
+    assert len(near.split()) < 30
     assert "which cases come in" in gap_advice({**record, "mix_rate": []})
     assert "other cases than before" in sentence(gap, PERIOD)
 

@@ -7,9 +7,9 @@ import pytest
 
 from svclib.report import words
 from svclib.report.brief import kpi_brief
-from svclib.report.department import attention, department_page, tile, unknown
+from svclib.report.department import attention, causes, department_page, tile, unknown
 from svclib.report.meeting import agenda
-from svclib.report.portal import signals_of
+from svclib.report.portal import _cell, signals_of
 from svclib.report.results import read_month
 from svclib.report.words.headline import weak
 from tests.report.reports_folder import text_of, with_content, write_reports
@@ -94,3 +94,22 @@ def test_an_overdue_action_that_is_to_be_stopped_is_not_chased(month):
     items = attention(with_content(month.departments[0], "outcome_evaluation", actions=[action]), "2026-10")
     (item,) = [item for item in items if item.name == "Scripts"]
     assert item.text.startswith("Next: stop or change it")
+
+
+@pytest.mark.parametrize(
+    ("why", "state"), [("withheld", "withheld"), ("no_limits", "too_few"), ("provisional", "provisional")]
+)
+def test_a_gap_that_cannot_be_judged_says_by_what(month, why, state):
+    gap = {"kpi": "csat", "explain": False, "answer": "not_evaluable", "why_not": why, "sentence": f"It is {why}."}
+    (item,) = causes(with_content(month.departments[0], "root_cause_analysis", gaps=[gap]))
+    assert (item.badge.state, item.badge.text, item.text) == (state, words.say(f"state.{state}"), f"It is {why}.")
+
+
+def test_the_whole_is_written_short_in_the_grid_and_in_full_beside_it(month):
+    department = month.departments[0]
+    kpi = replace(
+        department.kpis[0], raw={**department.kpis[0].raw, "unit": "%", "decimals": 2, "state": "common_cause"}
+    )
+    cells = {v: _cell(department, replace(kpi, raw={**kpi.raw, "value": v})) for v in (1.0, 0.99996, 0.9)}
+    assert [cell.value for cell in cells.values()] == ["100%", "100.00%", "90.00%"]
+    assert cells[1.0].whole.startswith("100.00%")

@@ -70,9 +70,12 @@ def test_the_files_say_what_the_report_says(executed):
         assert points["value"].tolist()[-1] == pytest.approx(record["value"])
         moved = finding.change
         assert (record["moved"] or {}).get("since") == (moved.period if moved and moved.before is not None else None)
-        assert record["state"] not in ("concern", "improvement") or record["sentence"].startswith(
-            headline(record, "2026-10")
-        )
+        if record["state"] in ("concern", "improvement"):  # what moved is told alike; the step stands where it is known
+            what, _, following = record["sentence"].partition("; next: ")
+            assert headline(record, "2026-10").startswith(f"{what}; next: ")
+            assert record["state"] != "concern" or following.startswith(
+                ("see the root-cause analysis", "wait", "compare")
+            )
     assert (out / "data" / "kpis.csv").exists()
     assert result["signals_found"] == report.analysis.signals.found
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import html
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ CASES = {
     ),
     "concern": (
         lambda: a_finding([*QUIET, 20.0], target=15.0, direction="decrease"),
-        "Waiting rose from 10.0 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: find out where it comes from",
+        "Waiting rose from 10.0 to 20.0\u202fh in January 2026, missing the target of 15.0\u202fh; next: see the root-cause analysis for where it comes from",
     ),
     "neutral": (
         lambda: a_finding([*QUIET, 20.0], direction="neutral"),
@@ -331,9 +332,22 @@ def test_the_change_behind_a_signal_names_what_happened_then_and_since():
     assert "“New system” (20 Nov 2025)" in near
     assert "“Strike” (3 Apr 2026)" in later
     assert "Fair" not in near + later
-    assert "see whether it comes from “New system” (20 Nov 2025)" in sentence(finding)
+    assert "next: see the root-cause analysis for where it comes from, before acting" in sentence(finding)
     assert kpi_words.happened_texts(a_finding(values)) == [say("kpi.happened.none")]
     assert kpi_words.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
+
+
+def test_the_kpi_report_gives_no_next_step_that_another_report_would_contradict():
+    """The action plan and the causes are worked out elsewhere: it says where, and what is declared stands beside it."""
+    higher = [*QUIET, *(np.array(QUIET[:5]) + 6.0)]
+    plan = plan_events([Action(id="A1", department="D01", kpi="k", gap="Slow", objective="Faster", start=dt.date(2026, 1, 5), due=dt.date(2026, 12, 31))])  # fmt: skip
+    said = {}
+    for direction in ("increase", "decrease"):
+        plain = a_finding(higher, direction=direction)
+        said[direction] = sentence(plain), sentence(replace(plain, happened=tuple(plan)))
+    assert "next: find out what brought it, and keep it." in said["increase"][0]
+    assert "next: see the outcome evaluation for whether action A1 brought it." in said["increase"][1]
+    assert "and the outcome evaluation for what action A1 did." in said["decrease"][1]
 
 
 def test_a_target_missed_by_less_than_is_shown_is_said_so():
@@ -476,3 +490,45 @@ def test_times_are_told_in_the_unit_that_they_are_measured_in(unit, told):
     kpi = Kpi(code="k", title="K", source="s", kind="time_to_event", event="resolved_at", direction="decrease",
               unit=unit, **statistic)  # fmt: skip
     assert _time(kpi, 2.0).replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ") == told
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"state": "withheld", "cause": "small"}, "So few people stand behind the number"),
+        ({"state": "too_few", "cause": "few_cases"}, "Too few cases in this period"),
+        ({"state": "too_few", "cause": "few_periods"}, "Too few periods so far"),
+        (
+            {"state": "too_few", "cause": "few_periods", "points": [{"status": "withheld"}, {"status": "ok"}]},
+            "Too few periods with enough cases",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_says_what_is_lacking(entry, said):
+    kpi = {"title": "Satisfaction", "unit": "%", "assurance": "hit_or_miss", **entry}
+    assert said in headline(kpi, "2026-10")
+
+
+def test_nothing_is_expected_of_a_target_whose_values_are_withheld():
+    assert outlook({"state": "withheld", "variation": "none", "assurance": "hit_or_miss"}) == "none"
+    assert outlook({"state": "common_cause", "variation": "common_cause", "assurance": "hit_or_miss"}) == "hit_or_miss"
+
+
+def test_a_forecast_says_its_unit_once_with_the_digits_of_its_kind():
+    plain = a_finding(QUIET, unit="breakdown|breakdowns", decimals=None)
+    ahead = replace(plain.forecast, lower=(2.15, *plain.forecast.lower[1:]), upper=(27.9, *plain.forecast.upper[1:]))
+    counted = replace(plain, kpi=plain.kpi.model_copy(update={"kind": "count"}), forecast=ahead)
+    assert "between 2 and 28\u202fbreakdowns." in " ".join(kpi_words.remarks(counted))
+    assert "between 2.2 and 27.9\u202fbreakdowns." in " ".join(kpi_words.remarks(replace(plain, forecast=ahead)))
+
+
+def test_what_a_value_rests_on_has_its_own_name():
+    plain = a_finding(QUIET)
+    scored = replace(plain, kpi=plain.kpi.model_copy(update={"kind": "score"}))
+    assert "100 cases" in sentence(plain)
+    assert "100 answers" in sentence(scored)
+    assert [kpi_words.base_of(plain.kpi.model_copy(update={"kind": kind})) for kind in ("mean", "score", "rate")] == [
+        "Cases",
+        "Answers",
+        "Counted on",
+    ]

@@ -35,7 +35,7 @@ from svclib.report.figures.style import (
     period_axis,
     value_axis,
 )
-from svclib.report.words.kpi import line_of, value_of
+from svclib.report.words.kpi import base_of, line_of, value_of
 
 _MULTIPLES_ACROSS = 3
 _CELL_HIGH = 97  # points that a small chart has, its name included
@@ -288,7 +288,7 @@ def funnel_figure(found: Funnel, department: str, kpi_of: KpiFinding, names: Map
     value_axis(axes, kpi.unit, _tick_decimals(axes, kpi))
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     value_axis(axes, "", 0, which="x")
-    axes.set_xlabel(words.say("kpi.figure.funnel_x"))
+    axes.set_xlabel(base_of(kpi))
     at_end = lines.iloc[-1]
     labels = [
         Label(

@@ -30,7 +30,8 @@ from svclib.report.figures.style import (
 def flow_figure(flow: pd.DataFrame) -> Figure:
     """Arrivals and completions by period, and the backlog at the end of each below.
 
-    `flow` has ``period``, ``arrived``, ``completed``, ``backlog``, and ``complete`` (the period is over).
+    `flow` has ``period``, ``arrived``, ``completed``, ``backlog``, and ``complete`` (the period is over). What is withheld
+    is NaN, and a gap.
     """
     x = np.arange(len(flow))
     whole = flow["complete"].to_numpy(dtype=bool)
@@ -42,17 +43,18 @@ def flow_figure(flow: pd.DataFrame) -> Figure:
             values = flow[column].to_numpy(dtype=float)
             top.plot(x, np.where(whole, values, np.nan), color=colour, linestyle=dash, linewidth=1.6)
             shown = values[whole]
-            if shown.size:
+            if shown.size and np.isfinite(shown[-1]):
                 ends.append(Label(float(shown[-1]), words.say(f"kpi.workload.{column}"), colour, bold=True))
         backlog = flow["backlog"].to_numpy(dtype=float)
         bottom.bar(x, backlog, color=BAND, edgecolor=DATA, linewidth=0.6, width=0.8)
-    top.set_ylim(0, max(1.0, float(flow[["arrived", "completed"]].to_numpy().max()) * 1.08))
-    bottom.set_ylim(0, max(1.0, float(backlog.max()) * 1.15))
+    top.set_ylim(0, max(1.0, float(flow[["arrived", "completed"]].max().max()) * 1.08))
+    bottom.set_ylim(0, max(1.0, float(flow["backlog"].max()) * 1.15))
     for axes in (top, bottom):
         value_axis(axes, "", 0)
     period_axis(bottom, list(flow["period"]))
     label_ends(top, ends)
-    label_ends(bottom, [Label(float(backlog[-1]), words.say("kpi.workload.backlog"), INK)])
+    if np.isfinite(backlog[-1]):
+        label_ends(bottom, [Label(float(backlog[-1]), words.say("kpi.workload.backlog"), INK)])
     return figure
 
 
@@ -81,9 +83,12 @@ def hours_figure(hours: pd.DataFrame, unit: str) -> Figure:
 
 
 def arrivals_figure(load: Workload) -> Figure:
-    """Arrivals by weekday and hour: the darker, the more; the busiest cell of each day carries its number."""
+    """Arrivals by weekday and hour: the darker, the more; the busiest cell of each day carries its number.
+
+    A dot stands in a cell that is withheld.
+    """
     figure, axes = new_chart(8.2, 2.6)
-    grid = load.arrivals
+    grid, held = np.nan_to_num(load.arrivals), np.isnan(load.arrivals)
     names = get_day_names("abbreviated", locale=words.current_language())
     shades = LinearSegmentedColormap.from_list("arrivals", [PAPER, DATA])
     high = float(grid.max()) or 1.0
@@ -97,6 +102,8 @@ def arrivals_figure(load: Workload) -> Figure:
             if grid[day, hour] > 0:
                 colour = PAPER if grid[day, hour] > 0.55 * high else INK
                 axes.text(hour + 0.5, day + 0.5, words.number(float(grid[day, hour]), 0 if high >= 10 else 1), ha="center", va="center", fontsize=7.5, color=colour)  # fmt: skip
+        days, hours = np.nonzero(held)
+        axes.scatter(hours + 0.5, days + 0.5, s=3, color=MUTED, linewidths=0)
         axes.grid(visible=False)
         axes.set_yticks(np.arange(7) + 0.5, [names[d] for d in range(7)])
         axes.set_xticks(np.arange(0, 25, 3), [f"{h}" for h in range(0, 25, 3)])

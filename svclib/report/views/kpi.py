@@ -36,11 +36,11 @@ from svclib.report.show import (
     stack,
 )
 from svclib.report.tables import table, write_csv
-from svclib.report.views import kpi_context
+from svclib.report.views import data_quality, kpi_context
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import count_words, counted, outlook, standing, weak
+from svclib.report.words.headline import count_words, outlook, standing
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 # In which order KPIs are told of: first what needs somebody.
 _FIRST = ("concern", "fault", "withheld", "too_few", "provisional", "common_cause", "neutral", "improvement")
 _A_YEAR_AND_ONE = 13  # periods of a table in the page: the same month of last year is in it
+_NO_CASES = ("count", "availability")
 _POINT_COLUMNS = (
     "period", "value", "numerator", "denominator", "n", "mature", "status", "target", "centre", "lower", "upper",
     "phase", "baseline", "signals", "p", "state",
@@ -69,7 +70,7 @@ def analyse_kpis(study: Study) -> KpiReport:
         actions=study.actions,
         history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum,
-        data_quality=kpi_context.quality_records(study),
+        data_quality=data_quality.quality_records(study),
         steady=study.prepared.steady(study.period),
     )
     return KpiReport(study, analysis)
@@ -176,12 +177,14 @@ class KpiReport(StudyReport):
     def _behind(self, finding: KpiFinding) -> dict[str, Any]:
         """The numbers behind a control chart, as `show` and `numbers_behind` take them; the unit stands in the head."""
         values = ("value", "target", "centre", "lower", "upper")
+        # of a count the cases are its value, and a share of time has none
+        base = () if finding.kpi.kind in _NO_CASES else ("n",)
         return {
             "data": self._points(finding),
-            "columns": ("period", "value", "n", "target", "centre", "lower", "upper", "state"),
+            "columns": ("period", "value", *base, "target", "centre", "lower", "upper", "state"),
             "formats": dict.fromkeys(values, lambda x: kpi_words.number_of(finding.kpi, x))
             | {"period": words.period_short, "signals": kpi_words.signal_list, "state": _unusual},
-            "headers": {"value": kpi_words.head_of(finding.kpi)},
+            "headers": {"value": kpi_words.head_of(finding.kpi), "n": kpi_words.base_of(finding.kpi)},
         }
 
     def chance(self) -> Block:
@@ -222,7 +225,7 @@ class KpiReport(StudyReport):
             if (titles := [f.kpi.title for code, f in compared.items() if bands[code] == band])
         ]
         blocks += [self._funnel(f) for code, f in compared.items() if bands[code].startswith("beyond")]
-        return section(say("kpi.title.peers"), *(blocks or [note("unknown", say("kpi.peers.nothing"))]))
+        return section(say("kpi.title.peers"), *(blocks or [note("info", say("kpi.peers.nothing"))]))
 
     def workload(self) -> Block:
         """Work coming in, completed and waiting, where a source holds single cases."""
@@ -238,7 +241,7 @@ class KpiReport(StudyReport):
 
     def quality(self) -> Block:
         """How good the data behind the figures are."""
-        return kpi_context.quality(self.study, self.analysis)
+        return data_quality.quality(self.study, self.analysis)
 
     def method(self) -> Block:
         """Which chart, why, by which rules, on how many periods; KPIs that are treated alike stand together."""
@@ -289,10 +292,7 @@ class KpiReport(StudyReport):
     # Pieces
 
     def _answer(self) -> Block:
-        found = self.analysis.findings
-        entries = [kpi_words.entry_of(f) for f in found]
-        before = sum(counted(entry) is not None for entry in entries)
-        return sentence(count_words(map(_standing, found), weak=sum(map(weak, entries)), before=before))
+        return sentence(count_words([kpi_words.entry_of(f) for f in self.analysis.findings]))
 
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict
@@ -311,7 +311,7 @@ class KpiReport(StudyReport):
     def _cases(self, finding: KpiFinding) -> str:
         """Cases behind the value; a count or a share of time has none."""
         n = finding.row["n"]
-        return "–" if finding.kpi.kind in ("count", "availability") or pd.isna(n) else words.number(round(n), 0)
+        return "–" if finding.kpi.kind in _NO_CASES or pd.isna(n) else words.number(round(n), 0)
 
     def _multiples(self) -> list[Chart]:
         findings = self.analysis.findings
@@ -440,7 +440,7 @@ class KpiReport(StudyReport):
     @cached_property
     def _names(self) -> dict[str, str]:
         """Department code to name."""
-        return kpi_context.department_names(self.study)
+        return data_quality.department_names(self.study)
 
     def _funnel_chart(self, finding: KpiFinding) -> Chart:
         return self._once(f"peers-{self._slugs[finding.kpi.code]}", lambda name: self._draw_funnel(finding, name))

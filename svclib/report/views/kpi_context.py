@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,9 @@ import pandas as pd
 from svclib.catalogue.check import default_cohort
 from svclib.catalogue.models import TIME_UNITS, Kpi, Source
 from svclib.measure.analysis import KpiAnalysis, KpiFinding
-from svclib.measure.disclosure import suppressed
 from svclib.measure.revision import revisions
 from svclib.measure.survey import ResponseRate, response_rate, silent_bounds
-from svclib.measure.workload import Workload, measure_durations, measure_workload
+from svclib.measure.workload import Workload, measure_durations, measure_workload, without_small
 from svclib.report import words
 from svclib.report.figures.workload import arrivals_figure, flow_figure
 from svclib.report.show import Block, Chart, bullets, note, section, sentence, show, slug
@@ -35,15 +34,17 @@ _COMMENT_PERIODS = 12
 
 
 def workload(study: Study, analysis: KpiAnalysis, once: Draw) -> Block:
-    """Arrivals, completions, backlog and its age, arrivals by hour, and how long cases took."""
+    """Arrivals, completions, backlog and its age, arrivals by hour, and how long cases took; small numbers withheld."""
     blocks: list[Block] = []
     for source in _sources(study, "cases"):
         load = _load(study, source)
-        blocks += [_flow_text(load), once(f"workload-{slug(source.name)}", partial(_flow, load))]
-        if load.arrivals.sum() > 0:
+        blocks.append(sentence(" ".join([flow_text(load.flow), *_age_text(load)])))
+        if load.flow["backlog"].notna().any():
+            blocks.append(once(f"workload-{slug(source.name)}", partial(_flow, load)))
+        if (load.arrivals > 0).any():
             blocks.append(once(f"arrivals-{slug(source.name)}", partial(_arrivals, load)))
-        if load.ages["cases"].sum() > 0:
-            blocks.append(_ages(load, study.organisation.disclosure_minimum))
+        if (load.ages["cases"] > 0).any():
+            blocks.append(_ages(load))
     timed = [f for f in analysis.findings if f.kpi.kind == "time_to_event" and f.shown]
     if timed:
         blocks.append(_durations(study, timed))
@@ -68,36 +69,47 @@ def _load(study: Study, source: Source) -> Workload:
         rows["resolved_at"] = pd.NaT
     first = rows["opened_at"].min()
     periods = [p for p in study.period.last(_FLOW_PERIODS) if pd.isna(first) or p.end > first.date()]
-    return measure_workload(rows, periods or [study.period], _moment(study.as_of))
+    load = measure_workload(rows, periods or [study.period], _moment(study.as_of))
+    return without_small(load, study.organisation.disclosure_minimum)
 
 
-def _flow_text(load: Workload) -> Block:
-    last = load.flow.iloc[-1]
-    said = {c: words.number(int(last[c]), 0) for c in ("arrived", "completed", "backlog")}
-    parts = [say("kpi.workload.flow", period=words.period_name(str(last["period"])), **said)]
-    if np.isfinite(load.median_age):
-        ages = {"median": words.number(load.median_age, 0), "oldest": words.number(load.oldest, 0)}
-        parts.append(say("kpi.workload.age", **ages))
-    return sentence(" ".join(parts))
+def flow_text(flow: pd.DataFrame) -> str:
+    """What came in, was completed and stayed open in the latest period; of what is withheld, that it is."""
+    last = flow.iloc[-1]
+    shown = {c: words.number(last[c], 0) for c in ("arrived", "completed", "backlog") if pd.notna(last[c])}
+    key = {3: "flow", 1: "flow_backlog", 0: "flow_withheld"}[len(shown)]
+    return say(f"kpi.workload.{key}", period=words.period_name(str(last["period"])), **shown)
+
+
+def _age_text(load: Workload) -> list[str]:
+    if not np.isfinite(load.median_age):
+        return []
+    parts = [say("kpi.workload.age", median=words.number(load.median_age, 0))]
+    return (
+        [*parts, say("kpi.workload.oldest", oldest=words.number(load.oldest, 0))] if np.isfinite(load.oldest) else parts
+    )
+
+
+def shown_count(count: float) -> str:
+    """A number of cases; one that is withheld is said to be."""
+    return say("kpi.value.hidden") if pd.isna(count) else words.number(count, 0)
 
 
 def _flow(load: Workload, name: str) -> Chart:
-    last = load.flow.iloc[-1]
-    said = {c: words.number(int(last[c]), 0) for c in ("arrived", "completed", "backlog")}
-    period = words.period_name(str(last["period"]))
     headers = {c: say(f"kpi.workload.{c}") for c in ("arrived", "completed", "backlog", "complete")}
     return show(
         flow_figure(load.flow),
         name=name,
-        alt=say("kpi.workload.flow", period=period, **said),
+        alt=flow_text(load.flow),
         caption=say("kpi.workload.flow_caption"),
         data=load.flow,
         headers=headers,
+        formats=dict.fromkeys(("arrived", "completed", "backlog"), shown_count),
     )
 
 
 def _arrivals(load: Workload, name: str) -> Chart:
-    day, hour = np.unravel_index(int(load.arrivals.argmax()), load.arrivals.shape)
+    day, hour = np.unravel_index(int(np.nanargmax(load.arrivals)), load.arrivals.shape)
     table_of = pd.DataFrame(np.round(load.arrivals, 2), columns=[str(h) for h in range(24)])
     table_of.insert(0, "weekday", _day_names())
     return show(
@@ -105,9 +117,16 @@ def _arrivals(load: Workload, name: str) -> Chart:
         name=name,
         alt=say("kpi.workload.arrivals_alt", day=_day_names()[int(day)], hour=str(int(hour))),
         caption=say("kpi.workload.arrivals_caption"),
+        legend=say("kpi.workload.arrivals_withheld") if np.isnan(load.arrivals).any() else "",
         data=table_of,
         headers={"weekday": say("kpi.workload.weekday")},
+        formats=dict.fromkeys(table_of.columns[1:], _weekly),
     )
+
+
+def _weekly(mean: float) -> str:
+    """A cell of the table of arrivals: all with two decimals, none as 0, a withheld one as in the figure."""
+    return "·" if pd.isna(mean) else words.number(mean, 2 if mean else 0)
 
 
 def _day_names() -> list[str]:
@@ -117,16 +136,14 @@ def _day_names() -> list[str]:
     return [str(names[d]) for d in range(7)]
 
 
-def _ages(load: Workload, minimum: int) -> Block:
-    """Open cases by age; small groups are withheld, and one more where the backlog would give them away."""
+def _ages(load: Workload) -> Block:
+    """Open cases by age."""
     edges = [*load.ages["from_days"].tolist(), None]
     labels = []
     for low, high in pairwise(edges):
         key = "age_open" if high is None else "age_band"
         labels.append(say(f"kpi.workload.{key}", low=str(low), high=str(high)))
-    counts = load.ages["cases"].to_numpy(dtype=float)
-    hidden = suppressed(counts, minimum)
-    shown = [say("kpi.value.hidden") if h else words.number(int(c), 0) for c, h in zip(counts, hidden, strict=True)]
+    shown = [shown_count(count) for count in load.ages["cases"]]
     frame = pd.DataFrame({say("kpi.workload.age_column"): labels, say("column.n"): shown})
     return table(frame, caption=say("kpi.workload.age_caption"))
 
@@ -155,7 +172,7 @@ def _durations(study: Study, findings: list[KpiFinding]) -> Block:
             }
         )
     if not rows:
-        return note("unknown", say("state.withheld"))
+        return note("info", say("state_meaning.withheld"))
     return table(pd.DataFrame(rows), caption=say("kpi.workload.durations", period=words.period_name(study.period)))
 
 
@@ -184,10 +201,10 @@ def _response(study: Study, source: Source, analysis: KpiAnalysis) -> list[Block
     start, end = (pd.Timestamp(day) for day in (study.period.start, study.period.end))
     found = response_rate(rows[(invited >= start) & (invited < end)], dimensions, study.organisation.disclosure_minimum)
     if found is None or found.invited < study.organisation.disclosure_minimum:
-        return [note("unknown", say("kpi.comments.no_invitations"))]
+        return [note("info", say("kpi.comments.no_invitations"))]
     parts: list[Block] = [sentence(_rate_text(study, found))]
     if 0 < found.answered < study.organisation.disclosure_minimum:
-        return [note("unknown", say("state_meaning.withheld"))]
+        return [note("info", say("state_meaning.withheld"))]
     if found.dimension:
         parts.append(note("caution", _bias_text(found)))
     answered = pd.to_datetime(rows["responded_at"])
@@ -267,7 +284,7 @@ def _said(study: Study, source: Source) -> list[Block]:
     found = compare_comments(inside, outside, study.catalogue.themes, minimum=minimum)
     period = words.period_name(study.period)
     if found.withheld:
-        return [note("unknown", say("kpi.comments.withheld", period=period))]
+        return [note("info", say("kpi.comments.withheld", period=period))]
     blocks: list[Block] = [sentence(say("kpi.comments.count", period=period, count=found.comments))]
     themes = [t for t in found.themes if t.inside >= minimum]
     if themes:
@@ -335,113 +352,3 @@ def _late(study: Study, seen: str) -> str:
     if not late and not gone:
         return ""
     return say("kpi.revised.late", late=words.number(late, 0), gone=words.number(gone, 0), date=seen)
-
-
-def department_names(study: Study) -> dict[str, str]:
-    """Department code to name."""
-    return {department.code: department.name for department in study.catalogue.departments}
-
-
-def quality_records(study: Study) -> list[dict[str, Any]]:
-    """The data quality of the department's sources as `kpi_analysis.json` has it."""
-    names = {kpi.source for kpi in study.kpis}
-    return [
-        {
-            "source": q.source,
-            "score": round(float(q.score), 4),
-            "read": q.read,
-            "kept": q.kept,
-            "bad_rows": q.bad_rows,
-            "bad": dict(q.bad),
-            "copies": _copies(q),
-            "missing_periods": q.gaps.get("missing", 0),
-            "silent": [dict(s) for s in q.silent],
-            "first": q.first.isoformat() if q.first else None,
-            "last": q.last.isoformat() if q.last else None,
-            "sentence": _quality_text(q, department_names(study)),
-        }
-        for q in study.quality
-        if q.source in names
-    ]
-
-
-def _copies(q: Any) -> int:
-    """Rows that equal an earlier one in every column: in quarantine where the source has a key, else kept."""
-    return q.exact_copies + int(q.bad.get("duplicate", 0))
-
-
-def _quality_text(q: Any, names: Mapping[str, str]) -> str:
-    """A source's quality in words; `names` has a department's name by its code."""
-    parts = [
-        say(
-            "kpi.quality.line",
-            source=q.source,
-            kept=words.number(q.kept, 0),
-            read=words.number(q.read, 0),
-            score=words.percent(q.score),
-        )
-    ]
-    if q.bad_rows:
-        reasons = words.list_of(
-            f"{words.quarantine_reason(reason)} ({words.number(count, 0)})" for reason, count in sorted(q.bad.items())
-        )
-        parts.append(say("kpi.quality.bad", count=q.bad_rows, reasons=reasons))
-    left_out = sum(q.left_out.values())
-    for name, count in (("later", q.later), ("left_out", left_out), ("folded", q.folded)):
-        if count:
-            parts.append(say(f"kpi.quality.{name}", count=count))
-    if q.silent:
-        codes = [str(s.get("department", "")) for s in q.silent]
-        parts.append(say("kpi.quality.silent", departments=words.list_of(names.get(code, code) for code in codes)))
-    if q.gaps.get("missing"):
-        parts.append(say("kpi.quality.gaps", count=int(q.gaps["missing"])))
-    return " ".join(parts)
-
-
-def quality(study: Study, analysis: KpiAnalysis) -> Block:
-    """Sources: rows, faults, gaps, silence, changes of definition, and the score over the snapshots."""
-    names = {kpi.source for kpi in study.kpis}
-    mine = [q for q in study.quality if q.source in names]
-    history = _scores(study, names)
-    rows = [
-        {
-            say("kpi.quality.source"): q.source,
-            say("kpi.quality.score"): words.percent(q.score),
-            say("kpi.quality.before"): words.list_of(words.percent(s) for s in history.get(q.source, [])) or "–",
-            say("kpi.quality.rows"): words.number(q.kept, 0),
-            say("kpi.quality.faulty"): words.number(q.bad_rows, 0),
-            say("kpi.quality.copies"): words.number(_copies(q), 0),
-            say("kpi.quality.missing"): words.number(int(q.gaps.get("missing", 0)), 0),
-            say("kpi.quality.until"): words.date(q.last, "medium") if q.last else "–",
-        }
-        for q in mine
-    ]
-    remarks = [
-        _quality_text(q, department_names(study)) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")
-    ]
-    remarks += [
-        say("kpi.quality.changed", title=f.kpi.title, date=words.date(c.date), note=c.note)
-        for f in analysis.findings
-        for c in f.kpi.changes
-    ]
-    whole = table(pd.DataFrame(rows), caption=say("kpi.quality.caption")) if rows else note("info", say("value.none"))
-    return section(say("kpi.title.quality"), whole, *([bullets(remarks)] if remarks else []))
-
-
-def _scores(study: Study, names: set[str], most: int = 3) -> dict[str, list[float]]:
-    """Scores of each source in the snapshots before this one, oldest first."""
-    from svclib.collect.snapshot import list_snapshots, open_snapshot
-    from svclib.errors import InputRefused
-
-    found: dict[str, list[float]] = {}
-    earlier = [p for p in list_snapshots(study.snapshot.path.parent) if p.resolve() != study.snapshot.path.resolve()]
-    for path in earlier[:most]:
-        try:
-            snapshot = open_snapshot(path, verify=False)
-        except InputRefused:
-            continue
-        if snapshot.created < study.snapshot.created and snapshot.as_of < study.snapshot.as_of:
-            for q in snapshot.quality:
-                if q.source in names:
-                    found.setdefault(q.source, []).insert(0, float(q.score))
-    return found

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from svclib.catalogue.known import last_day
 from svclib.catalogue.names import pick
 from svclib.evaluate import analysis as compute
 from svclib.evaluate.of_study import plan_of
 from svclib.evaluate.outcome import ActionOutcome, OutcomeEvaluation
-from svclib.evaluate.planning import Planning, plan_ahead
+from svclib.evaluate.planning import FEWEST, Planning, plan_ahead
 from svclib.evaluate.record import evaluation_record
 from svclib.report import words
 from svclib.report.figures.outcome import STEP_MARKS, effect_shares, effects_figure, outcome_figure, steps_figure
@@ -189,7 +190,7 @@ class OutcomeReport(StudyReport):
 
     def _empty(self) -> Block:
         how = [say(f"outcome.empty.{name}") for name in ("begin", "baseline", "compare", "see")]
-        text = note("unknown", say("outcome.empty.text", department=self.study.department.name))
+        text = note("info", say("outcome.empty.text", department=self.study.department.name))
         return section(say("outcome.title.empty"), text, bullets(how))
 
     def _answer(self) -> str:
@@ -343,7 +344,7 @@ class OutcomeReport(StudyReport):
             for o, s in steps
         ]
         return show(
-            steps_figure(self.outcomes, self.evaluation.as_of),
+            steps_figure(self.outcomes, last_day(self.evaluation.period.end, self.evaluation.as_of)),
             name="steps",
             alt=say("outcome.figure.steps_alt", count=len(dated), list=listed),
             caption=say("outcome.figure.steps"),
@@ -361,11 +362,12 @@ class OutcomeReport(StudyReport):
                 say("outcome.table.delay"): s.delay,
             }
             for o in self.outcomes
-            if o.action.status not in ("done", "cancelled") and not outcome_words.stopping(o)
+            if outcome_words.pursued(o)
             for s in o.progress.due
         ]
         if not rows:
-            return sentence(say("outcome.progress.nothing_due"))
+            left = any(o.progress.due for o in self.outcomes if not outcome_words.pursued(o))
+            return sentence(say(f"outcome.progress.nothing_{'left' if left else 'due'}"))
         frame = pd.DataFrame(rows).sort_values(
             [say("outcome.table.owner"), say("outcome.table.delay")], ascending=[True, False]
         )
@@ -389,6 +391,8 @@ class OutcomeReport(StudyReport):
         }
 
     def _gap(self, planning: Planning) -> str:
+        if planning.level is None:
+            return "–"
         if planning.target is None:
             return say("outcome.planning.no_target")
         if planning.gap is None:
@@ -398,12 +402,18 @@ class OutcomeReport(StudyReport):
     def _when(self, planning: Planning) -> str:
         power = planning.power
         if power is None:
-            return say("outcome.planning.too_short")
+            return say(f"outcome.planning.{'too_few' if self._would_do(planning) else 'too_short'}")
         if power.needed is None:
             return "–"
         if power.enough is None:
             return say("outcome.planning.never")
         return say("outcome.planning.periods", count=power.enough)
+
+    def _would_do(self, planning: Planning) -> bool:
+        """Whether the history would be long enough with the periods that have too few cases to count."""
+        rows = self.plan.measures(planning.kpi)
+        mine = rows.loc[rows["department"] == self.study.department.code, "status"]
+        return planning.periods + int(mine.isin(["too_few", "withheld"]).sum()) >= FEWEST
 
 
 _FRAME_COLUMNS = (

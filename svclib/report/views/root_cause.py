@@ -40,13 +40,10 @@ from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
-from svclib.report.words.where import label
+from svclib.report.words.where import gap_state, label
 
 if TYPE_CHECKING:
     from svclib.study import Study
-
-#: The badge of each answer: special causes are concerns, the rest is what it is.
-STATES = {"no_special_cause": "common_cause", "not_evaluable": "provisional"}
 
 
 @of_study
@@ -402,7 +399,7 @@ class RootCauseReport(StudyReport):
     def _bones(self, gap: Gap) -> list[Block]:
         chart = self._ishikawa(gap)
         if chart is None:
-            return [note("unknown", say("root_cause.ishikawa.none"))]
+            return [note("info", say("root_cause.ishikawa.none"))]
         return [chart, note("info", say("root_cause.ishikawa.meaning"))]
 
     def _ishikawa(self, gap: Gap) -> Chart | None:
@@ -444,8 +441,4 @@ def _step(gap: Gap, name: str, *blocks: Block) -> Block:
 
 
 def _state(gap: Gap) -> str:
-    if gap.question.why_not in ("too_few", "withheld", "missing"):
-        return gap.question.why_not
-    if gap.question.why_not == "improved":
-        return "improvement"
-    return STATES.get(gap.answer, "concern")
+    return gap_state(gap.answer, gap.question.why_not)

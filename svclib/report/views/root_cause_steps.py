@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from svclib.explain.analysis import Gap
@@ -14,11 +15,13 @@ from svclib.explain.process import Load, ProcessPart
 from svclib.explain.record import effect_of
 from svclib.explain.themes import FALSE_THEMES
 from svclib.measure.periods import Period
+from svclib.measure.workload import flow_without_small
 from svclib.report import words
 from svclib.report.figures import root_cause as figures
 from svclib.report.figures.workload import flow_figure, hours_figure
 from svclib.report.show import Block, Chart, bullets, note, paragraph, sentence
 from svclib.report.tables import table
+from svclib.report.views.kpi_context import flow_text, shown_count
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
 
@@ -117,12 +120,12 @@ def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
             table(pd.DataFrame(rows), caption=say("root_cause.process.caption")),
         ]
     if gap.load is not None:
-        blocks.append(sentence(_load(gap.load)))
+        blocks.append(sentence(_load(gap.load, gap.disclosure_minimum)))
         if gap.load.answer != "usual":  # that nothing changed is said in a sentence
             blocks.append(_flow(gap.load, gap, draw))
     if gap.drivers is not None:
         blocks += _drivers(gap, period, draw)
-    return blocks or [note("unknown", say("root_cause.process.none"))]
+    return blocks or [note("info", say("root_cause.process.none"))]
 
 
 def _part_interval(part: ProcessPart) -> str:
@@ -155,19 +158,19 @@ def _hours(gap: Gap, draw: Draw) -> list[Block]:
 def _flow(load: Load, gap: Gap, draw: Draw) -> Chart:
     """Arrivals, closures and backlog of the KPI's cases over the periods that it was compared with."""
     names = {"arrivals": "arrived", "closed": "completed", "open_at_end": "backlog"}
-    data = load.periods[["period", *names]].rename(columns=names)
-    last = {name: words.number(int(data[name].iloc[-1]), 0) for name in names.values()}
+    data = flow_without_small(load.periods[["period", *names]].rename(columns=names), gap.disclosure_minimum)
     return draw(
         "flow", gap, figure=lambda: flow_figure(data.assign(complete=True)), data=data,
-        alt=say("kpi.workload.flow", period=words.period_name(str(data["period"].iloc[-1])), **last),
+        alt=flow_text(data),
         caption=say("root_cause.process.flow_caption", first=words.period_name(str(data["period"].iloc[0]))),
         headers={name: say(f"kpi.workload.{name}") for name in names.values()},
+        formats=dict.fromkeys(names.values(), shown_count),
     )  # fmt: skip
 
 
-def _load(load: Load) -> str:
+def _load(load: Load, minimum: int) -> str:
     now = load.periods.iloc[-1]
-    said_ = {"arrivals": words.number(int(now["arrivals"]), 0), "closed": words.number(int(now["closed"]), 0)}
+    said_ = {name: shown_count(now[name] if now[name] >= minimum else np.nan) for name in ("arrivals", "closed")}
     needed = {
         "usual": said_,
         "more_arrivals": {"arrivals": said_["arrivals"], "z": words.number(load.arrivals_z, 1)},
@@ -211,9 +214,9 @@ def themes_blocks(gap: Gap, draw: Draw) -> list[Block]:
     """What the comments say, within the disclosure rule."""
     themes, question = gap.themes, gap.question
     if themes is None:
-        return [note("unknown", say("root_cause.themes.none"))]
+        return [note("info", say("root_cause.themes.none"))]
     if themes.withheld:
-        return [note("unknown", say("root_cause.themes.withheld"))]
+        return [note("info", say("root_cause.themes.withheld"))]
     counts = {"inside": words.number(themes.comments, 0), "outside": words.number(themes.comments_outside, 0)}
     best = gap.localisation.segments[0] if gap.localisation and gap.localisation.segments else None
     if best is not None:

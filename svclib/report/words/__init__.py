@@ -23,8 +23,10 @@ from svclib.report.words.messages import (
 from svclib.report.words.quality import quarantine_reason
 from svclib.report.words.values import (
     change,
+    change_interval,
     date,
     date_time,
+    decimals_of,
     interval,
     list_of,
     number,
@@ -40,9 +42,11 @@ from svclib.report.words.values import (
 __all__ = [
     "MessageMissing",
     "change",
+    "change_interval",
     "current_language",
     "date",
     "date_time",
+    "decimals_of",
     "interval",
     "known",
     "languages",

@@ -46,6 +46,8 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     >>> outlook({"variation": "common_cause", "assurance": "hit_or_miss", "p_meets_target_next": 0.01})
     'mostly_fail'
     """
+    if kpi.get("state") == "withheld":
+        return "none"
     assurance = str(kpi.get("assurance") or "none")
     quiet = str(kpi.get("variation") or kpi.get("state") or "none") in ("common_cause", "none") or assurance == "none"
     if not quiet:
@@ -69,6 +71,22 @@ def reading(kpi: Mapping[str, Any]) -> str:
     return "neutral" if variation.startswith("neutral") else variation
 
 
+def group(kpi: Mapping[str, Any]) -> str:
+    """Where a page tells of a KPI and as what it counts it: its `standing`, or what its latest period that counts signals.
+
+    What may be chance is not known yet: ``unknown``.
+
+    >>> group({"state": "provisional", "variation": "concern"}), group({"state": "concern", "p": 0.3})
+    ('concern', 'unknown')
+    """
+    if weak(kpi):
+        return "unknown"
+    state = str(kpi["state"])
+    if reading(kpi) != state:
+        return reading(kpi)
+    return standing(state, str(kpi.get("assurance") or "none"), str(kpi.get("cause") or ""))
+
+
 def counted(kpi: Mapping[str, Any]) -> str | None:
     """Label of the latest period that counts, where that is an earlier one and signals."""
     latest = kpi.get("latest")
@@ -84,40 +102,38 @@ def counted_words(kpi: Mapping[str, Any], advice: str = "") -> str:
     return say("headline.counted", period=values.period_name(label), text=said)
 
 
-def count_words(standings: Iterable[str], departments: int | None = None, weak: int = 0, before: int = 0) -> str:
-    """How many KPIs stand how: the same count in the same words on every page.
+def count_words(kpis: Sequence[Mapping[str, Any]], departments: int | None = None) -> str:
+    """How many KPIs stand how: the same count in the same words on every page, and as many as the lists below it have.
 
     Parameters
     ----------
-    standings
-        What `standing` says of each KPI.
+    kpis
+        What `group` reads of each KPI.
     departments
         How many they belong to, on a page that tells of several.
-    weak
-        How many of the signals may be chance (`weak`).
-    before
-        How many of those that cannot be judged yet signalled in the latest period that counts (`reading`).
 
     Examples
     --------
-    >>> count_words(["concern", "concern", "cannot_meet", "provisional", "common_cause"], before=1)
-    'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet (1 of these showed a change in the latest period that counts).'
-    >>> count_words(["concern", "improvement"], weak=1)
-    'Of 2 KPIs, 1 shows a concern and 1 shows an improvement. 1 of these changes may be chance.'
+    >>> concern, usual = {"state": "concern"}, {"state": "common_cause"}
+    >>> count_words([concern, concern, {**usual, "assurance": "fail"}, {**concern, "p": 0.3}, usual])
+    'Of 5 KPIs, 2 show a concern, 1 cannot meet its target and 1 cannot be judged yet (1 of these changed, but that may be chance).'
+    >>> count_words([concern, {"state": "provisional", "variation": "concern", "latest": {"period": "2026-09"}}])
+    'Of 2 KPIs, 2 show a concern. One of these changes is that of an earlier period, the latest that counts.'
     """
-    counted = Counter("unknown" if name in UNKNOWN else name for name in standings)
-    parts = [say(f"answer.{name}", count=counted[name]) for name in COUNTED if counted[name]]
-    if before:
-        parts[-1] += say("answer.before", count=before)
-    total = sum(counted.values())
+    groups = ["unknown" if (name := group(kpi)) in UNKNOWN else name for kpi in kpis]
+    found, total = Counter(groups), len(kpis)
+    parts = [say(f"answer.{name}", count=found[name]) for name in COUNTED if found[name]]
     if not parts:
         return say("answer.quiet", count=total)
+    if perhaps := sum(map(weak, kpis)):
+        parts[-1] += say("answer.weak", count=perhaps)
     listed = values.list_of(parts)
-    chance = f" {say('answer.weak', count=weak)}" if weak else ""
+    before = sum(counted(kpi) is not None and not weak(kpi) for kpi in kpis)
+    earlier = f" {say('answer.before', count=before)}" if before else ""
     if departments is None:
-        return say("answer.sentence", count=total, parts=listed) + chance
+        return say("answer.sentence", count=total, parts=listed) + earlier
     among = say("answer.departments", count=departments)
-    return say("answer.sentence_all", count=total, departments=among, parts=listed) + chance
+    return say("answer.sentence_all", count=total, departments=among, parts=listed) + earlier
 
 
 def weak(kpi: Mapping[str, Any]) -> bool:
@@ -372,8 +388,13 @@ def _unknown(kpi: Mapping[str, Any], period: str) -> str:
     if kpi["state"] == "provisional" and kpi.get("final_on"):
         said |= {"value": _value(kpi, kpi.get("value")), "date": values.date(str(kpi["final_on"]))}
         return say("headline.provisional" if kpi.get("value") is not None else "headline.nothing_yet", **said)
-    return say(
-        "headline.unknown",
-        meaning=say(f"state_meaning.{standing(str(kpi['state']), 'none', str(kpi.get('cause') or ''))}"),
-        **said,
-    )
+    return say("headline.unknown", meaning=say(f"state_meaning.{_unknown_code(kpi)}"), **said)
+
+
+def _unknown_code(kpi: Mapping[str, Any]) -> str:
+    """Why nothing can be said: the standing, or what the history lacks."""
+    cause = str(kpi.get("cause") or "")
+    if cause == "few_periods":
+        small = any(point.get("status") in ("too_few", "withheld") for point in kpi.get("points") or ())
+        return "few_full_periods" if small else "few_periods"
+    return standing(str(kpi["state"]), "none", cause)

@@ -17,7 +17,7 @@ from svclib.measure.record import latest_of, moved_of, trend_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.headline import UNKNOWN, counted_words, happening_names, headline, singly, weak
+from svclib.report.words.headline import UNKNOWN, counted_words, happening_names, headline, reading, singly, weak
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
@@ -74,8 +74,21 @@ def sentence(finding: KpiFinding) -> str:
     if state == "common_cause":
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
         return " ".join([*parts, *(_trend(finding) or cautions(finding)[:1])])
-    first = headline(entry_of(finding), str(finding.row["period"]))
+    first = headline(entry_of(finding), str(finding.row["period"]), advice=_elsewhere(finding))
     return " ".join([first, *_again(finding), *_unstable(finding)])
+
+
+def _elsewhere(finding: KpiFinding) -> str:
+    """Which report holds the next step; empty where the chart and the declared events are all there is.
+
+    Where a change comes from, and what an action did, is worked out there: any other advice here would contradict it.
+    """
+    state = reading(entry_of(finding))
+    ids = dict.fromkeys(happened.id for happened in finding.happened if happened.id)
+    if ids:
+        names = words.list_of(say("kpi.elsewhere.action", id=name) for name in ids)
+        return say(f"kpi.elsewhere.{state}_plan", actions=names)
+    return say("kpi.elsewhere.concern") if state == "concern" else ""
 
 
 def entry_of(finding: KpiFinding) -> dict[str, Any]:
@@ -84,6 +97,7 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
     known = {"title": kpi.title, "unit": kpi.unit, "decimals": kpi.decimals, "band": band_of(kpi)}
     return known | {
         "state": judged.state,
+        "cause": judged.cause,
         "variation": judged.variation,
         "side": judged.side,
         "assurance": judged.assurance,
@@ -123,8 +137,15 @@ def _period(finding: KpiFinding) -> str:
     return words.period_name(str(finding.row["period"]))
 
 
-def _cases(count: float) -> str:
-    return say("kpi.value.cases", count=round(count), shown=words.number(round(count), 0))
+def _cases(kpi: Kpi, count: float) -> str:
+    """How many cases a value rests on, or answers where it is worked out from these."""
+    noun = "answers" if kpi.kind == "score" else "cases"
+    return say(f"kpi.value.{noun}", count=round(count), shown=words.number(round(count), 0))
+
+
+def base_of(kpi: Kpi) -> str:
+    """The head of a column of what values rest on."""
+    return say({"score": "column.answers", "rate": "column.base"}.get(kpi.kind, "column.n"))
 
 
 def _value(finding: KpiFinding, key: str = "plain") -> str:
@@ -136,7 +157,7 @@ def _value(finding: KpiFinding, key: str = "plain") -> str:
     interval = words.interval(row["lower"], row["upper"], kpi.unit, kpi.decimals)
     if kpi.kind == "rate":  # what it is counted per may be hours or visits: no number of cases
         return say(f"kpi.value.{'' if key == 'plain' else 'again_'}per_exposure", **said, interval=interval)
-    return say(f"kpi.value.{key}", **said, interval=interval, cases=_cases(row["n"]))
+    return say(f"kpi.value.{key}", **said, interval=interval, cases=_cases(kpi, row["n"]))
 
 
 def _again(finding: KpiFinding) -> list[str]:
@@ -218,10 +239,12 @@ def _unknown(finding: KpiFinding) -> str:
             count = words.number(finding.chart.baseline_points, 0)
             text = say("kpi.unknown.few_periods_mdc", count=count, value=value_of(kpi, row["value"]), **said)
             return " ".join([text, *_against(finding)])
-        parts = [say("kpi.unknown.few_periods", count=known, value=value_of(kpi, row["value"]), **said)]
+        small = bool(finding.points["status"].isin(["too_few", "withheld"]).any())
+        history = "few_full_periods" if small else "few_periods"
+        parts = [say(f"kpi.unknown.{history}", count=known, value=value_of(kpi, row["value"]), **said)]
         return " ".join([*parts, *_against(finding)])
     if judged.cause == "few_cases":
-        cases = _cases(row["n"])
+        cases = _cases(kpi, row["n"])
         return say("kpi.unknown.few_cases", cases=cases, minimum=words.number(kpi.minimum_n, 0), **said)
     key = {"small": "withheld", "missing": "missing"}.get(judged.cause)
     return (
@@ -254,7 +277,7 @@ def _latest(finding: KpiFinding) -> str:
     if latest is None:
         return say("kpi.unknown.few_periods", count=0, title=finding.kpi.title, value="", period=_period(finding))
     if finding.signals:
-        return counted_words(entry_of(finding))
+        return counted_words(entry_of(finding), _elsewhere(finding))
     reading = say(f"kpi.unknown.reading_{finding.verdict.variation}")
     return say("kpi.unknown.latest", period=words.period_name(str(latest["period"])), reading=reading)
 
@@ -352,8 +375,7 @@ def _year(finding: KpiFinding) -> list[str]:
             same = change == words.change(0.0, kpi.unit, kpi.decimals)
             parts.append(say(f"kpi.year.{'same' if same else 'over'}", change=change, **said))
         else:
-            ends = [words.change(x, kpi.unit, kpi.decimals) for x in (year.lower, year.upper)]
-            interval = say("value.interval", low=ends[0], high=ends[1])
+            interval = words.change_interval(year.lower, year.upper, kpi.unit, kpi.decimals)
             parts.append(say("kpi.year.over_interval", change=change, interval=interval, **said))
     if total is not None and math.isnan(total.last_year):
         parts.append(say("kpi.year.to_date", value=value_of(kpi, total.value)))
@@ -370,13 +392,13 @@ def _trend(finding: KpiFinding) -> list[str]:
         return []
     decimals = None if kpi.unit != "%" else 2
     sign = 1 if found.slope > 0 else -1
-    ends = [words.change(x, kpi.unit, decimals) for x in sorted((found.lower, found.upper))]
+    low, high = sorted((found.lower, found.upper))
     return [
         say(
             f"kpi.trend.{'up' if found.slope > 0 else 'down'}",
             periods=words.number(found.points, 0),
             slope=words.change(found.slope * sign, kpi.unit, decimals).lstrip("+"),
-            interval=say("value.interval", low=ends[0], high=ends[1]),
+            interval=words.change_interval(low, high, kpi.unit, decimals),
             p=words.p_value(found.p),
         )
     ]
@@ -386,8 +408,14 @@ def _forecast(finding: KpiFinding) -> list[str]:
     found, kpi = finding.forecast, finding.kpi
     if found is None or finding.verdict.state == "provisional":
         return []
-    low, high = (value_of(kpi, x) for x in (found.lower[0], found.upper[0]))
-    return [] if low == high else [say("kpi.forecast.text", low=low, high=high)]
+    low, high = found.lower[0], found.upper[0]
+    places = 0 if kpi.kind == "count" and kpi.decimals is None else kpi.decimals
+    if places is None and kpi.unit != "%":
+        places = words.decimals_of(low, high)
+    if words.value(low, kpi.unit, places) == words.value(high, kpi.unit, places):
+        return []
+    first = words.value(low, "%" if kpi.unit == "%" else "", places)  # the unit stands once
+    return [say("kpi.forecast.text", low=first, high=words.value(high, kpi.unit, places))]
 
 
 def suggestion_text(finding: KpiFinding) -> str:

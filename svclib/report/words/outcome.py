@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from svclib.catalogue.models import Band, Kpi
+from svclib.evaluate.analysis import KINDS_OF_MIX
 from svclib.evaluate.checks import TELLING, Check
 from svclib.evaluate.goal import Goal
 from svclib.evaluate.outcome import ActionOutcome
@@ -34,13 +35,13 @@ def change_of(kpi: Kpi, x: float | None) -> str:
 
 def change_interval(kpi: Kpi, low: float, high: float) -> str:
     """Two bounds of a difference."""
-    return say("value.interval", low=change_of(kpi, low), high=change_of(kpi, high))
+    return words.change_interval(low, high, kpi.unit, kpi.decimals)
 
 
 def size_of(kpi: Kpi, x: float | None) -> str:
     """The size of a difference, without a sign."""
     if kpi.unit != "%" or x is None:
-        return words.value(x, kpi.unit, kpi.decimals)
+        return words.value(None if x is None else abs(x), kpi.unit, kpi.decimals)
     return say("value.points", x=words.number(abs(x) * 100, 1 if kpi.decimals is None else kpi.decimals))
 
 
@@ -322,8 +323,9 @@ def check_detail(check: Check, outcome: ActionOutcome) -> str:
     """What a check found, in a few words."""
     detail, kpi = check.detail, outcome.kpi
     if check.passed is None:
+        reason = _why_no_mix(outcome) if check.name == "mix" else detail["reason"]
         ranks = {name: words.number(detail[name], 2) for name in ("p", "attainable_p") if name in detail}
-        return say(f"outcome.reason.{detail['reason']}", **ranks)
+        return say(f"outcome.reason.{reason}", **ranks)
     if check.name == "placebo_in_peers":
         return say(
             "outcome.checked.rank",
@@ -350,6 +352,17 @@ def check_detail(check: Check, outcome: ActionOutcome) -> str:
     if "estimate" in detail:
         return _estimate(detail, kpi)
     return _happened(detail)
+
+
+def _why_no_mix(outcome: ActionOutcome) -> str:
+    """Why the KPI is not worked out at the earlier mix of cases; a lack of dimensions is only one of the reasons."""
+    check = _check(outcome, "mix")
+    reason = str(check.detail["reason"]) if check else "no_dimensions"
+    if reason != "no_dimensions":
+        return reason
+    if outcome.action.segment:
+        return "one_part"
+    return reason if outcome.kpi.kind in KINDS_OF_MIX else "no_mean"
 
 
 def _estimate(detail: Mapping[str, Any], kpi: Kpi) -> str:
@@ -443,6 +456,11 @@ def stopping(outcome: ActionOutcome) -> bool:
     return outcome.verdict.next_step == "stop" and outcome.action.status not in ("done", "cancelled")
 
 
+def pursued(outcome: ActionOutcome) -> bool:
+    """Whether its open steps are to be worked on."""
+    return outcome.action.status not in ("done", "cancelled") and not stopping(outcome)
+
+
 def delays(outcome: ActionOutcome) -> list[str]:
     """Forecast of the end, and who should know of a delay; of an action to be stopped, that this comes first."""
     progress, ident = outcome.progress, outcome.action.id
@@ -463,6 +481,8 @@ def delays(outcome: ActionOutcome) -> list[str]:
             days = say("outcome.progress.days", count=progress.days_beyond_due)
             date = words.date(progress.forecast_end)
             parts.append(say("outcome.progress.forecast", id=ident, date=date, days=days))
+        elif not progress.done:  # no step is done, so there is no pace: this is the plan's own date
+            parts.append(say("outcome.progress.as_planned", id=ident, date=words.date(progress.forecast_end)))
         else:
             parts.append(say("outcome.progress.forecast_in_time", id=ident, date=words.date(progress.forecast_end)))
     if progress.escalate:

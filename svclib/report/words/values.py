@@ -34,11 +34,11 @@ def _pattern(decimals: int, percent: bool, sign: bool) -> NumberPattern:
 
 
 def _decimals_for(x: float) -> int:
-    """Three figures that matter, and none after the point of a whole number."""
+    """Three figures that matter, two below 1, and none after the point of a whole number."""
     size = abs(x)
     if size >= 100 or float(x).is_integer():
         return 0
-    return 1 if size >= 10 else 2 if size >= 0.1 or size == 0 else min(6, 2 - math.floor(math.log10(size)))
+    return 1 if size >= 10 else 2 if size >= 0.1 else min(6, 1 - math.floor(math.log10(size)))
 
 
 def decimals_of(*numbers: float) -> int:
@@ -173,6 +173,24 @@ def interval(low: Any, high: Any, unit: str = "", decimals: int | None = None, *
     first = unit if unit == "%" or _missing(high) else ""
     ends = [value(x, u, decimals, language=language) for x, u in ((low, first), (high, unit))]
     return say("value.interval", language, low=ends[0], high=ends[1])
+
+
+def change_interval(
+    low: float, high: float, unit: str = "", decimals: int | None = None, *, language: str | None = None
+) -> str:
+    """Two bounds of a difference, with their signs and as many decimals; the unit stands once.
+
+    >>> change_interval(-0.032, 0.011, "%"), change_interval(-3.12, 23.1, "h"), change_interval(-0.0535, 0.2, "points")
+    ('−3.2 to +1.1 points', '−3.1 to +23.1\\u202fh', '−0.05 to +0.20\\u202fpoints')
+    """
+    if decimals is None and unit != "%":
+        decimals = decimals_of(*(x for x in (low, high) if not _missing(x)))
+    if unit == "%":
+        places = 1 if decimals is None else decimals
+        first, last = (signed(x * 100, places, language=language) for x in (low, high))
+        return say("value.points", language, x=say("value.interval", language, low=first, high=last))
+    last = change(high, unit, decimals, language=language)
+    return say("value.interval", language, low=signed(low, decimals, language=language), high=last)
 
 
 def p_value(p: Any, *, language: str | None = None) -> str:

@@ -33,6 +33,19 @@ def shown_answer(answer: str, why_not: str | None, looked_at: int | None) -> str
     return why_not if why_not in QUIETER else answer
 
 
+def gap_state(answer: str, why_not: str | None) -> str:
+    """The state whose badge a gap has: a special cause is a concern, and what cannot be judged says by what.
+
+    >>> gap_state("not_evaluable", "withheld"), gap_state("not_evaluable", "no_limits"), gap_state("local", None)
+    ('withheld', 'too_few', 'concern')
+    """
+    if why_not == "improved":
+        return "improvement"
+    known = {"withheld": "withheld", "missing": "missing", "too_few": "too_few", "no_limits": "too_few"}
+    states = {"no_special_cause": "common_cause", "not_evaluable": known.get(why_not or "", "provisional")}
+    return states.get(answer, "concern")
+
+
 def label(name: str) -> str:
     """A column or dimension as people say it.
 

@@ -88,6 +88,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "latest": latest_of(finding),
         "moved": moved_of(finding),
         "silent_change": plain(finding.silent_change.to_json()) if finding.silent_change else None,
+        "signal_before": signal_before(finding),
         "chart": {
             "kind": chart.kind,
             "scale": chart.scale,
@@ -128,6 +129,14 @@ def moved_of(finding: KpiFinding) -> dict[str, Any] | None:
         return None
     near = [happening.to_json() for happening in finding.happened if happening.near]
     return plain(change.to_json() | {"events": near, "assurance": finding.on_new_level})
+
+
+def signal_before(finding: KpiFinding) -> str | None:
+    """Label of the period before the latest that counts, where that one signals and the latest does not."""
+    judged = finding.points[finding.points["judged"]].tail(2)
+    if finding.signals or len(judged) < 2 or not judged["signals"].iloc[0]:
+        return None
+    return str(judged["period"].iloc[0])
 
 
 def latest_of(finding: KpiFinding) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from svclib.report.figures.svg import svg_of
 from svclib.report.views.kpi_context import _time
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import messages, say, use_language
-from svclib.report.words.headline import headline, moved, outlook, together
+from svclib.report.words.headline import doubt, headline, moved, outlook, together
 from tests.report.findings import QUIET, a_finding
 
 
@@ -401,6 +401,24 @@ def test_a_clear_change_is_no_usual_variation_because_the_latest_month_lies_wher
     assert "usual variation" not in told
     front = headline(kpi_words.entry_of(finding), "2026-10")
     assert front.endswith("no signal in this period alone, but its level changed in January 2026 (10.0 → 7.4\u202fh).")
+
+
+def test_a_season_is_suspected_before_it_can_be_known():
+    """Two winters alike: no limits can follow them yet, and the reader should not take the third for a change."""
+    winters = np.tile([14.0, 13, 10, 10, 9, 10, 9, 9, 10, 9, 10, 13], 3)[:28] + 0.3 * (np.resize(QUIET, 28) - 10.0)
+    finding = a_finding(winters, direction="decrease")
+    assert finding.chart.season.kind == "suspected"
+    assert "Its periods resemble those a year before (p" in " ".join([sentence(finding), *kpi_words.remarks(finding)])
+    assert doubt({"state": "concern", "season": {"kind": "suspected", "p": 0.001}}) == "season"
+    assert a_finding(QUIET).chart.season.kind == "too_short"
+
+
+def test_the_signal_of_the_month_before_is_not_forgotten():
+    finding = a_finding([*QUIET, 30.0, 10.3])
+    assert finding.verdict.state == "common_cause"
+    front = headline(kpi_words.entry_of(finding), "2026-02")
+    assert "no signal in this period alone, but January 2026 gave one" in front
+    assert "gave one" not in headline(kpi_words.entry_of(a_finding([*QUIET, 30.0, 10.3, 9.8])), "2026-03")
 
 
 def test_a_slow_drift_is_no_usual_variation():

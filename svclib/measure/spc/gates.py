@@ -16,8 +16,8 @@ from scipy import stats
 
 from svclib.measure.spc.trend import TREND_P, trend
 
-SeasonKind = Literal["none", "harmonic", "months", "too_short"]
-# A season is only looked for in three years: two of a kind may be chance.
+SeasonKind = Literal["none", "harmonic", "months", "suspected", "too_short"]
+# A season is only fitted to three years: two of a kind may be chance.
 SEASON_YEARS = 3
 SEASON_P = 0.01
 DISPERSION_P = 0.01
@@ -55,9 +55,10 @@ class Season:
     Attributes
     ----------
     kind
-        ``harmonic`` (one wave a year), ``months`` (an effect for each calendar month), ``none`` or ``too_short``.
+        ``harmonic`` (one wave a year), ``months`` (an effect for each calendar month), ``none``, or of a series of less
+        than three years ``suspected`` (its periods resemble those a year before) or ``too_short``.
     p
-        p-value of the F test behind `kind`; NaN where the series is too short.
+        p-value of the test behind `kind`; NaN where the series is too short for any.
     effect
         What the season adds to each period of the series; mean zero over a year, zeros where there is none.
     amplitude
@@ -174,7 +175,8 @@ def season(values: np.ndarray, starts: Sequence[dt.date], phase: np.ndarray) -> 
     none = np.zeros(len(starts))
     days = np.array([s.toordinal() for s in starts], dtype=float)
     if known.sum() < 12 or days[known].max() - days[known].min() < SEASON_YEARS * 365.25 - 62:
-        return Season("too_short", np.nan, none, 0.0)
+        p = resemblance_p(values, round(365.25 / float(np.median(np.diff(days)))) if len(days) > 1 else 0)
+        return Season("suspected" if p < SEASON_P else "too_short", p, none, 0.0)
     levels = np.column_stack([(phase == k) & known for k in np.unique(phase[known])]).astype(float)
     wave, months = _wave(starts), _months(starts)
     found = [("harmonic", wave, *_f_test(values, known, levels, wave))]
@@ -189,6 +191,42 @@ def season(values: np.ndarray, starts: Sequence[dt.date], phase: np.ndarray) -> 
     effect = design @ _coefficients(values, known, levels, design)
     effect = effect - effect[known].mean()
     return Season(kind, float(p), effect, float(np.ptp(effect) / 2))  # type: ignore[arg-type]
+
+
+def resemblance_p(values: np.ndarray, year: int) -> float:
+    """Chance that periods resemble those a year before so much; NaN with fewer than twelve such pairs.
+
+    One-sided, of Pearson's correlation at the lag of a year, after a straight line or a single change of level, whichever
+    leaves less, is taken out.
+
+    Parameters
+    ----------
+    values
+        The series, NaN where a point may not be used.
+    year
+        Periods a year.
+
+    Examples
+    --------
+    >>> winters = np.tile([5.0, 4, 1, 1, 0, 1, 0, 0, 1, 0, 1, 4], 3)[:28] + np.tile([0.3, -0.2, 0.1], 10)[:28]
+    >>> resemblance_p(winters, 12) < 0.001, resemblance_p(np.arange(28.0), 12) > 0.01
+    (True, True)
+    """
+    at = np.flatnonzero(np.isfinite(values))
+    if year < 1 or at.size < 4:
+        return np.nan
+    y = values[at]
+    candidates = [y - np.polyval(np.polyfit(at, y, 1), at)]
+    candidates += [np.concatenate([y[:k] - y[:k].mean(), y[k:] - y[k:].mean()]) for k in range(3, y.size - 2)]
+    left = np.full(values.size, np.nan)
+    left[at] = min(candidates, key=lambda residual: float(residual @ residual))
+    pairs = np.isfinite(left[:-year]) & np.isfinite(left[year:])
+    if pairs.sum() < 12:
+        return np.nan
+    before, now = left[:-year][pairs], left[year:][pairs]
+    if min(np.ptp(before), np.ptp(now)) <= 1e-9 * max(1.0, float(np.abs(y).max())):
+        return 1.0
+    return float(stats.pearsonr(before, now, alternative="greater").pvalue)
 
 
 def season_at(found: Season, starts: Sequence[dt.date], ahead: Sequence[dt.date]) -> np.ndarray:

@@ -169,8 +169,13 @@ def doubt(kpi: Mapping[str, Any]) -> str:
 
 
 def _seasonal(kpi: Mapping[str, Any]) -> bool:
-    """Whether there is a yearly pattern in a chart whose limits do not follow it; those of the strict rules do."""
+    """Whether there is a yearly pattern in a chart whose limits do not follow it; those of the strict rules do.
+
+    Of less than three years none does, however much they resemble each other.
+    """
     chart, season = kpi.get("chart") or {}, kpi.get("season") or {}
+    if season.get("kind") == "suspected":
+        return True
     return chart.get("rules", "strict") != "strict" and season.get("kind") in ("harmonic", "months")
 
 
@@ -213,13 +218,14 @@ from (root-cause analysis), before acting on the process as a whole.'
 
 
 def _still_moving(kpi: Mapping[str, Any]) -> str:
-    """What a quiet period does not show: a clear change of level, or a drift; empty without either."""
+    """What a quiet period does not show: a clear change of level, a drift, a signal just before; empty without any."""
     silent, trend = kpi.get("silent_change"), kpi.get("trend") or {}
     if silent:
         before, after = _levels(kpi, silent)
         return say("headline.silent_change", since=values.period_name(str(silent["since"])), before=before, after=after)
     if not trend.get("clear") or kpi.get("rebase_suggestion"):
-        return ""
+        before = kpi.get("signal_before")
+        return say("headline.signal_before", period=values.period_name(str(before))) if before else ""
     way = "up" if trend["slope"] > 0 else "down"
     return say(f"headline.drift_{way}", periods=values.number(trend["periods"], 0))
 

@@ -13,7 +13,7 @@ from svclib.catalogue.models import Action, Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.change.happened import Happening, last_before
 from svclib.measure.periods import Period
-from svclib.measure.record import latest_of, moved_of, trend_of
+from svclib.measure.record import latest_of, moved_of, signal_before, trend_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
@@ -111,6 +111,7 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
         "moved": moved_of(finding),
         "silent_change": finding.silent_change.to_json() if finding.silent_change else None,
         "trend": trend_of(finding),
+        "signal_before": signal_before(finding),
         "chart": {"rules": finding.chart.rules},
         "season": {"kind": finding.chart.season.kind, "p": finding.chart.season.p},
     }
@@ -298,7 +299,9 @@ def cautions(finding: KpiFinding) -> list[str]:
     if correlation.fired and (signalling or strict):
         key = "autocorrelation_widened" if strict else "autocorrelation"
         found.append(say(f"kpi.caution.{key}", r1=words.number(correlation.r1, 2)))
-    if chart.season.kind in ("harmonic", "months") and (signalling or strict):
+    if chart.season.kind == "suspected":
+        found.append(say("kpi.caution.season_suspected", p=words.p_value(chart.season.p)))
+    elif chart.season.kind in ("harmonic", "months") and (signalling or strict):
         found.append(say(f"kpi.caution.season{'' if strict else '_nhs'}", p=words.p_value(chart.season.p)))
     if chart.standing == "trial":
         found.append(say("kpi.caution.trial", count=words.number(chart.baseline_points, 0)))

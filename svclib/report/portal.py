@@ -100,7 +100,8 @@ class Cell:
     badge: Badge
     unit: str
     whole: str
-    before: Badge | None = None  # where the period itself cannot be judged yet and the one before it signals
+    before: Badge | None = None  # where the period itself cannot be judged yet and an earlier one signals
+    then: str = ""  # that one's name
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
         value.removeprefix(short).strip() if short and kpi.unit != "%" else "",
         whole,
         signal_badge(kpi) if kpi.counted else None,
+        words.period_short(kpi.counted) if kpi.counted else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -158,3 +159,14 @@ def test_what_changed_since_the_snapshot_before_is_listed(write_params):
     assert "March 2026" in text
     assert "One figure of the latest six periods differs" in text
     assert "April 2026  " not in text
+
+
+def test_the_overview_marks_each_kpi_as_the_front_pages_do(executed):
+    from svclib.report.views.marks import badges_of
+
+    space, _, _ = executed
+    finding = next(f for f in space["report"].analysis.findings if f.verdict.state == "improvement")
+    assert badges_of(replace(finding, p=0.3)).plain == "◆ Improvement, perhaps"
+    assert badges_of(replace(finding, p=0.0001)).plain == "◆ Improvement"
+    young = replace(finding, p=0.0001, verdict=replace(finding.verdict, state="provisional", cause="immature"))
+    assert badges_of(young).plain == "○ Provisional; ◆ Improvement, October 2026"

@@ -22,7 +22,6 @@ from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multi
 from svclib.report.show import (
     Block,
     Chart,
-    badge,
     bullets,
     escape,
     facts,
@@ -37,10 +36,11 @@ from svclib.report.show import (
 )
 from svclib.report.tables import table, write_csv
 from svclib.report.views import data_quality, kpi_context
+from svclib.report.views.marks import badges_of, standing_of, unusual
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import count_words, outlook, standing
+from svclib.report.words.headline import count_words, outlook
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -121,7 +121,7 @@ class KpiReport(StudyReport):
     def _whole(self) -> Block:
         rows = [self._overview_row(f) for f in self.analysis.findings]
         caption = say("kpi.table.overview", department=self.study.department.name, period=self._period)
-        return table(pd.DataFrame(rows), caption=caption)
+        return table(pd.DataFrame(rows), caption=caption, stacked=True)
 
     def explain(self, kpi: str | None = None) -> Block:
         """Each KPI with more to say than its usual variation on its chart, concerns first; then the others in words.
@@ -183,7 +183,7 @@ class KpiReport(StudyReport):
             "data": self._points(finding),
             "columns": ("period", "value", *base, "target", "centre", "lower", "upper", "state"),
             "formats": dict.fromkeys(values, lambda x: kpi_words.number_of(finding.kpi, x))
-            | {"period": words.period_short, "signals": kpi_words.signal_list, "state": _unusual},
+            | {"period": words.period_short, "signals": kpi_words.signal_list, "state": unusual},
             "headers": {"value": kpi_words.head_of(finding.kpi), "n": kpi_words.base_of(finding.kpi)},
         }
 
@@ -300,7 +300,7 @@ class KpiReport(StudyReport):
         chance = judged.p_meets_target_next
         return {
             say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title),
-            say("kpi.table.variation"): badge(_standing(finding)),
+            say("kpi.table.variation"): badges_of(finding),
             say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
             say("kpi.table.assurance"): say(f"kpi.assurance.{outlook(kpi_words.entry_of(finding))}"),
@@ -321,7 +321,7 @@ class KpiReport(StudyReport):
             words.period_name(str(p))
             for p in findings[0].points["period"].iloc[[-min(24, len(findings[0].points)), -1]]
         )
-        states = "; ".join(f"{f.kpi.title}: {say(f'state.{_standing(f)}')}" for f in findings)
+        states = "; ".join(f"{f.kpi.title}: {say(f'state.{standing_of(f)}')}" for f in findings)
         alt = say("kpi.figure.multiples_alt", count=str(len(findings)), states=states)
         caption = say("kpi.figure.multiples", first=first, last=last)
         return [show(multiples_figure(findings), name="all-kpis", alt=alt, caption=caption)]
@@ -329,7 +329,7 @@ class KpiReport(StudyReport):
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
         parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
-        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=_standing(finding))
+        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=standing_of(finding))
 
     def _quiet(self, finding: KpiFinding) -> Block:
         """A KPI without a chart of its own: the small one above shows it, and its numbers are here."""
@@ -337,7 +337,7 @@ class KpiReport(StudyReport):
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
         parts = [sentence(kpi_words.sentence(finding)), *self._more(finding, numbers)]
-        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=_standing(finding))
+        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=standing_of(finding))
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
         """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
@@ -469,15 +469,6 @@ class KpiReport(StudyReport):
             data=self._peer_table(found),
             formats=dict.fromkeys(values, write) | {"band": lambda band: say(f"kpi.band.{band}")},
         )
-
-
-def _standing(finding: KpiFinding) -> str:
-    return standing(finding.verdict.state, finding.verdict.assurance, finding.verdict.cause)
-
-
-def _unusual(state: str) -> str:
-    """A point's state in a table: only what is out of the usual needs a word."""
-    return "" if state in ("", "common_cause") else say(f"state.{state}")
 
 
 __all__ = ["KpiReport", "analyse_kpis"]

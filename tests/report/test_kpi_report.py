@@ -63,7 +63,7 @@ def test_the_files_say_what_the_report_says(executed):
     report = space["report"]
     explained = next(b for b in shown if b is not None and "The other KPIs" in b.plain)
     for record, finding in zip(result["kpis"], report.analysis.findings, strict=True):
-        assert record["sentence"] == kpi_words.sentence(finding)
+        assert record["sentence"] == kpi_words.sentence(finding, space["study"].as_of)
         assert record["sentence"] in explained.plain
         assert f'id="{slug(record["code"])}"' in explained.html
         points = pd.read_csv(out / "data" / f"kpi-{slug(record['code'])}.csv")

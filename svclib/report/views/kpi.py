@@ -105,11 +105,10 @@ class KpiReport(StudyReport):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        record = analysis_record(self.analysis, kpi_words.sentence)
+        record = analysis_record(self.analysis, self._told)
         for entry, finding in zip(record["kpis"], self.analysis.findings, strict=True):
-            entry["final_on"] = (
-                kpi_words.final_on(finding).isoformat() if finding.verdict.state == "provisional" else None
-            )
+            day = kpi_words.counts_from(finding, self.study.as_of) if finding.verdict.state == "provisional" else None
+            entry["final_on"] = day.isoformat() if day else None
         return record
 
     # What the notebook shows, cell by cell
@@ -168,6 +167,9 @@ class KpiReport(StudyReport):
             legend=say("kpi.figure.signs"),
             **self._behind(finding),
         )
+
+    def _told(self, finding: KpiFinding) -> str:
+        return kpi_words.sentence(finding, self.study.as_of)
 
     def _named(self, finding: KpiFinding) -> dict[str, str]:
         """The KPI's title with its first and last period."""
@@ -328,7 +330,7 @@ class KpiReport(StudyReport):
 
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
-        parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
+        parts: list[Block] = [sentence(self._told(finding)), self.chart(kpi.code)]
         return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=standing_of(finding))
 
     def _quiet(self, finding: KpiFinding) -> Block:
@@ -336,7 +338,7 @@ class KpiReport(StudyReport):
         kpi = finding.kpi
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
-        parts = [sentence(kpi_words.sentence(finding)), *self._more(finding, numbers)]
+        parts = [sentence(self._told(finding)), *self._more(finding, numbers)]
         return section(kpi.title, *parts, level=3, anchor=kpi.code, state=standing_of(finding))
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:

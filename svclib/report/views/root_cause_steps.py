@@ -129,8 +129,8 @@ def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
 
 
 def _part_interval(part: ProcessPart) -> str:
-    low, high = (said.part_change(part.part, x) for x in (part.lower, part.upper))
-    return say("value.interval", low=low, high=high)
+    unit, places = ("%", 1) if part.part == "reopened" else ("h", 1) if part.part.endswith("hours") else ("", 2)
+    return words.change_interval(part.lower, part.upper, unit, places)
 
 
 def _hours(gap: Gap, draw: Draw) -> list[Block]:

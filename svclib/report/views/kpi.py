@@ -299,7 +299,7 @@ class KpiReport(StudyReport):
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict
         hidden = say("kpi.value.hidden")
-        chance = judged.p_meets_target_next
+        chance = judged.p_meets_target_next if finding.shown else None
         return {
             say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title),
             say("kpi.table.variation"): badges_of(finding),

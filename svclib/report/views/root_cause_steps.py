@@ -21,7 +21,7 @@ from svclib.report.figures import root_cause as figures
 from svclib.report.figures.workload import flow_figure, hours_figure
 from svclib.report.show import Block, Chart, bullets, note, paragraph, sentence
 from svclib.report.tables import table
-from svclib.report.views.kpi_context import flow_text, shown_count
+from svclib.report.views.kpi_context import flow_legend, flow_text, shown_count
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
 
@@ -164,7 +164,7 @@ def _flow(load: Load, gap: Gap, draw: Draw) -> Chart:
         alt=flow_text(data),
         caption=say("root_cause.process.flow_caption", first=words.period_name(str(data["period"].iloc[0]))),
         headers={name: say(f"kpi.workload.{name}") for name in names.values()},
-        formats=dict.fromkeys(names.values(), shown_count),
+        legend=flow_legend(data),
     )  # fmt: skip
 
 

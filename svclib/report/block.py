@@ -73,7 +73,7 @@ _LAB_STYLE = (
     ".svc .svc-chart{background:#fff;max-width:max(100%,32rem);height:auto}.svc figcaption,.svc caption{text-align:left;font-weight:600;"
     "padding:.3em 0}.svc table{border-collapse:collapse;font-variant-numeric:tabular-nums}.svc .svc-scroll{overflow-x:"
     "auto}.svc th,.svc td{padding:.2em .7em;text-align:left!important;border-bottom:1px solid #8884}"
-    ".svc .svc-n,.svc .svc-table td{text-align:right!important}.svc .svc-table .svc-t{text-align:left!important}.svc .svc-sentence{font-size:1.05em}.svc .svc-beside{display:grid;gap:1em;"
+    ".svc .svc-n,.svc .svc-table td{text-align:right!important}.svc .svc-table .svc-t{text-align:left!important}.svc .svc-label{display:none}.svc .svc-sentence{font-size:1.05em}.svc .svc-beside{display:grid;gap:1em;"
     "grid-template-columns:repeat(auto-fit,minmax(20rem,1fr))}.svc .svc-note{border-left:4px solid #66717f;padding:"
     ".1em 1em;margin:1em 0}.svc .svc-note-warning,.svc .svc-note-caution{border-color:#c04a00}.svc .svc-note-good"
     "{border-color:#0067b1}.svc .svc-badge{white-space:nowrap;font-weight:600}.svc summary{cursor:pointer}"

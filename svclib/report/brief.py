@@ -77,6 +77,13 @@ def verdict_badge(verdict: str) -> Badge:
     return Badge(VERDICT_STATES.get(code, "missing"), text)
 
 
+def value_words(kpi: KpiResult) -> str:
+    """A KPI's value with its unit, or that it is withheld."""
+    if kpi.state == "withheld":
+        return words.say("kpi.value.hidden")
+    return words.value(kpi.value, kpi.unit, kpi.decimals)
+
+
 def kpi_counts(kpis: Sequence[KpiResult], departments: int | None = None) -> str:
     """How many KPIs stand how, as the lists of the page tell of them."""
     return count_words([kpi.raw for kpi in kpis], departments)

@@ -19,8 +19,9 @@ ATTRIBUTES: dict[str, set[str]] = {
     "img": {"src", "alt", "width", "height"},
     "div": {"role", "tabindex", "aria-label"},
     "span": {"aria-hidden"},
-    "th": {"scope", "colspan", "rowspan"},
-    "td": {"colspan", "rowspan"},
+    "th": {"scope", "colspan", "rowspan", "role"},
+    "td": {"colspan", "rowspan", "role"},
+    **{key: {"role"} for key in ("table", "thead", "tbody", "tr")},
     "time": {"datetime"},
     "abbr": {"title"},
     "ol": {"start"},
@@ -29,7 +30,7 @@ _PICTURE = re.compile(r"data:image/(?:svg\+xml,|png;base64,|jpeg;base64,|webp;ba
 _LOCAL = re.compile(r"(?:[\w%+-][\w%+.-]*/)*(?:[\w%+-][\w%+.-]*)?(?:#[\w.-]+)?")
 _CLASSES = re.compile(r"(?:svc|dataframe)[\w-]*")
 _ANCHOR = re.compile(r"[\w.-]{1,80}")
-_ROLES = frozenset({"group", "region", "note"})
+_ROLES = frozenset(["group", "region", "note", "table", "rowgroup", "row", "columnheader", "rowheader", "cell"])
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:

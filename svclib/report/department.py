@@ -20,6 +20,7 @@ from svclib.report.brief import (
     kpi_href,
     outlook_text,
     signal_badge,
+    value_words,
     verdict_badge,
     verdict_of,
 )
@@ -250,7 +251,7 @@ def tile(department: DepartmentMonth, kpi: KpiResult) -> Tile:
         kpi.code,
         kpi.title,
         kpi_href(department, kpi.code),
-        write(kpi.value),
+        value_words(kpi),
         _tile_target(kpi, write),
         kpi_badges(kpi),
         outlook_text(kpi),

@@ -12,7 +12,7 @@ from typing import Any
 
 from svclib.measure.periods import Period
 from svclib.report import words
-from svclib.report.brief import Badge, kpi_badge, kpi_href, signal_badge, told_badge
+from svclib.report.brief import Badge, kpi_badge, kpi_href, signal_badge, told_badge, value_words
 from svclib.report.changes import Change, changes
 from svclib.report.department import answer, department_page, failure_reason
 from svclib.report.glossary import glossary_name, write_glossary
@@ -100,7 +100,8 @@ class Cell:
     badge: Badge
     unit: str
     whole: str
-    before: Badge | None = None  # where the period itself cannot be judged yet and the one before it signals
+    before: Badge | None = None  # where the period itself cannot be judged yet and an earlier one signals
+    then: str = ""  # that one's name
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def _row(department: DepartmentMonth, titles: Mapping[str, str]) -> Row:
 def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
     if kpi is None:
         return None
-    value = whole = words.value(kpi.value, kpi.unit, kpi.decimals)
+    value = whole = value_words(kpi)
     if kpi.value is not None and kpi.previous is not None:
         delta = words.change(kpi.value - kpi.previous, kpi.unit, kpi.decimals)
         whole = words.say("period_page.with_change", value=value, change=delta)
@@ -221,6 +222,7 @@ def _cell(department: DepartmentMonth, kpi: KpiResult | None) -> Cell | None:
         value.removeprefix(short).strip() if short and kpi.unit != "%" else "",
         whole,
         signal_badge(kpi) if kpi.counted else None,
+        words.period_short(kpi.counted) if kpi.counted else "",
     )
 
 

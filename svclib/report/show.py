@@ -102,10 +102,9 @@ def show(
     if not re.fullmatch(r"\w[\w.-]{0,120}", name) or ".." in name:
         raise ValueError(f"{name!r} is no plain file name")
     svg = svg_of(figure)
-    timed = data is not None and "period" in data.columns  # its latest period is at the right end
     width, height = (round(inches * 72 * _SCREEN_SCALE) for inches in figure.get_size_inches())
     parts = [
-        f'<figure class="svc-figure"><div class="svc-plot{" svc-wide" if width > 500 else ""}{" svc-timed" if timed else ""}'
+        f'<figure class="svc-figure"><div class="svc-plot{" svc-wide" if width > 500 else ""}'
         f'{" svc-tall" if height > 0.7 * width else ""}" role="group" '
         f'tabindex="0" aria-label="{escape(caption)}"><img class="svc-chart" src="{data_uri(svg)}" '
         f'alt="{escape(alt)}" width="{width}" height="{height}"></div><figcaption>{escape(f"{caption} {legend}".strip())}</figcaption>'

@@ -26,6 +26,7 @@ def table(
     row_headers: int = 1,
     most_rows: int | None = None,
     label: str = "",
+    stacked: bool = False,
 ) -> Block:
     """A table with a caption, column heads and row heads, numbers to the right.
 
@@ -46,6 +47,8 @@ def table(
         Show this many rows and say so below.
     label
         What one hears where the table scrolls, the caption where left out.
+    stacked
+        On a phone each row stands for itself, its cells below each other with their heads, so that nothing is cut.
 
     Examples
     --------
@@ -68,9 +71,15 @@ def table(
     more = ""
     if len(shown) < len(frame):
         more = words.say("show.first_rows", shown=len(shown), total=len(frame))
+    if stacked:
+        # a list to the eye; explicit roles keep it a table for assistive technology
+        head = head.replace('<th scope="col"', '<th scope="col" role="columnheader"')
+        body = "".join(f'<tr role="row">{_stacked(row, names, row_headers)}</tr>' for row in rows)
+    part, line = (' role="rowgroup"', ' role="row"') if stacked else ("", "")
+    kind = ' class="svc-table svc-stacked" role="table"' if stacked else ' class="svc-table"'
     html = (
-        f'<div class="svc-scroll" role="group" tabindex="0" aria-label="{escape(label or caption)}"><table class="svc-table">'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="svc-scroll" role="group" tabindex="0" aria-label="{escape(label or caption)}"><table{kind}>'
+        f"<caption>{escape(caption)}</caption><thead{part}><tr{line}>{head}</tr></thead><tbody{part}>{body}</tbody></table></div>"
         + (f'<p class="svc-more">{escape(more)}</p>' if more else "")
     )
     return Block(html, _plain_table(caption, names, [[cell.plain for cell in row] for row in rows], right, more))
@@ -129,6 +138,16 @@ def _row(row: Sequence[Block], right: Sequence[bool], row_headers: int) -> str:
         if i < row_headers
         else f"<td{_text_side(r, cell.html)}>{cell.html}</td>"
         for i, (cell, r) in enumerate(zip(row, right, strict=True))
+    )
+
+
+def _stacked(row: Sequence[Block], names: Sequence[str], row_headers: int) -> str:
+    """A row whose cells carry their heads, to be shown where the heads are not."""
+    return "".join(
+        f'<th scope="row" role="rowheader">{cell.html}</th>'
+        if i < row_headers
+        else f'<td class="svc-t" role="cell"><span class="svc-label" aria-hidden="true">{escape(name)}</span>{cell.html}</td>'
+        for i, (cell, name) in enumerate(zip(row, names, strict=True))
     )
 
 

@@ -112,6 +112,12 @@ def test_nothing_scrolls_sideways_at_320_pixels(open_page, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+def test_a_figure_on_a_phone_begins_at_its_axis(open_page, path):
+    page = open_page(path, viewport={"width": 390, "height": 800})
+    hidden = "p => p.firstElementChild.getBoundingClientRect().left < p.getBoundingClientRect().left - 1"
+    assert page.evaluate(f"[...document.querySelectorAll('.svc-plot')].filter({hidden}).length") == 0
+
+
 def test_nothing_scrolls_sideways_at_200_percent(open_page, path):
     # 1280 pixels at 200 % are 640 CSS pixels at two device pixels each
     page = open_page(path, viewport={"width": 640, "height": 450}, device_scale_factor=2)

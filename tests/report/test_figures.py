@@ -1,6 +1,7 @@
 """The one visual language: legible to every eye, small, and the same each time."""
 
 import colorsys
+import datetime as dt
 import re
 from xml.etree import ElementTree
 
@@ -8,12 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.dates import date2num
 
 from svclib.report.figures import style
+from svclib.report.figures.kpi import multiples_figure
 from svclib.report.figures.labels import Label, boxes_overlap, label_ends, mark_events, spread, wrap
+from svclib.report.figures.outcome import _date_axis
 from svclib.report.figures.spark import sparkline
 from svclib.report.figures.svg import data_uri, svg_of
 from svclib.report.show import STATE_SIGNS
+from tests.report.findings import QUIET, a_finding
 
 
 def luminance(colour):
@@ -186,3 +191,23 @@ def test_sparklines_draw_any_history(values, state):
     ElementTree.fromstring(svg)
     assert "nan" not in svg
     assert len(svg) < 2500
+
+
+@pytest.mark.parametrize("days", [20, 45, 75, 120, 400, 1200])
+def test_no_day_of_a_time_line_is_named_twice(days):
+    figure, axes = style.new_chart(8.2, 2)
+    first = date2num(dt.date(2026, 9, 3))
+    axes.plot([first, first + days], [0, 1])
+    _date_axis(axes)
+    figure.canvas.draw()
+    low, high = axes.get_xlim()
+    shown = [tick.label1.get_text() for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    assert len(shown) == len(set(shown))
+    assert 1 <= len(shown) <= 8
+
+
+def test_a_long_value_stays_in_its_small_chart():
+    plain = a_finding([*QUIET, 16.0], unit="breakdown|breakdowns", decimals=0)
+    texts = [text.get_text() for text in multiples_figure([plain, plain]).axes[0].texts]
+    assert "16\nbreakdowns" in texts
+    assert not [text for text in texts if "16\u202fbreakdowns" in text]

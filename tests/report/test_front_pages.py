@@ -113,3 +113,10 @@ def test_the_whole_is_written_short_in_the_grid_and_in_full_beside_it(month):
     cells = {v: _cell(department, replace(kpi, raw={**kpi.raw, "value": v})) for v in (1.0, 0.99996, 0.9)}
     assert [cell.value for cell in cells.values()] == ["100%", "100.00%", "90.00%"]
     assert cells[1.0].whole.startswith("100.00%")
+
+
+def test_a_withheld_value_is_not_told_to_be_missing(month):
+    department = month.departments[0]
+    raw = {**department.kpis[0].raw, "state": "withheld", "value": None}
+    assert tile(department, replace(department.kpis[0], raw=raw)).value == "withheld"
+    assert _cell(department, replace(department.kpis[0], raw=raw)).whole == "withheld"

@@ -2,6 +2,7 @@
 
 import ast
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -62,7 +63,7 @@ def test_the_files_say_what_the_report_says(executed):
     report = space["report"]
     explained = next(b for b in shown if b is not None and "The other KPIs" in b.plain)
     for record, finding in zip(result["kpis"], report.analysis.findings, strict=True):
-        assert record["sentence"] == kpi_words.sentence(finding)
+        assert record["sentence"] == kpi_words.sentence(finding, space["study"].as_of)
         assert record["sentence"] in explained.plain
         assert f'id="{slug(record["code"])}"' in explained.html
         points = pd.read_csv(out / "data" / f"kpi-{slug(record['code'])}.csv")
@@ -158,3 +159,14 @@ def test_what_changed_since_the_snapshot_before_is_listed(write_params):
     assert "March 2026" in text
     assert "One figure of the latest six periods differs" in text
     assert "April 2026  " not in text
+
+
+def test_the_overview_marks_each_kpi_as_the_front_pages_do(executed):
+    from svclib.report.views.marks import badges_of
+
+    space, _, _ = executed
+    finding = next(f for f in space["report"].analysis.findings if f.verdict.state == "improvement")
+    assert badges_of(replace(finding, p=0.3)).plain == "◆ Improvement, perhaps"
+    assert badges_of(replace(finding, p=0.0001)).plain == "◆ Improvement"
+    young = replace(finding, p=0.0001, verdict=replace(finding.verdict, state="provisional", cause="immature"))
+    assert badges_of(young).plain == "○ Provisional; ◆ Improvement, October 2026"

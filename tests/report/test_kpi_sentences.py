@@ -346,8 +346,8 @@ def test_the_kpi_report_gives_no_next_step_that_another_report_would_contradict(
         plain = a_finding(higher, direction=direction)
         said[direction] = sentence(plain), sentence(replace(plain, happened=tuple(plan)))
     assert "next: find out what brought it, and keep it." in said["increase"][0]
-    assert "next: see the outcome evaluation for whether action A1 brought it." in said["increase"][1]
-    assert "and the outcome evaluation for what action A1 did." in said["decrease"][1]
+    assert "next: see the outcome evaluation for action A1, and keep what brought it." in said["increase"][1]
+    assert "and the outcome evaluation for action A1." in said["decrease"][1]
 
 
 def test_a_target_missed_by_less_than_is_shown_is_said_so():

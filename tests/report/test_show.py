@@ -64,10 +64,13 @@ def test_the_table_behind_a_figure_leaves_out_empty_columns():
     assert list(chart.data.columns) == ["period", "value", "target"]
 
 
-@pytest.mark.parametrize(("column", "timed"), [("period", True), ("channel", False)])
-def test_only_a_figure_of_periods_begins_at_its_end(column, timed):
-    chart = show.show(new_chart(9, 2)[0], name="x", alt="a", caption="c", data=pd.DataFrame({column: ["x"]}))
-    assert ("svc-timed" in chart.html) == timed
+def test_a_stacked_table_names_its_cells_and_stays_a_table():
+    frame = pd.DataFrame({"KPI": ["Calls"], "Target": [5]})
+    html = clean(table(frame, caption="All", stacked=True).html)
+    assert '<td class="svc-t" role="cell"><span class="svc-label" aria-hidden="true">Target</span>5</td>' in html
+    for role in ("table", "rowgroup", "row", "columnheader", "rowheader"):
+        assert f'role="{role}"' in html
+    assert "svc-label" not in table(frame, caption="All").html
 
 
 @settings(max_examples=40, deadline=None)

@@ -35,10 +35,11 @@ from svclib.report.figures.style import (
     period_axis,
     value_axis,
 )
-from svclib.report.words.kpi import base_of, line_of, value_of
+from svclib.report.words.kpi import base_of, line_of, number_of, value_of
 
 _MULTIPLES_ACROSS = 3
 _CELL_HIGH = 97  # points that a small chart has, its name included
+_SMALL_LABEL = 12  # letters that fit beside a small chart
 _SMALL_WIDE = 120  # of its 197 points; the rest is for the latest value
 
 
@@ -253,6 +254,8 @@ def _small(axes: Axes, finding: KpiFinding, left: float, top: float) -> None:
         y = float(place(points["value"].tail(1))[0])
         draw_points(axes, [float(x[-1])], [y], [finding.verdict.state])
         text = value_of(kpi, points["value"].iloc[-1])
+        if len(text) > _SMALL_LABEL:  # the unit stands below, or it would run into the next chart
+            text = f"{number_of(kpi, points['value'].iloc[-1])}\n{wrap(words.unit_name(kpi.unit), _SMALL_LABEL, 1)}"
         axes.text(x[-1] + 7, y, text, va="center", color=DATA, fontsize=8.5, fontweight="bold")
     else:
         middle = top - _CELL_HIGH / 2

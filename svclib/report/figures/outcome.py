@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, date2num
+from matplotlib.dates import AutoDateLocator, MonthLocator, date2num, num2date
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -120,9 +120,12 @@ def _labels(outcome: ActionOutcome, values: np.ndarray, expected: np.ndarray | N
 
 
 def effects_figure(outcomes: Sequence[ActionOutcome]) -> Figure:
-    """Effects with their intervals, each as a share of the change that its target asks for; right is better."""
+    """Effects with their intervals, each as a share of the change that its target asks for; right is better.
+
+    It is narrow enough for a phone to show it whole.
+    """
     drawn = [o for o in outcomes if o.assessment.effect is not None and o.assessment.needed]
-    figure, axes = new_chart(8.2, 0.9 + 0.62 * max(len(drawn), 1))
+    figure, axes = new_chart(4.85, 0.9 + 0.62 * max(len(drawn), 1))
     with drawing():
         axes.axvline(0, **line_style("zero"))
         axes.axvline(1, **line_style("target"))
@@ -132,14 +135,14 @@ def effects_figure(outcomes: Sequence[ActionOutcome]) -> Figure:
             colour = {"improvement": IMPROVEMENT, "concern": CONCERN, "common_cause": COMMON}[state]
             axes.plot([low, high], [row, row], color=colour, linewidth=2.2, zorder=3)
             axes.plot([mid], [row], zorder=5, **marker_style(state))
-        names = [wrap(f"{o.action.id} {o.kpi.title}", 30, 2) for o in drawn]
+        names = [wrap(f"{o.action.id} {o.kpi.title}", 22, 3) for o in drawn]
         axes.set_yticks(range(len(drawn)), names)
         axes.set_ylim(len(drawn) - 0.5, -0.5)
         axes.grid(True, axis="x")
         axes.grid(False, axis="y")
         axes.tick_params(axis="y", labelcolor=INK)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: words.percent(v, 0)))
-        axes.set_xlabel(say("outcome.figure.share_axis"))
+        axes.set_xlabel(wrap(say("outcome.figure.share_axis"), 46, 2))
     return figure
 
 
@@ -165,8 +168,7 @@ def steps_figure(outcomes: Sequence[ActionOutcome], today: dt.date) -> Figure:
         axes.grid(True, axis="x")
         axes.grid(False, axis="y")
         axes.tick_params(axis="y", labelcolor=INK, labelsize=8.5)
-        axes.xaxis.set_major_locator(AutoDateLocator(maxticks=7))
-        axes.xaxis.set_major_formatter(FuncFormatter(_month_of))
+        _date_axis(axes)
         axes.annotate(
             say("outcome.figure.today"), (_day(today), -0.85), color=MUTED, fontsize=8.5, ha="right", va="top",
             xytext=(-3, 0), textcoords="offset points",
@@ -186,6 +188,18 @@ def _draw_step(axes: Axes, row: int, progress: StepProgress, today: dt.date) -> 
     at = _day(done) if done else max(end, _day(today)) if progress.state in ("late", "blocked") else end
     mark = marker_style(STEP_MARKS.get(progress.state, "provisional"))
     axes.plot([at], [row], zorder=5, **{**mark, "markeredgecolor": mark["markeredgecolor"] or PAPER})
+
+
+def _date_axis(axes: Axes) -> None:
+    """Days on the x axis: a tick a month or every few months, so that none is named twice; single days within two."""
+    low, high = axes.get_xlim()
+    months = (high - low) / 30.4
+    if months < 2:
+        axes.xaxis.set_major_locator(AutoDateLocator(maxticks=6))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: words.date(num2date(number).date(), "short")))
+        return
+    axes.xaxis.set_major_locator(MonthLocator(interval=next(s for s in (1, 2, 3, 6, 12, 24, 600) if months / s <= 7)))
+    axes.xaxis.set_major_formatter(FuncFormatter(_month_of))
 
 
 def _day(day: dt.date) -> float:

@@ -22,7 +22,6 @@ from svclib.report.figures.kpi import control_chart_figure, funnel_figure, multi
 from svclib.report.show import (
     Block,
     Chart,
-    badge,
     bullets,
     escape,
     facts,
@@ -37,10 +36,11 @@ from svclib.report.show import (
 )
 from svclib.report.tables import table, write_csv
 from svclib.report.views import data_quality, kpi_context
+from svclib.report.views.marks import badges_of, standing_of, unusual
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import count_words, outlook, standing
+from svclib.report.words.headline import count_words, outlook
 
 if TYPE_CHECKING:
     from svclib.study import Study
@@ -105,11 +105,10 @@ class KpiReport(StudyReport):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        record = analysis_record(self.analysis, kpi_words.sentence)
+        record = analysis_record(self.analysis, self._told)
         for entry, finding in zip(record["kpis"], self.analysis.findings, strict=True):
-            entry["final_on"] = (
-                kpi_words.final_on(finding).isoformat() if finding.verdict.state == "provisional" else None
-            )
+            day = kpi_words.counts_from(finding, self.study.as_of) if finding.verdict.state == "provisional" else None
+            entry["final_on"] = day.isoformat() if day else None
         return record
 
     # What the notebook shows, cell by cell
@@ -121,7 +120,7 @@ class KpiReport(StudyReport):
     def _whole(self) -> Block:
         rows = [self._overview_row(f) for f in self.analysis.findings]
         caption = say("kpi.table.overview", department=self.study.department.name, period=self._period)
-        return table(pd.DataFrame(rows), caption=caption)
+        return table(pd.DataFrame(rows), caption=caption, stacked=True)
 
     def explain(self, kpi: str | None = None) -> Block:
         """Each KPI with more to say than its usual variation on its chart, concerns first; then the others in words.
@@ -169,6 +168,9 @@ class KpiReport(StudyReport):
             **self._behind(finding),
         )
 
+    def _told(self, finding: KpiFinding) -> str:
+        return kpi_words.sentence(finding, self.study.as_of)
+
     def _named(self, finding: KpiFinding) -> dict[str, str]:
         """The KPI's title with its first and last period."""
         first, last = (words.period_name(str(p)) for p in finding.points["period"].iloc[[0, -1]])
@@ -183,7 +185,7 @@ class KpiReport(StudyReport):
             "data": self._points(finding),
             "columns": ("period", "value", *base, "target", "centre", "lower", "upper", "state"),
             "formats": dict.fromkeys(values, lambda x: kpi_words.number_of(finding.kpi, x))
-            | {"period": words.period_short, "signals": kpi_words.signal_list, "state": _unusual},
+            | {"period": words.period_short, "signals": kpi_words.signal_list, "state": unusual},
             "headers": {"value": kpi_words.head_of(finding.kpi), "n": kpi_words.base_of(finding.kpi)},
         }
 
@@ -297,10 +299,10 @@ class KpiReport(StudyReport):
     def _overview_row(self, finding: KpiFinding) -> dict[str, Any]:
         kpi, row, judged = finding.kpi, finding.row, finding.verdict
         hidden = say("kpi.value.hidden")
-        chance = judged.p_meets_target_next
+        chance = judged.p_meets_target_next if finding.shown else None
         return {
             say("kpi.table.kpi"): Block(f'<a href="#{slug(kpi.code)}">{escape(kpi.title)}</a>', kpi.title),
-            say("kpi.table.variation"): badge(_standing(finding)),
+            say("kpi.table.variation"): badges_of(finding),
             say("kpi.table.value"): kpi_words.value_of(kpi, row["value"]) if finding.shown else hidden,
             say("kpi.table.target"): kpi_words.target_of(finding) or "–",
             say("kpi.table.assurance"): say(f"kpi.assurance.{outlook(kpi_words.entry_of(finding))}"),
@@ -321,23 +323,23 @@ class KpiReport(StudyReport):
             words.period_name(str(p))
             for p in findings[0].points["period"].iloc[[-min(24, len(findings[0].points)), -1]]
         )
-        states = "; ".join(f"{f.kpi.title}: {say(f'state.{_standing(f)}')}" for f in findings)
+        states = "; ".join(f"{f.kpi.title}: {say(f'state.{standing_of(f)}')}" for f in findings)
         alt = say("kpi.figure.multiples_alt", count=str(len(findings)), states=states)
         caption = say("kpi.figure.multiples", first=first, last=last)
         return [show(multiples_figure(findings), name="all-kpis", alt=alt, caption=caption)]
 
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
-        parts: list[Block] = [sentence(kpi_words.sentence(finding)), self.chart(kpi.code)]
-        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=_standing(finding))
+        parts: list[Block] = [sentence(self._told(finding)), self.chart(kpi.code)]
+        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=standing_of(finding))
 
     def _quiet(self, finding: KpiFinding) -> Block:
         """A KPI without a chart of its own: the small one above shows it, and its numbers are here."""
         kpi = finding.kpi
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
-        parts = [sentence(kpi_words.sentence(finding)), *self._more(finding, numbers)]
-        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=_standing(finding))
+        parts = [sentence(self._told(finding)), *self._more(finding, numbers)]
+        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=standing_of(finding))
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
         """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
@@ -469,15 +471,6 @@ class KpiReport(StudyReport):
             data=self._peer_table(found),
             formats=dict.fromkeys(values, write) | {"band": lambda band: say(f"kpi.band.{band}")},
         )
-
-
-def _standing(finding: KpiFinding) -> str:
-    return standing(finding.verdict.state, finding.verdict.assurance, finding.verdict.cause)
-
-
-def _unusual(state: str) -> str:
-    """A point's state in a table: only what is out of the usual needs a word."""
-    return "" if state in ("", "common_cause") else say(f"state.{state}")
 
 
 __all__ = ["KpiReport", "analyse_kpis"]

@@ -81,6 +81,11 @@ def flow_text(flow: pd.DataFrame) -> str:
     return say(f"kpi.workload.{key}", period=words.period_name(str(last["period"])), **shown)
 
 
+def flow_legend(flow: pd.DataFrame) -> str:
+    """That what is missing is withheld; empty where nothing is."""
+    return say("kpi.workload.gap") if flow[["arrived", "completed", "backlog"]].isna().any(axis=None) else ""
+
+
 def _age_text(load: Workload) -> list[str]:
     if not np.isfinite(load.median_age):
         return []
@@ -102,9 +107,9 @@ def _flow(load: Workload, name: str) -> Chart:
         name=name,
         alt=flow_text(load.flow),
         caption=say("kpi.workload.flow_caption"),
+        legend=flow_legend(load.flow),
         data=load.flow,
         headers=headers,
-        formats=dict.fromkeys(("arrived", "completed", "backlog"), shown_count),
     )
 
 
@@ -125,8 +130,8 @@ def _arrivals(load: Workload, name: str) -> Chart:
 
 
 def _weekly(mean: float) -> str:
-    """A cell of the table of arrivals: all with two decimals, none as 0, a withheld one as in the figure."""
-    return "·" if pd.isna(mean) else words.number(mean, 2 if mean else 0)
+    """A cell of the table of arrivals: all with two decimals, none as 0."""
+    return words.number(mean, 2 if mean else 0)
 
 
 def _day_names() -> list[str]:

@@ -111,7 +111,7 @@ class OutcomeReport(StudyReport):
 
     def _whole(self) -> Block:
         caption = say("outcome.table.overview", department=self.study.department.name, period=self._period)
-        return table(pd.DataFrame([self._overview_row(o) for o in self.outcomes]), caption=caption)
+        return table(pd.DataFrame([self._overview_row(o) for o in self.outcomes]), caption=caption, stacked=True)
 
     def explain(self, action: str | None = None) -> Block:
         """Every action, or one by its id: its paragraph, its figure, its checks."""
@@ -150,7 +150,7 @@ class OutcomeReport(StudyReport):
         return section(
             say("outcome.title.planning"),
             sentence(say("outcome.planning.text")),
-            table(pd.DataFrame(rows), caption=caption),
+            table(pd.DataFrame(rows), caption=caption, stacked=True),
         )
 
     def method(self) -> Block:

@@ -113,7 +113,9 @@ class RootCauseReport(StudyReport):
 
     def _whole(self) -> Block:
         caption = say("root_cause.overview.caption", department=self.study.department.name, period=self._period)
-        return table(pd.DataFrame([self._overview_row(gap) for gap in self.analysis.gaps]), caption=caption)
+        return table(
+            pd.DataFrame([self._overview_row(gap) for gap in self.analysis.gaps]), caption=caption, stacked=True
+        )
 
     def explain(self, kpi: str | None = None) -> Block:
         """Every gap with something to explain in eight steps; the others in a sentence. Or one, by the KPI's code."""

@@ -21,7 +21,7 @@ from svclib.report.figures import root_cause as figures
 from svclib.report.figures.workload import flow_figure, hours_figure
 from svclib.report.show import Block, Chart, bullets, note, paragraph, sentence
 from svclib.report.tables import table
-from svclib.report.views.kpi_context import flow_text, shown_count
+from svclib.report.views.kpi_context import flow_legend, flow_text, shown_count
 from svclib.report.words import root_cause as said
 from svclib.report.words import say
 
@@ -129,8 +129,8 @@ def how_blocks(gap: Gap, period: Period, draw: Draw) -> list[Block]:
 
 
 def _part_interval(part: ProcessPart) -> str:
-    low, high = (said.part_change(part.part, x) for x in (part.lower, part.upper))
-    return say("value.interval", low=low, high=high)
+    unit, places = ("%", 1) if part.part == "reopened" else ("h", 1) if part.part.endswith("hours") else ("", 2)
+    return words.change_interval(part.lower, part.upper, unit, places)
 
 
 def _hours(gap: Gap, draw: Draw) -> list[Block]:
@@ -164,7 +164,7 @@ def _flow(load: Load, gap: Gap, draw: Draw) -> Chart:
         alt=flow_text(data),
         caption=say("root_cause.process.flow_caption", first=words.period_name(str(data["period"].iloc[0]))),
         headers={name: say(f"kpi.workload.{name}") for name in names.values()},
-        formats=dict.fromkeys(names.values(), shown_count),
+        legend=flow_legend(data),
     )  # fmt: skip
 
 

@@ -224,8 +224,8 @@ def _still_moving(kpi: Mapping[str, Any]) -> str:
         before, after = _levels(kpi, silent)
         return say("headline.silent_change", since=values.period_name(str(silent["since"])), before=before, after=after)
     if not trend.get("clear") or kpi.get("rebase_suggestion"):
-        before = kpi.get("signal_before")
-        return say("headline.signal_before", period=values.period_name(str(before))) if before else ""
+        last = kpi.get("signal_before")
+        return say("headline.signal_before", period=values.period_name(str(last))) if last else ""
     way = "up" if trend["slope"] > 0 else "down"
     return say(f"headline.drift_{way}", periods=values.number(trend["periods"], 0))
 
@@ -391,9 +391,12 @@ def _value(kpi: Mapping[str, Any], x: float | None) -> str:
 
 def _unknown(kpi: Mapping[str, Any], period: str) -> str:
     said = {"title": str(kpi["title"]), "period": values.period_name(period)}
-    if kpi["state"] == "provisional" and kpi.get("final_on"):
-        said |= {"value": _value(kpi, kpi.get("value")), "date": values.date(str(kpi["final_on"]))}
-        return say("headline.provisional" if kpi.get("value") is not None else "headline.nothing_yet", **said)
+    if kpi["state"] == "provisional" and "final_on" in kpi:
+        known = "provisional" if kpi.get("value") is not None else "nothing_yet"
+        said["value"] = _value(kpi, kpi.get("value"))
+        if not kpi["final_on"]:  # the day is past: its source does not reach to the end of the period
+            return say(f"headline.{known}_uncovered", **said)
+        return say(f"headline.{known}", date=values.date(str(kpi["final_on"])), **said)
     return say("headline.unknown", meaning=say(f"state_meaning.{_unknown_code(kpi)}"), **said)
 
 

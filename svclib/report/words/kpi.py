@@ -61,15 +61,16 @@ def signal_list(codes: tuple[str, ...] | list[str]) -> str:
     return words.list_of(say(f"kpi.signal.{code}") for code in codes)
 
 
-def sentence(finding: KpiFinding) -> str:
+def sentence(finding: KpiFinding, as_of: dt.date | None = None) -> str:
     """The finding in a few plain sentences: what moved and what to do next, or the value and what to make of it.
 
     It follows stability x target: a stable process that misses its target needs another process, an unstable one
-    needs its special cause found. What cannot be said yet is said to be unknown.
+    needs its special cause found. What cannot be said yet is said to be unknown; with the cut-off it is told whether the
+    cases are too young or the source does not reach so far.
     """
     state = finding.verdict.state
     if state in UNKNOWN:
-        return _unknown(finding)
+        return _unknown(finding, as_of)
     against = _against(finding)
     if state == "common_cause":
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
@@ -121,6 +122,12 @@ def final_on(finding: KpiFinding) -> dt.date:
     """The day from which the period's value counts for good."""
     final = pd.Timestamp(finding.row["end"]) + finding.kpi.maturity
     return final.date() + (dt.timedelta(days=1) if final.time() != dt.time() else dt.timedelta())
+
+
+def counts_from(finding: KpiFinding, as_of: dt.date | None) -> dt.date | None:
+    """The day from which a provisional period counts; None where that is past, for its source does not reach so far."""
+    day = final_on(finding)
+    return None if as_of is not None and day <= as_of else day
 
 
 def chance_of(p: float) -> str:
@@ -229,11 +236,11 @@ def _unstable(finding: KpiFinding) -> list[str]:
     return [*parts, *cautions(finding)[:1], rule]
 
 
-def _unknown(finding: KpiFinding) -> str:
+def _unknown(finding: KpiFinding, as_of: dt.date | None) -> str:
     kpi, row, judged = finding.kpi, finding.row, finding.verdict
     said = {"title": kpi.title, "period": _period(finding)}
     if judged.cause == "immature":
-        return " ".join([_provisional(finding), *_open(finding), _latest(finding)])
+        return " ".join([_provisional(finding, as_of), *_open(finding), _latest(finding)])
     if judged.cause == "few_periods":
         known = int(finding.chart.points["judged"].sum())
         if finding.chart.standing == "trial":  # the 2023 rules draw limits on trial, and judge later
@@ -255,10 +262,11 @@ def _unknown(finding: KpiFinding) -> str:
     )
 
 
-def _provisional(finding: KpiFinding) -> str:
+def _provisional(finding: KpiFinding, as_of: dt.date | None) -> str:
     kpi, value = finding.kpi, finding.row["value"]
+    known = "provisional" if math.isfinite(value) else "nothing_yet"
     return say(
-        "kpi.unknown.provisional" if math.isfinite(value) else "kpi.unknown.nothing_yet",
+        f"kpi.unknown.{known}{'' if counts_from(finding, as_of) else '_uncovered'}",
         title=kpi.title,
         period=_period(finding),
         value=value_of(kpi, value),
@@ -434,7 +442,9 @@ def suggestion_text(finding: KpiFinding) -> str:
         p=words.p_value(found.p),
     )
     lasts = say(f"kpi.suggest.{'sustained' if found.sustained else 'not_sustained'}")
-    named = named_of(found.cause)
+    change = finding.change
+    same = change is not None and change.period == found.period  # then it is told above what lies around it
+    named = named_of([h for h in finding.happened if h.near] if same else found.cause)
     cause = say("kpi.suggest.causes", causes=words.list_of(named)) if named else say("kpi.suggest.no_cause")
     return " ".join([text, lasts, cause, say("kpi.suggest.ask")])
 

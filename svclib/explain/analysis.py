@@ -139,7 +139,7 @@ def _explain(study: Study, question: Question, seed: int) -> Gap:
         if question.explain:
             comments = _comments(study, kpi.code, source, rows, wanted)
     return explain_gap(
-        question, rows, dimensions, study.period, hypotheses=study.catalogue.hypotheses, source=source, comments=comments,
+        question, rows, dimensions, question.period, hypotheses=study.catalogue.hypotheses, source=source, comments=comments,
         code_book=study.catalogue.themes, disclosure_minimum=study.organisation.disclosure_minimum, seed=seed,
         actions=study.actions,
     )  # fmt: skip

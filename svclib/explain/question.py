@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from svclib.measure.change.step import LevelChange, date_change, level_of, usual
 from svclib.measure.periods import Period
 from svclib.measure.spc import BEYOND_CHANCE
 from svclib.measure.spc.trend import Trend
+from svclib.measure.target import meets
 
 #: Reasons not to explain a gap that can be judged.
 QUIET = ("common_cause", "changed_before", "drifting", "improved", "no_concern", "weak_signal")
@@ -27,6 +28,7 @@ class Question:
 
     Attributes
     ----------
+    period : that is asked about: the report's, or the latest that counts where that one is provisional.
     reasons : ``off_target``, ``concern``, ``chosen``.
     explain : a special cause is there to be explained.
     why_not : else ``common_cause``, ``changed_before`` (a clear change for the worse that the period does not signal),
@@ -38,10 +40,12 @@ class Question:
     baseline : periods that make the usual.
     untold : the change for the better, or the one that the period does not signal, where there is one.
     drift : the trend over the shown periods.
+    too_early : the report's period, where it is provisional and an earlier one is asked about.
     peers : ``worse``, ``inside``, ``unstable`` (its own figures are changing) or ``none`` (no comparison): the department beside its peers.
     """
 
     kpi: Kpi
+    period: Period
     reasons: tuple[str, ...]
     explain: bool
     why_not: str
@@ -59,18 +63,40 @@ class Question:
     p: float | None
     untold: LevelChange | None = None
     drift: Trend | None = None
+    too_early: Period | None = None
 
 
 def find_questions(
     findings: Sequence[KpiFinding], period: Period, chosen: Sequence[str] | None = None
 ) -> list[Question]:
-    """The gaps of a department's period: off target, signalling a concern, or chosen by code, in the order of kpis.yaml."""
+    """The gaps of a department's period: off target, signalling a concern, or chosen by code, in the order of kpis.yaml.
+
+    A KPI that takes long to count is provisional whenever its period is reported first, and would never be explained:
+    of it the latest period that counts is asked about.
+    """
     found = []
     for finding in findings:
-        reasons = _reasons(finding, chosen)
+        asked = _asked(finding, period)
+        reasons = _reasons(asked, chosen)
         if reasons:
-            found.append(_question(finding, reasons, period))
+            found.append(_question(asked, reasons, period))
     return found
+
+
+def _asked(finding: KpiFinding, period: Period) -> KpiFinding:
+    """The finding as of the latest period that counts, where all later ones are provisional."""
+    latest = finding.chart.latest
+    if finding.verdict.state != "provisional" or latest is None or finding.chart.standing == "none":
+        return finding
+    if finding.points.loc[finding.points["period"] > latest["period"], "mature"].any():
+        return finding
+    variation = finding.verdict.variation
+    state = "neutral" if variation.startswith("neutral") else variation
+    target = finding.kpi.target_on(Period.parse(str(latest["period"])).start)
+    value = target.value if target else None
+    met = meets(float(latest["value"]), value, finding.kpi.direction)
+    judged = replace(finding.verdict, state=state, cause="", target=value, met=met)  # type: ignore[arg-type]
+    return replace(finding, row=latest, verdict=judged) if variation != "none" else finding
 
 
 def _reasons(finding: KpiFinding, chosen: Sequence[str] | None) -> tuple[str, ...]:
@@ -85,8 +111,9 @@ def _reasons(finding: KpiFinding, chosen: Sequence[str] | None) -> tuple[str, ..
     return tuple(code for code, holds in tests.items() if holds)
 
 
-def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> Question:
+def _question(finding: KpiFinding, reasons: tuple[str, ...], report: Period) -> Question:
     verdict, row = finding.verdict, finding.row
+    period = Period.parse(str(row["period"]))
     value = float(row["value"]) if np.isfinite(row["value"]) else None
     worse = worse_sign(finding.kpi, value)
     # A rule that fires now and then by chance, on one of many charts, is no special cause by itself.
@@ -98,6 +125,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
     base = points[points["period"].isin(baseline)]
     return Question(
         kpi=finding.kpi,
+        period=period,
         reasons=reasons,
         explain=explain,
         why_not="" if explain else "weak_signal" if weak else _why_not(finding, worse),
@@ -115,6 +143,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], period: Period) -> 
         p=float(finding.p) if np.isfinite(finding.p) else None,
         untold=finding.change if verdict.state == "improvement" else finding.silent_change,
         drift=finding.trend,
+        too_early=report if report.label != period.label else None,
     )
 
 

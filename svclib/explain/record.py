@@ -31,6 +31,7 @@ def record_of(gap: Gap) -> dict[str, Any]:
         "reasons": list(question.reasons),
         "explain": question.explain,
         "why_not": question.why_not or None,
+        "explained_period": question.period.label,
         "answer": gap.answer,
         "value": None if withheld else plain(question.value),
         "usual": plain(question.usual),

@@ -470,3 +470,19 @@ def test_a_drift_has_no_date_to_ask_for(local_gap):
     gap = dataclasses.replace(local_gap, question=question)
     assert "bit by bit" in onset_text(gap)
     assert events_text(gap) == ""
+
+
+def test_of_a_provisional_period_the_latest_that_counts_is_explained(local_gap):
+    """A KPI that takes long to count is provisional whenever it is first reported, and would never be explained."""
+    values = [*QUIET, 16.0, 16.2, 15.8, 11.0]
+    young = {"direction": "decrease", "status": "provisional", "mature": False}
+    finding = a_finding(values, target=12.0, **young)
+    assert finding.verdict.state == "provisional"
+    (question,) = find_questions([finding], Period.parse("2026-04"))
+    assert (question.explain, question.period.label, question.too_early.label) == (True, "2026-03", "2026-04")
+    assert (question.value, question.reasons) == (15.8, ("off_target", "concern"))
+    told = sentence(dataclasses.replace(local_gap, question=question), question.period)
+    assert told.startswith("April 2026 cannot be judged yet; the latest period that counts is March 2026. ")
+    gap = [*values[:26], np.nan, values[-1]]  # a month that should have counted and holds nothing
+    (unjudged,) = find_questions([a_finding(gap, target=10.9, **young)], Period.parse("2026-04"))
+    assert (unjudged.period.label, unjudged.why_not) == ("2026-04", "provisional")

@@ -98,7 +98,7 @@ class RootCauseReport(StudyReport):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        return analysis_record(self.analysis, lambda gap: said.sentence(gap, self.analysis.period))
+        return analysis_record(self.analysis, lambda gap: said.sentence(gap, gap.question.period))
 
     # What the notebook shows, cell by cell
 
@@ -197,7 +197,7 @@ class RootCauseReport(StudyReport):
 
     def _quiet(self, gap: Gap) -> Block:
         kpi = gap.question.kpi
-        text = said.sentence(gap, self.analysis.period)
+        text = said.sentence(gap, gap.question.period)
         weak = said.answer_of(gap) == "weak_signal"  # the sign of "no special cause" would deny the signal
         blocks = [sentence(text, state=None if weak else _state(gap))]
         if gap.answer == "no_special_cause":
@@ -214,12 +214,12 @@ class RootCauseReport(StudyReport):
             _step(gap, "since", *self._since(gap)),
             _step(gap, "mix", *(self._split(gap) or [note("unknown", self._why_nothing(gap))])),
             _step(gap, "where", *self._where(gap)),
-            _step(gap, "how", *how_blocks(gap, self.analysis.period, self._once)),
+            _step(gap, "how", *how_blocks(gap, gap.question.period, self._once)),
             _step(gap, "pareto", *self._pareto(gap), *self._bones(gap), whys_block(gap)),
             _step(gap, "themes", *themes_blocks(gap, self._once)),
-            _step(gap, "evidence", *action_block(gap, self.analysis.period)),
+            _step(gap, "evidence", *action_block(gap, gap.question.period)),
         ]
-        text = sentence(said.sentence(gap, self.analysis.period), state=_state(gap))
+        text = sentence(said.sentence(gap, gap.question.period), state=_state(gap))
         limits = [said.limit_text(code, detail) for code, detail in gap.limits]
         extra = [note("caution", "; ".join(limits)[:1].upper() + "; ".join(limits)[1:] + ".")] if limits else []
         return section(kpi.title, text, *extra, *steps, anchor=kpi.code)
@@ -337,7 +337,7 @@ class RootCauseReport(StudyReport):
         blocks += [chart] if chart is not None else []
         if text := said.stood_out_text(local):
             blocks.append(note("info", text))
-        if text := said.season_text(gap, self.analysis.period):
+        if text := said.season_text(gap, gap.question.period):
             blocks.append(note("caution", text))
         return blocks
 

@@ -37,7 +37,15 @@ def change_of(kpi: Kpi, x: float | None) -> str:
 
 
 def sentence(gap: Gap, period: Period) -> str:
-    """The answer to a gap in a few plain sentences."""
+    """The answer to a gap in a few plain sentences; of a provisional period, that an earlier one is told of."""
+    early = gap.question.too_early
+    told = _sentence(gap, period)
+    if early is None:
+        return told
+    return f"{say('root_cause.sentence.too_early', early=words.period_name(early), period=words.period_name(period))} {told}"
+
+
+def _sentence(gap: Gap, period: Period) -> str:
     question = gap.question
     if not question.explain:
         return _nothing(gap, period)
@@ -91,7 +99,10 @@ def _nothing(gap: Gap, period: Period) -> str:
     change, off = question.untold, "off_target" in question.reasons and question.target is not None
     if question.why_not == "improved" and change is not None and change.before is not None:
         levels = {"before": value_of(question.kpi, change.before), "after": value_of(question.kpi, change.after)}
-        further = say("root_cause.sentence.advice_improved", target=value_of(question.kpi, question.target))
+        known = change.after is not None and question.target is not None
+        beyond = known and question.worse * (change.after - question.target) <= 0  # type: ignore[operator]
+        key = "advice_improved_met" if beyond else "advice_improved"
+        further = say(f"root_cause.sentence.{key}", target=value_of(question.kpi, question.target))
         said = levels | {"title": question.kpi.title, "since": words.period_name(change.period)}
         return say("root_cause.sentence.improved", advice=further if off else "", **said).strip()
     if question.why_not == "changed_before" and change is not None:

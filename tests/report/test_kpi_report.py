@@ -82,7 +82,7 @@ def test_the_files_say_what_the_report_says(executed):
 
 
 def test_a_heading_calls_a_weak_signal_so(executed):
-    space, shown, _ = executed
+    _, shown, _ = executed
     text = next(b for b in shown if b is not None and "The other KPIs" in b.plain).plain
     assert "Average response time [Improvement, perhaps]" in text
 

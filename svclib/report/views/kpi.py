@@ -383,7 +383,7 @@ class KpiReport(StudyReport):
         points["state"] = point_states(finding.points, finding.kpi.direction)
         withheld = (points["status"] == "withheld").to_numpy()
         if withheld.any():
-            points.loc[withheld, ["value", "numerator", "denominator", "n", "p"]] = np.nan
+            points.loc[withheld, ["value", "numerator", "denominator", "n", "lower", "upper", "p"]] = np.nan
         return points[[c for c in _POINT_COLUMNS if c in points]]
 
     def _alt(self, finding: KpiFinding, names: dict[str, str]) -> str:

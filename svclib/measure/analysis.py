@@ -88,9 +88,14 @@ class KpiFinding:
 
     @cached_property
     def drawn(self) -> pd.DataFrame:
-        """The points with limits kept within what is possible, as figures and their descriptions show them."""
+        """The points with limits kept within what is possible, as figures and their descriptions show them.
+
+        A withheld period has none: limits that follow the number of cases would give it away.
+        """
         low, high = self.chart.possible
-        return self.points.assign(**{c: self.points[c].clip(lower=low, upper=high) for c in ("lower", "upper")})
+        open_ = self.points["status"] != "withheld"
+        ends = {c: self.points[c].clip(lower=low, upper=high).where(open_) for c in ("lower", "upper")}
+        return self.points.assign(**ends)
 
     @property
     def shown(self) -> bool:

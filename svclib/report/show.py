@@ -170,12 +170,20 @@ _SCREEN_SCALE = 1.42  # CSS pixels a point: 9-point labels read as 12.8 px
 _ROWS_BEHIND_A_FIGURE = 60
 
 
-def section(title: str, *blocks: Block, level: int = 2, anchor: str | None = None, state: str | None = None) -> Block:
-    """A headed part of a report, in the table of contents; `state` puts a badge beside the heading."""
-    mark = f" {badge(state).html}" if state else ""
+def section(
+    title: str,
+    *blocks: Block,
+    level: int = 2,
+    anchor: str | None = None,
+    state: str | None = None,
+    said: str | None = None,
+) -> Block:
+    """A headed part of a report, in the table of contents; `state` puts a badge beside the heading, with `said` in it."""
+    text = (said or words.say(f"state.{state}")) if state else ""
+    mark = f" {badge(state, text).html}" if state else ""
     inner = "".join(block.html for block in blocks)
     body = f"<h{level}>{escape(title)}{mark}</h{level}>{inner}"
-    plain = "\n\n".join([title + (f" [{words.say(f'state.{state}')}]" if state else ""), *(b.plain for b in blocks)])
+    plain = "\n\n".join([title + (f" [{text}]" if state else ""), *(b.plain for b in blocks)])
     return Block(f'<section class="svc-section" id="{slug(anchor or title)}">{body}</section>', plain)
 
 

@@ -225,6 +225,13 @@ def test_a_mix_that_cannot_be_worked_out_says_the_true_reason():
     assert reason(kpi=timed, dimensions={"k": ["channel"]}).startswith("only a share, a rate or a mean")
 
 
+def test_a_bad_spell_lies_above_or_below_and_has_no_sign(reports):
+    outcome = reports["regression_to_the_mean"].outcomes[0]
+    check = next(check for check in outcome.assessment.checks if check.name == "trigger")
+    said = outcome_words.check_detail(check, outcome)
+    assert re.fullmatch(r"the last three periods before the plan lay [\d.]+\u202fpoints below those before them", said)
+
+
 def test_a_size_has_no_sign():
     assert outcome_words.size_of(KPI, -0.5612) == "0.56\u202fpoints"
     assert outcome_words.change_interval(KPI, -0.0535, 1.2) == "−0.05 to +1.20\u202fpoints"

@@ -81,6 +81,12 @@ def test_the_files_say_what_the_report_says(executed):
     assert result["signals_found"] == report.analysis.signals.found
 
 
+def test_a_heading_calls_a_weak_signal_so(executed):
+    _, shown, _ = executed
+    text = next(b for b in shown if b is not None and "The other KPIs" in b.plain).plain
+    assert "Average response time [Improvement, perhaps]" in text
+
+
 def test_nothing_is_written_in_jupyterlab(executed, tmp_path):
     space, _, _ = executed
     from dataclasses import replace
@@ -162,11 +168,12 @@ def test_what_changed_since_the_snapshot_before_is_listed(write_params):
 
 
 def test_the_overview_marks_each_kpi_as_the_front_pages_do(executed):
-    from svclib.report.views.marks import badges_of
+    from svclib.report.views.marks import badges_of, word_of
 
     space, _, _ = executed
     finding = next(f for f in space["report"].analysis.findings if f.verdict.state == "improvement")
     assert badges_of(replace(finding, p=0.3)).plain == "◆ Improvement, perhaps"
+    assert word_of(replace(finding, p=0.3)) == "Improvement, perhaps"
     assert badges_of(replace(finding, p=0.0001)).plain == "◆ Improvement"
     young = replace(finding, p=0.0001, verdict=replace(finding.verdict, state="provisional", cause="immature"))
     assert badges_of(young).plain == "○ Provisional; ◆ Improvement, October 2026"

@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from svclib.measure.periods import Period
+from svclib.measure.record import record_of
+from svclib.report.figures.kpi import multiples_figure
 from svclib.report.views.kpi_context import workload
+from tests.report.findings import a_finding
 
 AS_OF = dt.date(2026, 11, 5)
 
@@ -89,3 +92,19 @@ def test_a_backlog_of_few_is_not_given_away_by_what_came_and_went():
     assert np.isnan(flow.loc["2026-09"]["backlog"])
     assert flow.loc[["2026-09", "2026-10"], ["arrived", "completed"]].isna().all(axis=None)
     assert flow.loc["2026-10", "backlog"] == 20
+
+
+def test_the_limits_of_a_withheld_period_do_not_tell_how_many_stand_behind_it():
+    finding = a_finding([0.9, 0.8] * 12 + [0.7], status="withheld")
+    assert finding.drawn[["lower", "upper"]].iloc[:-1].notna().all(axis=None)
+    assert finding.drawn[["lower", "upper"]].iloc[-1].isna().all()
+    last = record_of(finding)["points"][-1]
+    assert [last[name] for name in ("value", "n", "lower", "upper")] == [None] * 4
+
+
+def test_the_word_withheld_lies_beside_a_small_chart_and_not_on_its_lines():
+    finding = a_finding([0.9, 0.8] * 12 + [0.7], status="withheld")
+    axes = multiples_figure([finding, finding]).axes[0]
+    right = max(line.get_xdata().max() for line in axes.lines[: len(axes.lines) // 2])
+    said = next(text for text in axes.texts if text.get_text() == "Withheld")
+    assert said.get_position()[0] > right

@@ -259,7 +259,8 @@ def _small(axes: Axes, finding: KpiFinding, left: float, top: float) -> None:
         axes.text(x[-1] + 7, y, text, va="center", color=DATA, fontsize=8.5, fontweight="bold")
     else:
         middle = top - _CELL_HIGH / 2
-        axes.text(left + 4, middle, words.say(f"state.{finding.verdict.state}"), va="center", color=MUTED, fontsize=8)
+        beside = float(x[-1]) + 7  # within the chart it would lie on its lines
+        axes.text(beside, middle, words.say(f"state.{finding.verdict.state}"), va="center", color=MUTED, fontsize=8)
 
 
 def funnel_figure(found: Funnel, department: str, kpi_of: KpiFinding, names: Mapping[str, str]) -> Figure:

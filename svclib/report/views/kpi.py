@@ -36,7 +36,7 @@ from svclib.report.show import (
 )
 from svclib.report.tables import table, write_csv
 from svclib.report.views import data_quality, kpi_context
-from svclib.report.views.marks import badges_of, standing_of, unusual
+from svclib.report.views.marks import badges_of, standing_of, unusual, word_of
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
@@ -167,6 +167,10 @@ class KpiReport(StudyReport):
             legend=say("kpi.figure.signs"),
             **self._behind(finding),
         )
+
+    def _marked(self, finding: KpiFinding) -> dict[str, str]:
+        """What stands beside the KPI's heading."""
+        return {"state": standing_of(finding), "said": word_of(finding)}
 
     def _told(self, finding: KpiFinding) -> str:
         return kpi_words.sentence(finding, self.study.as_of)
@@ -331,7 +335,7 @@ class KpiReport(StudyReport):
     def _kpi(self, finding: KpiFinding) -> Block:
         kpi = finding.kpi
         parts: list[Block] = [sentence(self._told(finding)), self.chart(kpi.code)]
-        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, state=standing_of(finding))
+        return section(kpi.title, *parts, *self._more(finding), level=3, anchor=kpi.code, **self._marked(finding))
 
     def _quiet(self, finding: KpiFinding) -> Block:
         """A KPI without a chart of its own: the small one above shows it, and its numbers are here."""
@@ -339,7 +343,7 @@ class KpiReport(StudyReport):
         caption = say("kpi.figure.control", **self._named(finding))
         numbers = numbers_behind(**self._behind(finding), caption=caption, latest=_A_YEAR_AND_ONE)
         parts = [sentence(self._told(finding)), *self._more(finding, numbers)]
-        return section(kpi.title, *parts, level=3, anchor=kpi.code, state=standing_of(finding))
+        return section(kpi.title, *parts, level=3, anchor=kpi.code, **self._marked(finding))
 
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
         """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
@@ -379,7 +383,7 @@ class KpiReport(StudyReport):
         points["state"] = point_states(finding.points, finding.kpi.direction)
         withheld = (points["status"] == "withheld").to_numpy()
         if withheld.any():
-            points.loc[withheld, ["value", "numerator", "denominator", "n", "p"]] = np.nan
+            points.loc[withheld, ["value", "numerator", "denominator", "n", "lower", "upper", "p"]] = np.nan
         return points[[c for c in _POINT_COLUMNS if c in points]]
 
     def _alt(self, finding: KpiFinding, names: dict[str, str]) -> str:

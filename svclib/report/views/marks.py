@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from svclib.measure.analysis import KpiFinding
-from svclib.measure.spc import SIGNALS
 from svclib.report import words
 from svclib.report.show import Block, badge
 from svclib.report.words import kpi as kpi_words
@@ -15,20 +14,27 @@ def standing_of(finding: KpiFinding) -> str:
     return standing(finding.verdict.state, finding.verdict.assurance, finding.verdict.cause)
 
 
+def word_of(finding: KpiFinding) -> str:
+    """The word for it; a signal that may be chance is called so."""
+    state, entry = standing_of(finding), kpi_words.entry_of(finding)
+    return _word(state, perhaps=weak(entry) and counted(entry) is None)
+
+
 def badges_of(finding: KpiFinding) -> Block:
     """The period's badge, and that of the latest period that counts where an earlier one signals, as on every page."""
     entry = kpi_words.entry_of(finding)
-    label = counted(entry)
-
-    def mark(state: str, key: str, **said: str) -> Block:
-        text = say(key, state=say(f"state.{state}"), **said)
-        return badge(state, say("state_weak.badge", state=text) if weak(entry) and state in SIGNALS else text)
-
-    own = mark(standing_of(finding), "state_before.own")
+    own, label = badge(standing_of(finding), word_of(finding)), counted(entry)
     if label is None:
         return own
-    then = mark(reading(entry), "state_before.badge", period=words.period_name(label))
+    state = reading(entry)
+    said = say("state_before.badge", state=_word(state), period=words.period_name(label))
+    then = badge(state, say("state_weak.badge", state=said) if weak(entry) else said)
     return Block(f"{own.html}<br>{then.html}", f"{own.plain}; {then.plain}")
+
+
+def _word(state: str, *, perhaps: bool = False) -> str:
+    text = say(f"state.{state}")
+    return say("state_weak.badge", state=text) if perhaps else text
 
 
 def unusual(state: str) -> str:

@@ -347,8 +347,10 @@ def check_detail(check: Check, outcome: ActionOutcome) -> str:
             carried=change_of(kpi, detail["carried_on"]),
         )
     if check.name in ("trigger", "common_trend"):
-        key, name = ("shift", "shift") if check.name == "trigger" else ("moved", "moved")
-        return say(f"outcome.checked.{key}", **{name: change_of(kpi, detail[name])})
+        if check.name == "common_trend":
+            return say("outcome.checked.moved", moved=change_of(kpi, detail["moved"]))
+        shift = detail["shift"]
+        return say(f"outcome.checked.shift_{'below' if shift < 0 else 'above'}", shift=size_of(kpi, shift))
     if "estimate" in detail:
         return _estimate(detail, kpi)
     return _happened(detail)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from svclib.paths import default_params
 if TYPE_CHECKING:
     from ibis.backends.sql import SQLBackend
 
-_FAR_YEARS = 20
+    from svclib.measure.literals import Recoded
 
 
 @dataclass(frozen=True)
@@ -134,14 +134,23 @@ class Prepared:
         return pd.read_parquet(path)
 
     def doubts(self) -> list[Problem]:
-        """What is no fault and seldom meant: a target far from all data, a text in an expression that no row holds."""
-        from svclib.measure.literals import unheld_texts
+        """What is no fault and seldom meant; see `svclib.doubts`."""
+        from svclib.doubts import all_doubts
 
-        declared = self.declarations.values()
-        return [
-            *_far_targets(self.catalogue, declared),
-            *unheld_texts(self.backend, declared, self.catalogue.locate),
-        ]
+        return all_doubts(self)
+
+    def values_of(self, source: str, dimension: str) -> list[str]:
+        """The values of a dimension that rows of a source hold."""
+        column = sql.name(dimension)
+        query = f"select distinct cast({column} as varchar) as held from {sql.name(source)} where {column} is not null"
+        return sorted(frame(self.backend, query)["held"])
+
+    @property
+    def recoded(self) -> list[Recoded]:
+        """Texts that expressions compare with and a department's rows do not hold any more since the latest period."""
+        from svclib.measure.literals import Recoded
+
+        return [Recoded(**{**found, "new": tuple(found["new"])}) for found in self._facts.get("recoded", [])]
 
     def make_ready(self, period: Period) -> None:
         """Work out once what every department's report would have to work out from all departments' rows."""
@@ -211,6 +220,7 @@ def _measure(prepared: Prepared) -> None:
     # SciPy takes longer to import than a sound catalogue to check
     from svclib.measure.expressions import failing_expressions
     from svclib.measure.kpi import measure_kpis
+    from svclib.measure.literals import recoded_texts
 
     catalogue = prepared.catalogue
     facts: dict[str, Any] = _coverages(prepared)
@@ -233,6 +243,10 @@ def _measure(prepared: Prepared) -> None:
     known = measures[measures["value"].notna()]
     complete = known.loc[pd.to_datetime(known["end"]) <= prepared.cutoff, "start"]
     days = {"first": known["start"].min(), "last": known["start"].max(), "complete": complete.max()}
+    if days["complete"] is not None and not pd.isna(days["complete"]):
+        latest = Period.containing(days["complete"], prepared.frequency)
+        lost = recoded_texts(prepared.backend, declarations, latest, lambda d: default_cohort(d.kpi, d.source))
+        facts["recoded"] = [asdict(one) for one in lost]
     facts["measured"] = {name: None if pd.isna(day) else day.isoformat() for name, day in days.items()}
     _write_beside(_measures_file(prepared.kept), lambda draft: measures.to_parquet(draft, index=False))
     # the facts come last: where they are, the table is
@@ -356,19 +370,6 @@ def _first_kept(snapshot: Snapshot) -> dict[str, dt.date]:
             if quality.first is not None:
                 firsts[quality.source] = min(quality.first, firsts.get(quality.source, quality.first))
     return firsts
-
-
-def _far_targets(catalogue: Catalogue, declarations: Iterable[Declaration]) -> list[Problem]:
-    """Targets that begin so long after all data that the year is rather mistyped."""
-    found = []
-    for d in declarations:
-        for index, target in enumerate(d.kpi.targets):
-            if target.from_.year > d.coverage.end.year + _FAR_YEARS:
-                days = f"whose data run from {d.coverage.start} to {d.coverage.end - dt.timedelta(days=1)}"
-                what = f"a target of '{d.kpi.code}', {days}, begins on {target.from_}"
-                where = catalogue.locate("kpis", d.kpi.code, "targets", index, "from")
-                found.append(Problem(where, what, "if the year is mistyped, mend it; else leave it"))
-    return found
 
 
 def _kept(snapshot: Snapshot, catalogue: Catalogue, frequency: str) -> Path:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from svclib import sql
 from svclib.catalogue.models import Source
 from svclib.collect.build import Declared
 from svclib.collect.columns import Column
+from svclib.collect.contracts import date_column
 from svclib.collect.dates import KNOWN, PERIODS, Zones, stamp_of_text, swapped
 from svclib.collect.quarantine import bad_rows
 from svclib.collect.stage import Staged
@@ -62,6 +64,49 @@ def bad_reasons(staged: Staged) -> dict[str, int]:
     if staged.raw.rejects:
         reasons["malformed"] = len(staged.raw.rejects)
     return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+
+def bad_lately(connection: DuckDBPyConnection, staged: Staged, source: Source) -> dict[str, Any] | None:
+    """The bad rows of the latest whole month, which a long history would hide in its own share; None without any.
+
+    Full copies of rows do no harm and do not count. Needs what `cover_source` worked out.
+
+    Returns
+    -------
+    dict or None
+        ``month`` (first day), ``bad``, ``considered`` (rows) and ``reasons`` (rows by reason).
+    """
+    if not count_bad(staged):
+        return None
+    date = sql.name(date_column(source))
+    month = (
+        connection.execute(
+            "SELECT date_trunc('month', max(_day) + INTERVAL 1 DAY)::DATE - INTERVAL 1 MONTH FROM _days"
+        ).fetchone()
+        or (None,)
+    )[0]
+    if month is None:
+        return None
+    first = month.date() if isinstance(month, dt.datetime) else month
+    within = f"{date} >= DATE '{first}' AND {date} < DATE '{first}' + INTERVAL 1 MONTH"
+    codes = ", ".join(
+        f"count(*) FILTER (_fate = 'bad' AND _broken & {1 << bit} <> 0)" for bit in range(len(staged.rules))
+    )
+    bad, contradicting, *counts = connection.execute(
+        f"SELECT count(*), count(*) FILTER (_fate = 'duplicate_key'), {codes or 0} FROM {staged.table} "
+        f"WHERE _fate IN ('bad', 'duplicate_key') AND {within}"
+    ).fetchone() or (0, 0)
+    if not bad:
+        return None
+    kept = (
+        connection.execute(
+            f"SELECT coalesce(sum(_rows), 0) FROM _days WHERE _day >= DATE '{first}' AND _day < DATE '{first}' + INTERVAL 1 MONTH"
+        ).fetchone()
+        or (0,)
+    )[0]
+    reasons = {rule.code: count for rule, count in zip(staged.rules, counts, strict=False) if count}
+    reasons |= {"duplicate_key": contradicting} if contradicting else {}
+    return {"month": first.isoformat(), "bad": bad, "considered": int(kept) + bad, "reasons": reasons}
 
 
 def _told(counts: dict[str, int]) -> str:

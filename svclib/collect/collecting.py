@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from svclib import sql
 from svclib.catalogue.catalogue import Catalogue
 from svclib.catalogue.models import Source
-from svclib.collect.bad import bad_reasons, check_share, count_bad
+from svclib.collect.bad import bad_lately, bad_reasons, check_share, count_bad
 from svclib.collect.build import Declared
 from svclib.collect.contracts import check_table, date_column, duplicate_key, table_schema
 from svclib.collect.coverage import cover_source, first_later, last_stamp, quality_parts
@@ -302,6 +302,7 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "types": {c.name: c.kind for c in staged.columns if c.name in staged.names},
         "coverage": cover_source(connection, staged, source, declared.departments, work / coverage),
         "knows_until": str(last_stamp(connection) or ""),
+        "bad_lately": bad_lately(connection, staged, source),
         "parts_of": [[part.file, part.count] for part in staged.raw.parts],
     }
     assert written == bad, "every bad row stands in quarantine"

@@ -24,6 +24,7 @@ _FORMATS = {
 }  # fmt: skip
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*:)([^/@]*)(?=@)")
+_SHOWN = 25
 ROW = "#row"  # a "column" for sources that number nothing: the file and the place of the row in it
 ORDER = "_order"  # the column of `keep: last by ...`, where no svclib name is mapped to it
 
@@ -275,7 +276,10 @@ def pick_columns(wanted: dict[str, str], present: Iterable[str], where: str, fil
     problems = []
     for column in dict.fromkeys(wanted.values()):
         if column not in by_name:
-            problems.append(Problem(where, f"{file} has no column {column!r}", nearest(column, by_name)))
+            near = nearest(column, by_name)
+            there = f"; its columns: {', '.join(list(by_name)[:_SHOWN])}{', ...' if len(by_name) > _SHOWN else ''}"
+            cure = near if near.startswith("known") else f"{near} if that is it{there}"
+            problems.append(Problem(where, f"{file} has no column {column!r}", cure))
         elif len(by_name[column]) > 1:
             problems.append(Problem(where, f"{file} has the column {column!r} twice", "give each its own name"))
     lowered = [name.lower() for name in wanted]

@@ -34,6 +34,8 @@ class SourceQuality:
         Rows of the source and rows of the collected table.
     bad
         Rows in quarantine by reason; a row with two reasons counts under each, `bad_rows` counts it once.
+    bad_lately
+        Of the latest whole month alone, as `svclib.collect.bad.bad_lately` tells it; None without bad rows.
     left_out, folded, later
         Rows left out by declaration, older lines of an event log, rows of after the cut-off: none of them bad.
     clipped
@@ -65,6 +67,7 @@ class SourceQuality:
     completeness: dict[str, float]
     score: float
     parts: dict[str, float] = field(default_factory=dict)
+    bad_lately: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,7 @@ def _quality(report: dict[str, Any]) -> SourceQuality:
         last=_day(coverage["last"]),
         score=report["score"],
         parts=report["parts"],
+        bad_lately=report.get("bad_lately"),
     )
 
 

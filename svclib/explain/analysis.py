@@ -120,6 +120,7 @@ def explain_gaps(study: Study, kpis: Sequence[str] | None = None, *, seed: int =
         peers=None if peers == "auto" else peers, events=study.events, actions=study.actions,
         history=study.catalogue.run.history,
         disclosure_minimum=study.organisation.disclosure_minimum, steady=study.prepared.steady(study.period),
+        recoded=study.prepared.recoded,
     )  # fmt: skip
     questions = find_questions(found.findings, study.period, kpis)
     gaps = [_explain(study, question, seed) for question in questions]

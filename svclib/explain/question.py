@@ -33,7 +33,8 @@ class Question:
     explain : a special cause is there to be explained.
     why_not : else ``common_cause``, ``changed_before`` (a clear change for the worse that the period does not signal),
         ``drifting`` (slowly, for the worse), ``improved`` (beyond chance), ``no_concern``, ``weak_signal`` (a rule fired,
-        the evidence is not beyond chance), ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``.
+        the evidence is not beyond chance), ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``,
+        ``recoded`` (its figure may be a fault of the data).
     signals : the chart's rules that fired in the period.
     onset : since when the gap is there; of the KPI analysis, where that looked the same way.
     events : what happened to the KPI, marked by where it lies to the onset.
@@ -118,7 +119,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], report: Period) -> 
     worse = worse_sign(finding.kpi, value)
     # A rule that fires now and then by chance, on one of many charts, is no special cause by itself.
     weak = verdict.state == "concern" and np.isfinite(finding.p) and finding.p > BEYOND_CHANCE
-    explain = verdict.state == "concern" and not weak
+    explain = verdict.state == "concern" and not weak and finding.recoded is None
     points = finding.points
     onset = _onset(finding, worse) if explain else None
     baseline = usual_periods(points, period.label, onset.period if onset else None, finding.steps)
@@ -128,7 +129,7 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], report: Period) -> 
         period=period,
         reasons=reasons,
         explain=explain,
-        why_not="" if explain else "weak_signal" if weak else _why_not(finding, worse),
+        why_not="" if explain else "weak_signal" if weak and finding.recoded is None else _why_not(finding, worse),
         signals=verdict.signals,
         worse=worse,
         value=value,
@@ -164,6 +165,8 @@ def _events(finding: KpiFinding, onset: LevelChange | None) -> tuple[Happening, 
 def _why_not(finding: KpiFinding, worse: int) -> str:
     state, cause = finding.verdict.state, finding.verdict.cause
     silent, drift = finding.silent_change, finding.trend
+    if finding.recoded is not None and state != "provisional":
+        return "recoded"
     if state == "common_cause" and silent is not None and silent.rose == (worse > 0):
         return "changed_before"
     if state == "common_cause" and silent is None and drift is not None and drift.clear and drift.slope * worse > 0:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,9 @@ from svclib.measure.spc.multiplicity import SignalCount, count_signals
 from svclib.measure.spc.trend import Trend, trend
 from svclib.measure.spc.verdict import Verdict, verdict
 from svclib.measure.years import YearOverYear, YearToDate, year_over_year, year_to_date
+
+if TYPE_CHECKING:
+    from svclib.measure.literals import Recoded
 
 _SIGNALS = ("improvement", "concern", "neutral_high", "neutral_low")
 _A_YEAR = {"month": 12, "week": 52, "quarter": 4}
@@ -57,6 +60,8 @@ class KpiFinding:
         Of a quiet chart: a clear change of level that its latest point does not signal.
     on_new_level
         Where that change has lasted: the target against the limits of the new level alone, as `expectation` has it.
+    recoded
+        A text of its expressions that the department's rows do not hold any more: its figure may be none.
     happened
         Declared events of this KPI and beginnings of the plan's actions on it within the shown periods, marked by where
         they lie to the change.
@@ -80,6 +85,7 @@ class KpiFinding:
     silent_change: LevelChange | None = None
     on_new_level: str = "none"
     happened: tuple[Happening, ...] = ()
+    recoded: Recoded | None = None
 
     @property
     def signals(self) -> bool:
@@ -144,6 +150,7 @@ def analyse_kpis(
     disclosure_minimum: int = 5,
     data_quality: list[dict[str, Any]] | None = None,
     steady: Mapping[str, Collection[str]] | None = None,
+    recoded: Iterable[Recoded] = (),
 ) -> KpiAnalysis:
     """Chart and judge every KPI of a department.
 
@@ -161,7 +168,10 @@ def analyse_kpis(
         How many periods are shown; the charts know up to a year more.
     steady
         What `steady_departments` gives; worked out here where left out.
+    recoded
+        Texts that rows do not hold any more, of all departments and KPIs (`svclib.measure.literals.recoded_texts`).
     """
+    gone = {r.kpi: r for r in recoded if r.department == department and r.period == period.label}
     if steady is None:
         steady = steady_departments(measures, kpis, period, history=history)
     own = measures[measures["department"] == department]
@@ -175,7 +185,8 @@ def analyse_kpis(
             [e for e in events if e.kpis == "all" or kpi.code in e.kpis], [a for a in actions if a.kpi == kpi.code]
         )
         compared = _peers(now[now["kpi"] == kpi.code], kpi, department, peers, disclosure_minimum, steady)
-        findings.append(_find(rows, kpi, period, compared, mine, history))
+        found = _find(rows, kpi, period, compared, mine, history)
+        findings.append(replace(found, recoded=gone.get(kpi.code)))
     signals = count_signals(
         np.array([f.p for f in findings]),
         np.array([f.signals for f in findings], dtype=bool),

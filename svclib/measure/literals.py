@@ -1,16 +1,20 @@
-"""Texts that an expression of kpis.yaml compares with and no row holds: seldom meant, and seldom seen in the figures."""
+"""Texts that an expression of kpis.yaml compares with and no row holds, ever or any more: seldom seen in the figures."""
 
 from __future__ import annotations
 
 import difflib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from svclib import sql
 from svclib.errors import Problem
 from svclib.measure.aggregates import source_sql
 from svclib.measure.engine import frame
+from svclib.measure.periods import Period
 
 if TYPE_CHECKING:
     from ibis.backends.sql import SQLBackend
@@ -19,6 +23,98 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 5_000  # different values among which a near one is sought
 _SHOWN = 8
+_FIELDS = ("where", "numerator", "denominator", "value")
+_PERIODS = 12  # before the latest whole one
+_LEAST_PERIODS = 6
+_EXPECTED = 10.0  # rows that should hold the text; none of so many is no chance
+
+
+@dataclass(frozen=True)
+class Recoded:
+    """A text that rows held in every period, and none in the latest whole one.
+
+    Attributes
+    ----------
+    period
+        Label of the latest whole period.
+    text, column
+        What the KPI compares with what.
+    expected
+        Rows that would have held it at the share of the periods before.
+    new
+        Values of that period that none of those before held, the most frequent first.
+    """
+
+    kpi: str
+    department: str
+    period: str
+    column: str
+    text: str
+    expected: float
+    new: tuple[str, ...]
+
+
+def recoded_texts(
+    backend: SQLBackend, declarations: Iterable[Declaration], latest: Period, cohort: Callable[[Declaration], str]
+) -> list[Recoded]:
+    """Texts of the KPIs' expressions that a department's rows do not hold any more in the latest whole period.
+
+    An export that writes "j" for "yes" from one month on makes a share of 0 %, which no chart can tell from a true one.
+    Told only where at least six of the twelve periods before held the text, nearly all of those with rows did, and ten
+    rows or more should hold it now.
+
+    Parameters
+    ----------
+    cohort
+        Gives the date column that puts a KPI's rows into periods.
+    """
+    import duckdb
+
+    spine = latest.last(_PERIODS + 1)
+    found = []
+    for declaration in declarations:
+        kpi, source = declaration.kpi, declaration.source
+        texts = dict.fromkeys(pair for field in _FIELDS for pair in _compared(getattr(kpi, field) or ""))
+        for side, text in texts:
+            value, day = (
+                f"cast({source_sql(side, source)} as varchar)",
+                f"cast({sql.name(cohort(declaration))} as date)",
+            )
+            query = (
+                f"select department, {day} as day, {value} as held, count(*) as n from {sql.name(source.name)} "
+                f"where {day} >= date '{spine[0].start}' and {day} < date '{latest.end}' and {value} <> '' group by 1, 2, 3"
+            )
+            try:
+                rows = frame(backend, query)
+            except duckdb.Error:
+                continue
+            for department, own in rows.groupby("department", sort=True):
+                if lost := _lost(own, text, spine):
+                    expected, new = lost
+                    found.append(Recoded(kpi.code, str(department), latest.label, side, text, expected, new))
+    return found
+
+
+def _lost(rows: pd.DataFrame, text: str, spine: list[Period]) -> tuple[float, tuple[str, ...]] | None:
+    """How many of a department's rows should hold a text in the last period, and what is new there; None where some do."""
+    ends = pd.DatetimeIndex([period.end for period in spine])
+    rows = rows.assign(at=ends.searchsorted(pd.to_datetime(rows["day"]), side="right"))
+    now, before = rows[rows["at"] == len(spine) - 1], rows[rows["at"] < len(spine) - 1]
+    if now.empty or (now["held"] == text).any() or before.empty:
+        return None
+    total = before.groupby("at")["n"].sum()
+    held = before[before["held"] == text].groupby("at")["n"].sum().reindex(total.index, fill_value=0)
+    regular = (held > 0).sum() >= _LEAST_PERIODS and (held > 0).mean() >= 0.9
+    expected = float(held.sum() / total.sum() * now["n"].sum())
+    if not regular or expected < _EXPECTED:
+        return None
+    fresh = (
+        now[~now["held"].isin(set(before["held"]))]
+        .groupby("held")["n"]
+        .sum()
+        .sort_values(ascending=False, kind="stable")
+    )
+    return expected, tuple(str(value) for value in fresh.index[:_SHOWN])
 
 
 def unheld_texts(backend: SQLBackend, declarations: Iterable[Declaration], locate: Callable[..., str]) -> list[Problem]:
@@ -37,7 +133,7 @@ def unheld_texts(backend: SQLBackend, declarations: Iterable[Declaration], locat
     for declaration in declarations:
         kpi, source = declaration.kpi, declaration.source
         name = sql.name(source.name)
-        for field in ("where", "numerator", "denominator", "value"):
+        for field in _FIELDS:
             for side, text in dict.fromkeys(_compared(getattr(kpi, field) or "")):
                 value = f"cast({source_sql(side, source)} as varchar)"
                 try:

@@ -89,6 +89,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "moved": moved_of(finding),
         "silent_change": plain(finding.silent_change.to_json()) if finding.silent_change else None,
         "signal_before": signal_before(finding),
+        "recoded": recoded_of(finding),
         "chart": {
             "kind": chart.kind,
             "scale": chart.scale,
@@ -129,6 +130,12 @@ def moved_of(finding: KpiFinding) -> dict[str, Any] | None:
         return None
     near = [happening.to_json() for happening in finding.happened if happening.near]
     return plain(change.to_json() | {"events": near, "assurance": finding.on_new_level})
+
+
+def recoded_of(finding: KpiFinding) -> dict[str, Any] | None:
+    """A text that the rows do not hold any more, and what they hold that is new; None without one."""
+    found = finding.recoded
+    return None if found is None else {"column": found.column, "text": found.text, "new": list(found.new)}
 
 
 def signal_before(finding: KpiFinding) -> str | None:

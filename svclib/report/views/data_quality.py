@@ -70,6 +70,10 @@ def _quality_text(study: Study, q: Any) -> str:
             f"{words.quarantine_reason(reason)} ({words.number(count, 0)})" for reason, count in sorted(q.bad.items())
         )
         parts.append(say("kpi.quality.bad", count=q.bad_rows, reasons=reasons))
+    if text := _lately_text(study, q):
+        parts.append(text)
+    if text := _ends_early_text(study, q):
+        parts.append(text)
     left_out = sum(q.left_out.values())
     for name, count in (("later", q.later), ("left_out", left_out), ("folded", q.folded)):
         if count:
@@ -80,6 +84,28 @@ def _quality_text(study: Study, q: Any) -> str:
     if q.gaps.get("missing"):
         parts.append(_gaps_text(study, q, names))
     return " ".join(parts)
+
+
+def _lately_text(study: Study, q: Any) -> str:
+    """That much of the latest whole month is bad, where the share in all rows is small; empty where it is not."""
+    lately, allowed = q.bad_lately, study.catalogue.source(q.source).max_bad_share
+    if not lately or lately["bad"] <= allowed * lately["considered"]:
+        return ""
+    reasons = words.list_of(
+        f"{words.quarantine_reason(reason)} ({words.number(count, 0)})" for reason, count in lately["reasons"].items()
+    )
+    month, share = words.period_name(lately["month"][:7]), words.percent(lately["bad"] / lately["considered"])
+    return say("kpi.quality.lately", month=month, share=share, reasons=reasons)
+
+
+def _ends_early_text(study: Study, q: Any) -> str:
+    """That a source ends before the period does; empty where it does not, or may."""
+    end = study.prepared.covered_until().get(q.source)
+    if end is None or end >= study.period.end or study.catalogue.source(q.source).final_to:
+        return ""
+    return say(
+        "kpi.quality.ends_early", date=words.date(end - dt.timedelta(days=1)), period=words.period_name(study.period)
+    )
 
 
 def _gaps_text(study: Study, q: Any, names: Mapping[str, str]) -> str:
@@ -109,7 +135,11 @@ def quality(study: Study, analysis: KpiAnalysis) -> Block:
         }
         for q in mine
     ]
-    remarks = [_quality_text(study, q) for q in mine if q.bad_rows or q.silent or q.gaps.get("missing")]
+    remarks = [
+        _quality_text(study, q)
+        for q in mine
+        if q.bad_rows or q.silent or q.gaps.get("missing") or _ends_early_text(study, q)
+    ]
     remarks += [
         say("kpi.quality.changed", title=f.kpi.title, date=words.date(c.date), note=c.note)
         for f in analysis.findings

@@ -72,6 +72,7 @@ def analyse_kpis(study: Study) -> KpiReport:
         disclosure_minimum=study.organisation.disclosure_minimum,
         data_quality=data_quality.quality_records(study),
         steady=study.prepared.steady(study.period),
+        recoded=study.prepared.recoded,
     )
     return KpiReport(study, analysis)
 

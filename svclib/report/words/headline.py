@@ -200,7 +200,17 @@ def headline(kpi: Mapping[str, Any], period: str, *, advice: str = "") -> str:
     'Escalations rose from 10.3% to 14.5% in October 2026, missing the target of 12.0%; next: find out where it comes \
 from (root-cause analysis), before acting on the process as a whole.'
     """
-    state = str(kpi["state"])
+    state, odd = str(kpi["state"]), kpi.get("recoded")
+    if odd and state not in UNKNOWN:
+        new = (
+            say("headline.recoded_new", new=values.list_of(f"“{value}”" for value in odd["new"])) if odd["new"] else ""
+        )
+        value = {
+            "title": str(kpi["title"]),
+            "value": _value(kpi, kpi.get("value")),
+            "period": values.period_name(period),
+        }
+        return say("headline.recoded", text=odd["text"], column=odd["column"], new=new, **value)
     if state in SIGNALS:
         following = advice or _find_out(kpi)
         if weak(kpi):

@@ -13,7 +13,7 @@ from svclib.catalogue.models import Action, Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
 from svclib.measure.change.happened import Happening, last_before
 from svclib.measure.periods import Period
-from svclib.measure.record import latest_of, moved_of, signal_before, trend_of
+from svclib.measure.record import latest_of, moved_of, recoded_of, signal_before, trend_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
@@ -71,6 +71,8 @@ def sentence(finding: KpiFinding, as_of: dt.date | None = None) -> str:
     state = finding.verdict.state
     if state in UNKNOWN:
         return _unknown(finding, as_of)
+    if finding.recoded is not None:
+        return headline(entry_of(finding), str(finding.row["period"]))
     against = _against(finding)
     if state == "common_cause":
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
@@ -113,6 +115,7 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
         "silent_change": finding.silent_change.to_json() if finding.silent_change else None,
         "trend": trend_of(finding),
         "signal_before": signal_before(finding),
+        "recoded": recoded_of(finding),
         "chart": {"rules": finding.chart.rules},
         "season": {"kind": finding.chart.season.kind, "p": finding.chart.season.p},
     }

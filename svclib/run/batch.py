@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from svclib.doubts import late_doubts
 from svclib.errors import InputRefused, Problem
 from svclib.measure.periods import read_period
 from svclib.paths import HOME
@@ -154,8 +155,10 @@ def run_batch(
     chosen = find_departments(departments, catalogue)
     paths = find_notebooks(notebooks, catalogue.run.notebooks, notebook_folder)
     progress = Progress(log)
-    for text in calendar_notes(prepared, found, asked=period is not None, as_of=as_of) if shown else ():
-        progress.note(f"note: {text}")
+    if shown:
+        lately = late_doubts(prepared) if found == prepared.latest_complete() else []
+        for text in (*calendar_notes(prepared, found, asked=period is not None, as_of=as_of), *lately):
+            progress.note(f"note: {text}")
     out = Path(out)
     if only_failed and not OutFolder(out).state.exists():  # a folder that no run has held is left as it is
         _refuse_unmade(Manifest.load(out, label))

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from svclib.doubts import late_doubts
 from svclib.measure.periods import Period
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ _NEARLY = 7 * _DAY  # a weekend, or a holiday beside it, at the end of a period
 
 
 def calendar_notes(prepared: Prepared, period: Period, *, asked: bool, as_of: str | None = None) -> list[str]:
-    """What a run has to say of its period: that it is still running, that the data end too early, or look odd in it.
+    """What a run has to say of its period: that it is still running, or that the data end too early for it.
 
     Parameters
     ----------
@@ -31,8 +30,7 @@ def calendar_notes(prepared: Prepared, period: Period, *, asked: bool, as_of: st
     as_of
         The cut-off that was named; what the calendar says is told from it.
     """
-    lately = [str(doubt) for doubt in late_doubts(prepared)] if period == prepared.latest_complete() else []
-    return [*_notes(prepared, period, asked, as_of), *lately]
+    return list(_notes(prepared, period, asked, as_of))
 
 
 def _notes(prepared: Prepared, period: Period, asked: bool, as_of: str | None) -> Iterator[str]:

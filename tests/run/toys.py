@@ -90,6 +90,7 @@ class Organisation:
             digest=self.digest,
             as_of=dt.datetime(2026, 11, 1),
             table_path=self.tables.__getitem__,
+            quality=[],
         )
         measures = pd.DataFrame({"start": [dt.date(2026, 10, 1)], "value": [0.5]})
 
@@ -106,6 +107,7 @@ class Organisation:
             check_period=check_period,
             covered_until=lambda: {"tickets": dt.date(2026, 11, 1)},
             make_ready=lambda period: None,
+            recoded=[],
         )
 
     def run(self, **options):

@@ -9,7 +9,8 @@ import pytest
 from svclib.catalogue.models import Department, Event, Kpi
 from svclib.evaluate.analysis import evaluate_plan
 from svclib.evaluate.record import evaluation_record
-from svclib.report.words.outcome import sentence, smart_reason
+from svclib.report.words.checks import smart_reason
+from svclib.report.words.outcome import sentence
 
 from .plans import CODES, KPI, a_plan, an_action, measures, noise
 

@@ -13,7 +13,9 @@ from svclib.catalogue.models import Department, Event, Step
 from svclib.evaluate.analysis import evaluate_plan
 from svclib.report import words
 from svclib.report.views.outcome import OutcomeReport, _step_signs
+from svclib.report.words import checks as check_words
 from svclib.report.words import outcome as outcome_words
+from svclib.report.words import progress as progress_words
 
 from .plans import CODES, KPI, a_plan, an_action, noise
 
@@ -102,7 +104,7 @@ def test_a_grade_says_how_many_checks_were_not_possible(reports):
         said = (
             f"{missing} of the {len(outcome.assessment.checks)} checks {'was' if missing == 1 else 'were'} not possible"
         )
-        assert (said in outcome_words.grade_words(outcome)) == (missing > 0)
+        assert (said in check_words.grade_words(outcome)) == (missing > 0)
     assert max(counted) > 0
     assert "not possible and speak" in counted[max(counted)]
 
@@ -110,7 +112,7 @@ def test_a_grade_says_how_many_checks_were_not_possible(reports):
 @pytest.mark.parametrize("name", ["common_trend", "regression_to_the_mean"])
 def test_a_grade_names_the_failed_check_that_decides(reports, name):
     outcome = reports[name].outcomes[0]
-    text = outcome_words.grade_words(outcome)
+    text = check_words.grade_words(outcome)
     check = {
         "common_trend": "The others did not move the same way",
         "regression_to_the_mean": "Not set off by a bad spell",
@@ -218,7 +220,7 @@ def test_a_mix_that_cannot_be_worked_out_says_the_true_reason():
     def reason(**more):
         outcome = a_report(changed, an_action(), **more).outcomes[0]
         mix = next(check for check in outcome.assessment.checks if check.name == "mix")
-        return outcome_words.check_detail(mix, outcome)
+        return check_words.check_detail(mix, outcome)
 
     assert reason() == "no dimension with two values or more is declared for these cases"
     timed = KPI.model_copy(update={"kind": "time_to_event", "event": "done"})
@@ -228,7 +230,7 @@ def test_a_mix_that_cannot_be_worked_out_says_the_true_reason():
 def test_a_bad_spell_lies_above_or_below_and_has_no_sign(reports):
     outcome = reports["regression_to_the_mean"].outcomes[0]
     check = next(check for check in outcome.assessment.checks if check.name == "trigger")
-    said = outcome_words.check_detail(check, outcome)
+    said = check_words.check_detail(check, outcome)
     assert re.fullmatch(r"the last three periods before the plan lay [\d.]+\u202fpoints below those before them", said)
 
 
@@ -312,7 +314,7 @@ def test_department_codes_are_the_peers(reports):
 def test_a_plan_that_will_only_be_late_is_not_called_late():
     from types import SimpleNamespace
 
-    from svclib.report.words.outcome import progress_words
+    from svclib.report.words.progress import progress_words
 
     def text(*states):
         steps = [SimpleNamespace(state=state) for state in states]
@@ -362,7 +364,7 @@ def test_steps_that_are_only_described_are_told_from_none():
 def test_where_no_step_is_done_there_is_no_pace():
     steps = [Step(title="Train", owner="Bo", end=dt.date(2026, 12, 20))]
     outcome = a_report(noise(), an_action(due=dt.date(2026, 12, 31), status="planned", steps=steps)).outcomes[0]
-    (said, *_) = outcome_words.delays(outcome)
+    (said, *_) = progress_words.delays(outcome)
     assert said == "A1: no step is done yet, so there is no pace to go by; the plan ends on 20 December 2026, in time."
 
 

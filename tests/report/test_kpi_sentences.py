@@ -17,7 +17,7 @@ from svclib.report.figures.labels import boxes_overlap
 from svclib.report.figures.svg import svg_of
 from svclib.report.views.kpi_context import _time
 from svclib.report.words import kpi as kpi_words
-from svclib.report.words import messages, say, use_language
+from svclib.report.words import kpi_remarks, messages, say, use_language
 from svclib.report.words.headline import doubt, headline, moved, outlook, together
 from tests.report.findings import QUIET, a_finding
 
@@ -71,7 +71,7 @@ def test_each_state_has_its_words(name):
 def test_each_state_has_its_words_in_italian(name):
     finding = CASES[name][0]()
     with use_language("it"):
-        text = " ".join([sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
+        text = " ".join([sentence(finding), *kpi_remarks.remarks(finding), kpi_remarks.suggestion_text(finding)])
     assert not re.search(r"\b(the|is|was|target|limits)\b", text)
 
 
@@ -82,7 +82,7 @@ def test_both_languages_say_the_same_things():
 
 def test_a_withheld_value_is_in_no_sentence_and_no_figure():
     finding = a_finding([*QUIET, 7.31], status="withheld", n=3.0, decimals=2)
-    said = " ".join([sentence(finding), *kpi_words.remarks(finding), kpi_words.suggestion_text(finding)])
+    said = " ".join([sentence(finding), *kpi_remarks.remarks(finding), kpi_remarks.suggestion_text(finding)])
     assert "7.31" not in said
     assert "7.31" not in svg_of(control_chart_figure(finding))
 
@@ -224,7 +224,7 @@ def test_a_signal_of_the_year_before_is_told_of():
     values = [*QUIET[:20], 25.0, *QUIET[21:]]
     finding = a_finding(values, target=5.0)
     assert finding.verdict.state == "common_cause"
-    assert any("September 2025: above the upper limit" in text for text in kpi_words.remarks(finding))
+    assert any("September 2025: above the upper limit" in text for text in kpi_remarks.remarks(finding))
 
 
 @pytest.mark.parametrize("rules", ["nhs", "mdc2023", "strict"])
@@ -296,12 +296,12 @@ def test_the_plan_s_actions_stand_beside_their_kpi(status, due, told):
         start="2025-01-01",
         due=due,
     )
-    found = kpi_words.plan_remarks([action], "csat", Period.parse("2026-10"))
+    found = kpi_remarks.plan_remarks([action], "csat", Period.parse("2026-10"))
     assert len(found) == (told is not None)
     assert all(f"A-1, “Raise it” ({told}, 1 Jan 2025 to" in text for text in found)
-    assert kpi_words.plan_remarks([action], "other", Period.parse("2026-10")) == []
+    assert kpi_remarks.plan_remarks([action], "other", Period.parse("2026-10")) == []
     with use_language("it"):
-        assert len(kpi_words.plan_remarks([action], "csat", Period.parse("2026-10"))) == len(found)
+        assert len(kpi_remarks.plan_remarks([action], "csat", Period.parse("2026-10"))) == len(found)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_an_action_that_began_with_a_new_level_is_named_beside_it(start, full, s
         full_effect=full, due="2027-01-31",
     )  # fmt: skip
     found = around(plan_events([action]), "2026-05", "2026-05")
-    assert kpi_words.named_of(h for h in found if h.near) == ([told] if told else [])
+    assert kpi_remarks.named_of(h for h in found if h.near) == ([told] if told else [])
 
 
 def test_the_change_behind_a_signal_names_what_happened_then_and_since():
@@ -328,13 +328,13 @@ def test_the_change_behind_a_signal_names_what_happened_then_and_since():
     other = {"title": "Strike", "date": "2026-04-03"}
     old = {"title": "Fair", "date": "2024-03-01"}
     finding = a_finding(values, direction="decrease", events=[Event(**e) for e in (other, one, old)])
-    near, later = kpi_words.happened_texts(finding)
+    near, later = kpi_remarks.happened_texts(finding)
     assert "“New system” (20 Nov 2025)" in near
     assert "“Strike” (3 Apr 2026)" in later
     assert "Fair" not in near + later
     assert "next: see the root-cause analysis for where it comes from, before acting" in sentence(finding)
-    assert kpi_words.happened_texts(a_finding(values)) == [say("kpi.happened.none")]
-    assert kpi_words.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
+    assert kpi_remarks.happened_texts(a_finding(values)) == [say("kpi.happened.none")]
+    assert kpi_remarks.happened_texts(a_finding(QUIET, events=[Event(**other)])) == []
 
 
 def test_the_kpi_report_gives_no_next_step_that_another_report_would_contradict():
@@ -408,7 +408,7 @@ def test_a_season_is_suspected_before_it_can_be_known():
     winters = np.tile([14.0, 13, 10, 10, 9, 10, 9, 9, 10, 9, 10, 13], 3)[:28] + 0.3 * (np.resize(QUIET, 28) - 10.0)
     finding = a_finding(winters, direction="decrease")
     assert finding.chart.season.kind == "suspected"
-    assert "Its periods resemble those a year before (p" in " ".join([sentence(finding), *kpi_words.remarks(finding)])
+    assert "Its periods resemble those a year before (p" in " ".join([sentence(finding), *kpi_remarks.remarks(finding)])
     assert doubt({"state": "concern", "season": {"kind": "suspected", "p": 0.001}}) == "season"
     assert a_finding(QUIET).chart.season.kind == "too_short"
 
@@ -431,7 +431,7 @@ def test_a_slow_drift_is_no_usual_variation():
     told = sentence(finding)
     assert "fell bit by bit from 19.7 to 17.6" in told
     assert "at the end of a slow drift downwards" in told
-    assert kpi_words.happened_texts(finding) == []
+    assert kpi_remarks.happened_texts(finding) == []
     weak = a_finding(20.0 - 0.019 * np.arange(30) + wobble)
     assert weak.verdict.state == "common_cause"
     assert weak.trend.clear
@@ -463,11 +463,11 @@ def test_the_last_thing_declared_before_a_change_is_told_where_nothing_is_near()
     routing = Event(date=dt.date(2025, 11, 1), title="Routing", departments="all", kpis="all")
     late = a_finding([*QUIET, *QUIET[:3], *(np.array(QUIET[:6]) + 6.0)], events=[routing])
     assert (late.change.earliest, late.change.period) == ("2026-04", "2026-04")
-    assert kpi_words.happened_texts(late)[0].endswith("The last thing declared before it: “Routing” (1 Nov 2025).")
+    assert kpi_remarks.happened_texts(late)[0].endswith("The last thing declared before it: “Routing” (1 Nov 2025).")
     near = a_finding(
         [*QUIET, *(np.array(QUIET[:6]) + 6.0)], events=[routing.model_copy(update={"date": dt.date(2026, 1, 2)})]
     )
-    assert "last thing" not in " ".join(kpi_words.happened_texts(near))
+    assert "last thing" not in " ".join(kpi_remarks.happened_texts(near))
 
 
 def test_limits_stop_before_a_clear_change_so_that_it_cannot_hide_itself():
@@ -478,7 +478,7 @@ def test_limits_stop_before_a_clear_change_so_that_it_cannot_hide_itself():
     assert finding.change.period == "2025-04"
     assert (finding.chart.calm_until, finding.chart.baseline_points) == (dt.date(2025, 4, 1), 15)
     assert finding.silent_change is None
-    told = " ".join(kpi_words.remarks(finding))
+    told = " ".join(kpi_remarks.remarks(finding))
     assert "The limits were set with the 15 periods before April 2025, when its level changed (p" in told
     assert a_finding(QUIET).chart.calm_until is None
     assert a_finding(moved, rules="nhs").chart.calm_until is None
@@ -536,8 +536,8 @@ def test_a_forecast_says_its_unit_once_with_the_digits_of_its_kind():
     plain = a_finding(QUIET, unit="breakdown|breakdowns", decimals=None)
     ahead = replace(plain.forecast, lower=(2.15, *plain.forecast.lower[1:]), upper=(27.9, *plain.forecast.upper[1:]))
     counted = replace(plain, kpi=plain.kpi.model_copy(update={"kind": "count"}), forecast=ahead)
-    assert "between 2 and 28\u202fbreakdowns." in " ".join(kpi_words.remarks(counted))
-    assert "between 2.2 and 27.9\u202fbreakdowns." in " ".join(kpi_words.remarks(replace(plain, forecast=ahead)))
+    assert "between 2 and 28\u202fbreakdowns." in " ".join(kpi_remarks.remarks(counted))
+    assert "between 2.2 and 27.9\u202fbreakdowns." in " ".join(kpi_remarks.remarks(replace(plain, forecast=ahead)))
 
 
 def test_what_a_value_rests_on_has_its_own_name():

@@ -7,6 +7,7 @@ import numpy as np
 
 from svclib.measure.change.happened import Happening
 from svclib.report.words import kpi as kpi_words
+from svclib.report.words import kpi_remarks
 from svclib.report.words.headline import headline
 from tests.report.findings import QUIET, a_finding
 
@@ -28,5 +29,5 @@ def test_new_limits_are_suggested_with_what_is_told_around_the_change():
     assert plain.change.period == plain.suggestion.period
     answer = Happening("A1: Vans", dt.date(2026, 2, 1), later=True, kind="action_start", id="A1")
     told = replace(plain, happened=(answer,), suggestion=replace(plain.suggestion, cause=(answer,)))
-    assert "no action on this KPI began" in kpi_words.suggestion_text(told)
-    assert "A1" not in kpi_words.suggestion_text(told)
+    assert "no action on this KPI began" in kpi_remarks.suggestion_text(told)
+    assert "A1" not in kpi_remarks.suggestion_text(told)

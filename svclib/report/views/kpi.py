@@ -39,7 +39,7 @@ from svclib.report.views import data_quality, kpi_context
 from svclib.report.views.marks import badges_of, standing_of, unusual, word_of
 from svclib.report.views.study import StudyReport, of_study
 from svclib.report.words import kpi as kpi_words
-from svclib.report.words import say
+from svclib.report.words import kpi_remarks, say
 from svclib.report.words.headline import count_words, outlook
 
 if TYPE_CHECKING:
@@ -349,11 +349,11 @@ class KpiReport(StudyReport):
     def _more(self, finding: KpiFinding, numbers: Block | None = None) -> list[Block]:
         """What else is known of a KPI: remarks, a suggestion, its numbers, its declaration."""
         parts: list[Block] = []
-        remarks = kpi_words.remarks(finding)
-        remarks += kpi_words.plan_remarks(self.study.actions, finding.kpi.code, self.study.period)
+        remarks = kpi_remarks.remarks(finding)
+        remarks += kpi_remarks.plan_remarks(self.study.actions, finding.kpi.code, self.study.period)
         if remarks:
             parts.append(bullets(remarks))
-        if suggestion := kpi_words.suggestion_text(finding):
+        if suggestion := kpi_remarks.suggestion_text(finding):
             parts.append(fold(say("kpi.suggest.title"), note("info", suggestion)))
         if numbers is not None:
             parts.append(numbers)

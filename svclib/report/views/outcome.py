@@ -38,7 +38,9 @@ from svclib.report.show import (
 )
 from svclib.report.tables import table, write_csv
 from svclib.report.views.study import StudyReport, of_study
+from svclib.report.words import checks as check_words
 from svclib.report.words import outcome as outcome_words
+from svclib.report.words import progress as progress_words
 from svclib.report.words import say
 
 if TYPE_CHECKING:
@@ -135,7 +137,7 @@ class OutcomeReport(StudyReport):
         described = [say("outcome.progress.described", list=words.list_of(only))] if only else []
         if not any(o.progress.total for o in self.outcomes):
             return section(title, note("unknown", described[0] if described else say("outcome.progress.no_steps")))
-        remarks = [text for o in self.outcomes for text in outcome_words.delays(o)] + described
+        remarks = [text for o in self.outcomes for text in progress_words.delays(o)] + described
         blocks: list[Block] = [self._due_table()]
         if self._steps_chart:
             blocks.insert(0, self._steps_chart)
@@ -155,7 +157,7 @@ class OutcomeReport(StudyReport):
 
     def method(self) -> Block:
         """How the verdicts were reached, lessons, and what they can still get wrong."""
-        lessons = [text for o in self.outcomes for text in outcome_words.lessons(o)]
+        lessons = [text for o in self.outcomes for text in check_words.lessons(o)]
         blocks = [section(say("outcome.lesson.title"), bullets(lessons), level=3)] if lessons else []
         rates = say("outcome.method.rates", verdict=say("verdict.met_attributable"))
         compared = [e.comparison for o in self.outcomes if (e := o.assessment.effect) is not None]
@@ -213,7 +215,7 @@ class OutcomeReport(StudyReport):
             say("outcome.table.action"): _link(f"#{slug(outcome.action.id)}", title),
             say("outcome.table.verdict"): self._badge(outcome),
             say("outcome.table.kpi"): outcome_words.title_of(outcome),
-            say("outcome.table.progress"): outcome_words.progress_words(outcome),
+            say("outcome.table.progress"): progress_words.progress_words(outcome),
             say("outcome.table.target"): "–" if goal.target is None else outcome_words.value_of(kpi, goal.target),
             say("outcome.table.goal"): outcome_words.goal_words(goal) if judged else "–",
             say("outcome.table.effect"): _effect_text(outcome) if judged else "–",
@@ -237,14 +239,14 @@ class OutcomeReport(StudyReport):
         return section(f"{action.id}: {action.objective}", *parts, level=3, anchor=action.id)
 
     def _checks(self, outcome: ActionOutcome) -> Block:
-        grade = facts([(say("outcome.table.grade"), outcome_words.grade_words(outcome))])
+        grade = facts([(say("outcome.table.grade"), check_words.grade_words(outcome))])
         if not outcome.assessment.checks:
             return grade
         rows = [
             {
                 say("outcome.table.check"): say(f"outcome.check.{check.name}"),
-                say("outcome.table.result"): outcome_words.check_result(check),
-                say("outcome.table.detail"): outcome_words.check_detail(check, outcome),
+                say("outcome.table.result"): check_words.check_result(check),
+                say("outcome.table.detail"): check_words.check_detail(check, outcome),
             }
             for check in outcome.assessment.checks
         ]
@@ -256,7 +258,7 @@ class OutcomeReport(StudyReport):
             {
                 say("outcome.table.criterion"): say(f"outcome.smart.{check.criterion}"),
                 say("outcome.table.result"): say(f"outcome.smart_result.{results[check.passed]}"),
-                say("outcome.table.reason"): outcome_words.smart_reason(check, outcome),
+                say("outcome.table.reason"): check_words.smart_reason(check, outcome),
             }
             for check in outcome.smart
         ]
@@ -362,11 +364,11 @@ class OutcomeReport(StudyReport):
                 say("outcome.table.delay"): s.delay,
             }
             for o in self.outcomes
-            if outcome_words.pursued(o)
+            if progress_words.pursued(o)
             for s in o.progress.due
         ]
         if not rows:
-            left = any(o.progress.due for o in self.outcomes if not outcome_words.pursued(o))
+            left = any(o.progress.due for o in self.outcomes if not progress_words.pursued(o))
             return sentence(say(f"outcome.progress.nothing_{'left' if left else 'due'}"))
         frame = pd.DataFrame(rows).sort_values(
             [say("outcome.table.owner"), say("outcome.table.delay")], ascending=[True, False]

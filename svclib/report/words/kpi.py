@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from svclib.catalogue.models import Action, Kpi
+from svclib.catalogue.models import Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
-from svclib.measure.change.happened import Happening, last_before
-from svclib.measure.periods import Period
 from svclib.measure.record import latest_of, moved_of, recoded_of, signal_before, trend_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
-from svclib.report.words.headline import UNKNOWN, counted_words, happening_names, headline, reading, singly, weak
+from svclib.report.words.headline import UNKNOWN, counted_words, headline, reading, singly, weak
 
 #: Beyond these, a probability is said in words: the model behind it is not good to a thousandth.
 _ALMOST = 0.995
@@ -76,7 +73,7 @@ def sentence(finding: KpiFinding, as_of: dt.date | None = None) -> str:
     against = _against(finding)
     if state == "common_cause":
         parts = [_value(finding), *against[:1], _stable(finding), *_next(finding), *against[1:]]
-        return " ".join([*parts, *(_trend(finding) or cautions(finding)[:1])])
+        return " ".join([*parts, *(trend_texts(finding) or cautions(finding)[:1])])
     first = headline(entry_of(finding), str(finding.row["period"]), advice=_elsewhere(finding))
     return " ".join([first, *_again(finding), *_unstable(finding)])
 
@@ -191,7 +188,7 @@ def _against(finding: KpiFinding) -> list[str]:
 
 
 def _stable(finding: KpiFinding) -> str:
-    if finding.silent_change is not None or _trend(finding):
+    if finding.silent_change is not None or trend_texts(finding):
         return say("kpi.stable.moving", period=_sentence_start(_period(finding)))
     code = expectation(finding.verdict.assurance, finding.verdict.p_meets_target_next)
     return say(f"kpi.stable.{code}", period=_sentence_start(_period(finding)))
@@ -200,19 +197,6 @@ def _stable(finding: KpiFinding) -> str:
 def _sentence_start(text: str) -> str:
     """Months are written small in Italian, but not where they begin a sentence."""
     return text[:1].upper() + text[1:]
-
-
-def _last_signal(finding: KpiFinding) -> list[str]:
-    """A quiet period after a signal in the year before it: the reader sees the mark and should know of it."""
-    if finding.verdict.state != "common_cause":
-        return []
-    marked = finding.points.tail(_RECENT)
-    marked = marked[marked["signals"].map(bool)]
-    if marked.empty:
-        return []
-    last = marked.iloc[-1]
-    period = words.period_name(str(last["period"]))
-    return [say("kpi.stable.last_signal", period=period, signals=signal_list(last["signals"]))]
 
 
 def _next(finding: KpiFinding) -> list[str]:
@@ -243,7 +227,7 @@ def _unknown(finding: KpiFinding, as_of: dt.date | None) -> str:
     kpi, row, judged = finding.kpi, finding.row, finding.verdict
     said = {"title": kpi.title, "period": _period(finding)}
     if judged.cause == "immature":
-        return " ".join([_provisional(finding, as_of), *_open(finding), _latest(finding)])
+        return " ".join([_provisional(finding, as_of), *open_texts(finding), _latest(finding)])
     if judged.cause == "few_periods":
         known = int(finding.chart.points["judged"].sum())
         if finding.chart.standing == "trial":  # the 2023 rules draw limits on trial, and judge later
@@ -277,7 +261,8 @@ def _provisional(finding: KpiFinding, as_of: dt.date | None) -> str:
     )
 
 
-def _open(finding: KpiFinding) -> list[str]:
+def open_texts(finding: KpiFinding) -> list[str]:
+    """How many cases are still open; empty without any."""
     still = finding.row.get("open", 0)
     if pd.isna(still) or still < 1:
         return []
@@ -333,73 +318,8 @@ def _weak(finding: KpiFinding) -> bool:
     return not math.isnan(finding.p) and finding.p > _WEAK_P
 
 
-def remarks(finding: KpiFinding) -> list[str]:
-    """Further findings of a KPI that can be shown: open cases, year, trend, outlook; not what `sentence` tells already."""
-    if finding.verdict.state in ("withheld", "fault"):
-        return []
-    quiet, drift = finding.verdict.state == "common_cause", _trend(finding)
-    parts = [] if finding.verdict.state == "provisional" else _open(finding)
-    parts += cautions(finding)[0 if finding.verdict.state == "provisional" or (quiet and drift) else 1 :]
-    return [
-        *parts,
-        *_calm_limits(finding),
-        *happened_texts(finding),
-        *_last_signal(finding),
-        *_year(finding),
-        *([] if quiet else drift),
-        *_forecast(finding),
-    ]
-
-
-def _calm_limits(finding: KpiFinding) -> list[str]:
-    """That the limits stop before a change of level, which later months would have hidden."""
-    chart = finding.chart
-    if chart.calm_until is None or not finding.steps:
-        return []
-    step, count = finding.steps[-1], words.number(chart.baseline_points, 0)
-    return [say("kpi.caution.calm_limits", count=count, period=words.period_name(step.period), p=words.p_value(step.p))]
-
-
-def plan_remarks(actions: Iterable[Action], kpi: str, period: Period) -> list[str]:
-    """The actions on a KPI: those planned or under way, and those done that were due within the year before the period."""
-    year_before = period.start - dt.timedelta(days=366)
-    return [
-        say(
-            "kpi.plan.action",
-            id=action.id,
-            objective=action.objective.rstrip(". "),
-            status=say(f"action_status.{action.status.replace(' ', '_')}"),
-            start=words.date(action.start, "medium"),
-            due=words.date(action.due, "medium"),
-        )
-        for action in actions
-        if action.kpi == kpi and action.status != "cancelled" and (action.status != "done" or action.due >= year_before)
-    ]
-
-
-def _year(finding: KpiFinding) -> list[str]:
-    kpi, parts = finding.kpi, []
-    year, total = finding.last_year, finding.year_to_date
-    if year is not None:
-        said = {"period": words.period_name(year.period), "value": value_of(kpi, year.value)}
-        change = words.change(year.change, kpi.unit, kpi.decimals)
-        if not year.comparable:
-            parts.append(say("kpi.year.broken", **said))
-        elif math.isnan(year.lower):
-            same = change == words.change(0.0, kpi.unit, kpi.decimals)
-            parts.append(say(f"kpi.year.{'same' if same else 'over'}", change=change, **said))
-        else:
-            interval = words.change_interval(year.lower, year.upper, kpi.unit, kpi.decimals)
-            parts.append(say("kpi.year.over_interval", change=change, interval=interval, **said))
-    if total is not None and math.isnan(total.last_year):
-        parts.append(say("kpi.year.to_date", value=value_of(kpi, total.value)))
-    elif total is not None:
-        last = value_of(kpi, total.last_year)
-        parts.append(say("kpi.year.to_date_last", value=value_of(kpi, total.value), last=last))
-    return parts
-
-
-def _trend(finding: KpiFinding) -> list[str]:
+def trend_texts(finding: KpiFinding) -> list[str]:
+    """The drift over the shown periods; empty without a clear one, and where a step is told."""
     found, kpi = finding.trend, finding.kpi
     # A step looks like a drift; where one is told, it is not told twice.
     if found is None or not found.clear or finding.suggestion is not None or finding.silent_change is not None:
@@ -416,57 +336,6 @@ def _trend(finding: KpiFinding) -> list[str]:
             p=words.p_value(found.p),
         )
     ]
-
-
-def _forecast(finding: KpiFinding) -> list[str]:
-    found, kpi = finding.forecast, finding.kpi
-    if found is None or finding.verdict.state == "provisional":
-        return []
-    low, high = found.lower[0], found.upper[0]
-    places = 0 if kpi.kind == "count" and kpi.decimals is None else kpi.decimals
-    if places is None and kpi.unit != "%":
-        places = words.decimals_of(low, high)
-    if words.value(low, kpi.unit, places) == words.value(high, kpi.unit, places):
-        return []
-    first = words.value(low, "%" if kpi.unit == "%" else "", places)  # the unit stands once
-    return [say("kpi.forecast.text", low=first, high=words.value(high, kpi.unit, places))]
-
-
-def suggestion_text(finding: KpiFinding) -> str:
-    """The rebase assistant's suggestion, with the events and the actions of the plan around it; empty where it has none."""
-    found, kpi = finding.suggestion, finding.kpi
-    if found is None or finding.verdict.state == "withheld":
-        return ""
-    text = say(
-        "kpi.suggest.text",
-        period=words.period_name(found.period),
-        before=value_of(kpi, found.before),
-        after=value_of(kpi, found.after),
-        p=words.p_value(found.p),
-    )
-    lasts = say(f"kpi.suggest.{'sustained' if found.sustained else 'not_sustained'}")
-    change = finding.change
-    same = change is not None and change.period == found.period  # then it is told above what lies around it
-    named = named_of([h for h in finding.happened if h.near] if same else found.cause)
-    cause = say("kpi.suggest.causes", causes=words.list_of(named)) if named else say("kpi.suggest.no_cause")
-    return " ".join([text, lasts, cause, say("kpi.suggest.ask")])
-
-
-def happened_texts(finding: KpiFinding) -> list[str]:
-    """What was declared around the change behind a signal, and since then; that nothing was is said, too."""
-    change = finding.change
-    if change is None or not change.dated:
-        return []
-    near, later = (named_of(h for h in finding.happened if getattr(h, when)) for when in ("near", "later"))
-    first = say("kpi.happened.near", events=words.list_of(near)) if near else say("kpi.happened.none")
-    if (last := last_before(finding.happened, change.earliest)) is not None:
-        first = f"{first} {say('kpi.happened.before', events=words.list_of(named_of([last])))}"
-    return [first, say("kpi.happened.later", events=words.list_of(later))] if later else [first]
-
-
-def named_of(found: Iterable[Happening]) -> list[str]:
-    """Events in quotes and actions by their id, with their day; an action only with the first of its days."""
-    return happening_names([happening.to_json() for happening in found])
 
 
 def chance_text(analysis: KpiAnalysis) -> str:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from typing import Any
-
 from svclib.catalogue.models import Band, Kpi
-from svclib.evaluate.analysis import KINDS_OF_MIX
-from svclib.evaluate.checks import TELLING, Check
+from svclib.evaluate.checks import Check
 from svclib.evaluate.goal import Goal
 from svclib.evaluate.outcome import ActionOutcome
 from svclib.evaluate.power import FEWEST_BEFORE
-from svclib.evaluate.smart import SmartCheck
 from svclib.evaluate.verdict import ALPHA, improvement
 from svclib.report import words
 from svclib.report.words import say
 from svclib.report.words.where import label, where_of
 
 _TOO_LITTLE = ("too_early", "not_evaluable")
-#: Rivals that a check names which is not critical: it leaves the estimate as it is and says whose doing it is.
-_BY_A_MINOR_CHECK = ("common_trend", "regression_to_the_mean")
 
 
 def value_of(kpi: Kpi, x: float | None) -> str:
@@ -45,7 +37,7 @@ def size_of(kpi: Kpi, x: float | None) -> str:
     return say("value.points", x=words.number(abs(x) * 100, 1 if kpi.decimals is None else kpi.decimals))
 
 
-def _counted(key: str, count: int, **values: str) -> str:
+def counted_text(key: str, count: int, **values: str) -> str:
     """A message with plural forms; none at all has a sentence of its own."""
     return say(f"{key}_zero", **values) if count == 0 else say(key, count=count, **values)
 
@@ -72,8 +64,8 @@ def sentence(outcome: ActionOutcome) -> str:
     if verdict.effect_state is not None:
         parts += [_effect(outcome), *_cause(outcome)]
     elif outcome.assessment.n_before < FEWEST_BEFORE:
-        parts.append(_counted("outcome.until.before", outcome.assessment.n_before))
-    elif (trigger := _check(outcome, "trigger")) and trigger.passed is False:
+        parts.append(counted_text("outcome.until.before", outcome.assessment.n_before))
+    elif (trigger := check_of(outcome, "trigger")) and trigger.passed is False:
         parts.append(say("outcome.until.trigger", shift=size_of(outcome.kpi, trigger.detail["shift"])))
     parts += _until(outcome)
     if verdict.outlook:
@@ -112,8 +104,8 @@ def _goal(outcome: ActionOutcome) -> str:
     if goal.level is None or outcome.verdict.effect_state is None:
         count = outcome.assessment.n_after
         if goal.target is None:
-            return _counted("outcome.goal.no_level_no_target", count, full=words.date(full))
-        return _counted("outcome.goal.no_level", count, full=words.date(full), target=value_of(kpi, goal.target))
+            return counted_text("outcome.goal.no_level_no_target", count, full=words.date(full))
+        return counted_text("outcome.goal.no_level", count, full=words.date(full), target=value_of(kpi, goal.target))
     said = {
         "title": title_of(outcome),
         "level": value_of(kpi, goal.level),
@@ -177,7 +169,8 @@ def _cause(outcome: ActionOutcome) -> list[str]:
     return [rival_sentence(outcome)]
 
 
-def _department(outcome: ActionOutcome, code: str) -> str:
+def department_of(outcome: ActionOutcome, code: str) -> str:
+    """A department's name by its code."""
     return outcome.names.get(code, code)
 
 
@@ -199,7 +192,7 @@ def _names(outcome: ActionOutcome) -> dict[str, str]:
     elif rival == "definition_change":
         listed = [f"{name}, {words.date(day)}" for name, day in outcome.surroundings.changes]
     elif rival == "one_peer":
-        listed = [_department(outcome, str(found["leave_one_peer_out"].get("peer", "")))]
+        listed = [department_of(outcome, str(found["leave_one_peer_out"].get("peer", "")))]
     elif rival == "mix":
         listed = [label(str(found["mix"].get("dimension", "")))]
     return {"names": words.list_of(listed)} if listed else {}
@@ -267,7 +260,7 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
     if outcome.peers_left_out:
         by_reason: dict[str, list[str]] = {}
         for code, why in outcome.peers_left_out.items():
-            by_reason.setdefault(why, []).append(_department(outcome, code))
+            by_reason.setdefault(why, []).append(department_of(outcome, code))
         names = [say(f"outcome.more.left_out_{why}", name=words.list_of(c)) for why, c in by_reason.items()]
         parts.append(say("outcome.more.left_out", names=words.list_of(names)))
     if outcome.surroundings.joint:
@@ -276,7 +269,7 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
     if outcome.surroundings.common_events:
         parts.append(say("outcome.more.common_events", names=words.list_of(outcome.surroundings.common_events)))
     if later := _later(outcome):
-        tried, listed = _check(outcome, "before_later"), words.list_of(later)
+        tried, listed = check_of(outcome, "before_later"), words.list_of(later)
         if tried is None or tried.passed is None:
             parts.append(say("outcome.more.later_events", names=listed))
         else:
@@ -285,7 +278,7 @@ def _about_comparison(outcome: ActionOutcome) -> list[str]:
     return parts
 
 
-def _check(outcome: ActionOutcome, name: str) -> Check | None:
+def check_of(outcome: ActionOutcome, name: str) -> Check | None:
     """One of the checks by its name; None where it was not asked."""
     return next((check for check in outcome.assessment.checks if check.name == name), None)
 
@@ -295,198 +288,6 @@ def _later(outcome: ActionOutcome) -> list[str]:
     return [f"{name} ({words.date(day)})" for name, day in outcome.surroundings.later_events]
 
 
-def grade_words(outcome: ActionOutcome) -> str:
-    """The grade with what it asks for, and how many checks could not be made: these count neither for nor against it."""
-    text = say(f"outcome.grade.{outcome.verdict.grade}")
-    failed = [say(f"outcome.check.{c.name}") for c in outcome.assessment.checks if c.passed is False]
-    if failed and outcome.verdict.grade == "B":  # none of them is critical, and one may decide all the same
-        decides = say("outcome.grade.decides") if outcome.verdict.rival in _BY_A_MINOR_CHECK else ""
-        names = words.list_of(f"“{name}”" for name in failed)
-        text = say("outcome.grade.B_failed", count=len(failed), names=names, decides=decides)
-    missing = [check for check in outcome.assessment.checks if check.passed is None]
-    if not missing:
-        return text
-    said = say("outcome.grade.not_possible", count=len(missing), all=words.number(len(outcome.assessment.checks), 0))
-    return f"{text}; {said}"
-
-
-def check_result(check: Check) -> str:
-    """Passed, failed (critically) or not possible."""
-    if check.passed is None:
-        return say("outcome.checked.none")
-    if check.passed:
-        return say("outcome.checked.yes")
-    return say("outcome.checked.no_critical" if check.critical else "outcome.checked.no")
-
-
-def check_detail(check: Check, outcome: ActionOutcome) -> str:
-    """What a check found, in a few words."""
-    detail, kpi = check.detail, outcome.kpi
-    if check.passed is None:
-        reason = _why_no_mix(outcome) if check.name == "mix" else detail["reason"]
-        ranks = {name: words.number(detail[name], 2) for name in ("p", "attainable_p") if name in detail}
-        return say(f"outcome.reason.{reason}", **ranks)
-    if check.name == "placebo_in_peers":
-        return say(
-            "outcome.checked.rank",
-            rank=str(detail["rank"]),
-            of=str(detail["of"]),
-            p=words.number(detail["p"], 2),
-            attainable=words.number(detail["attainable_p"], 2),
-        )
-    if check.name == "leave_one_peer_out":
-        peer = _department(outcome, detail["peer"])
-        return say("outcome.checked.peer", peer=peer, estimate=change_of(kpi, detail["estimate"]))
-    if check.name == "mix":
-        return say("outcome.checked.mix", dimension=label(detail["dimension"]), share=words.percent(detail["share"], 0))
-    if check.name == "pre_trend":
-        return say(
-            "outcome.checked.pre_trend",
-            estimate=change_of(kpi, detail["estimate"]),
-            p=words.p_value(detail["p"]),
-            carried=change_of(kpi, detail["carried_on"]),
-        )
-    if check.name in ("trigger", "common_trend"):
-        if check.name == "common_trend":
-            return say("outcome.checked.moved", moved=change_of(kpi, detail["moved"]))
-        shift = detail["shift"]
-        return say(f"outcome.checked.shift_{'below' if shift < 0 else 'above'}", shift=size_of(kpi, shift))
-    if "estimate" in detail:
-        return _estimate(detail, kpi)
-    return _happened(detail)
-
-
-def _why_no_mix(outcome: ActionOutcome) -> str:
-    """Why the KPI is not worked out at the earlier mix of cases; a lack of dimensions is only one of the reasons."""
-    check = _check(outcome, "mix")
-    reason = str(check.detail["reason"]) if check else "no_dimensions"
-    if reason != "no_dimensions":
-        return reason
-    if outcome.action.segment:
-        return "one_part"
-    return reason if outcome.kpi.kind in KINDS_OF_MIX else "no_mean"
-
-
-def _estimate(detail: Mapping[str, Any], kpi: Kpi) -> str:
-    estimate = change_of(kpi, detail["estimate"])
-    if detail.get("attainable_p", 1.0) <= TELLING:
-        p, attainable = (words.number(detail[name], 2) for name in ("p", "attainable_p"))
-        return say("outcome.checked.ranked", estimate=estimate, p=p, attainable=attainable)
-    if detail.get("p") is None or "attainable_p" in detail:  # a rank among few departments tells nothing
-        return say("outcome.checked.estimate_only", estimate=estimate)
-    return say("outcome.checked.estimate", estimate=estimate, p=words.p_value(detail["p"]))
-
-
-def _happened(detail: Mapping[str, Any]) -> str:
-    dated = [entry for key in ("actions", "events", "changes") for entry in detail.get(key, [])]
-    if not dated:
-        return say("outcome.checked.nothing")
-    return words.list_of(f"{name} ({words.date(dt.date.fromisoformat(day))})" for name, day in dated)
-
-
-def smart_reason(check: SmartCheck, outcome: ActionOutcome) -> str:
-    """Why a SMART criterion is met or not."""
-    detail, kpi = check.detail, outcome.kpi
-    if check.criterion == "measurable" and check.reason in ("baseline", "no_baseline"):
-        return say(f"outcome.smart.{check.reason}", count=detail["periods"])
-    if check.reason == "baseline_short":
-        return say("outcome.smart.baseline_short", count=detail["declared"], all=str(detail["periods"]))
-    if check.reason == "no_baseline":
-        return say("outcome.smart.unknown")
-    if check.reason == "too_few_periods":
-        return _counted("outcome.smart.too_few_periods", detail["periods"])
-    if check.reason == "seen_after_due":
-        return say("outcome.smart.seen_after_due", enough=str(detail["enough"]), count=str(detail["periods"]))
-    if check.reason in ("reached_before", "never_reached"):
-        return say(f"outcome.smart.{check.reason}", best=value_of(kpi, detail["own_best"]))
-    if check.reason == "reached_by_peer":
-        peer = _department(outcome, detail["peer"])
-        return say("outcome.smart.reached_by_peer", peer=peer, best=value_of(kpi, detail["peer_best"]))
-    if check.reason in ("already_reached", "improves"):
-        return say(f"outcome.smart.{check.reason}", baseline=value_of(kpi, detail["baseline"]))
-    if check.reason in ("off_target", "on_target"):
-        return say(f"outcome.smart.{check.reason}", target=value_of(kpi, detail["kpi_target"]))
-    return say(f"outcome.smart.{check.reason}")
-
-
 def goal_words(goal: Goal) -> str:
     """Target reached, with its probability; a dash where nothing can be said."""
     return "–" if goal.probability is None else probability(goal.probability)
-
-
-def lessons(outcome: ActionOutcome) -> list[str]:
-    """What the next plan can do better, from what this one lacked."""
-    parts = []
-    ident = outcome.action.id
-    if outcome.verdict.rival == "no_comparison":
-        parts.append(say("outcome.lesson.comparison", id=ident))
-    if outcome.verdict.rival == "regression_to_the_mean":
-        parts.append(say("outcome.lesson.trigger", id=ident))
-    power = outcome.assessment.power
-    unseen = power is not None and power.needed is not None and power.enough is None
-    if unseen and outcome.verdict.effect_state in (None, "not_attributable"):
-        parts.append(say("outcome.lesson.power", id=ident))
-    for check in outcome.smart if outcome.verdict.effect_state != "attributable" else ():
-        if check.passed is False and check.reason != "cannot_be_seen":
-            name = say(f"outcome.smart.{check.criterion}")
-            parts.append(say("outcome.lesson.smart", id=ident, criterion=name, reason=smart_reason(check, outcome)))
-    return parts
-
-
-def progress_words(outcome: ActionOutcome) -> str:
-    """State and steps done."""
-    progress = outcome.progress
-    late = any(step.state == "late" for step in progress.steps)
-    foreseen = progress.code == "late" and not late  # no step is, but at the pace so far the end will be
-    state = say("outcome.progress.late_foreseen" if foreseen else f"outcome.progress.{progress.code}")
-    if not progress.total:
-        return state
-    return say("outcome.progress.steps", state=state, done=str(progress.done), total=str(progress.total))
-
-
-def _who(outcome: ActionOutcome) -> str:
-    """The names of those to tell, in brackets; empty where the plan names nobody."""
-    names = [outcome.action.responsible] if outcome.progress.escalate == "responsible" else []
-    if outcome.progress.escalate == "owner":
-        names = [s.step.owner for s in outcome.progress.steps if s.state in ("late", "blocked")]
-    known = list(dict.fromkeys(name for name in names if name))
-    return f" ({words.list_of(known)})" if known else ""
-
-
-def stopping(outcome: ActionOutcome) -> bool:
-    """Whether the evaluation says to stop the action: its open steps are nothing to chase then."""
-    return outcome.verdict.next_step == "stop" and outcome.action.status not in ("done", "cancelled")
-
-
-def pursued(outcome: ActionOutcome) -> bool:
-    """Whether its open steps are to be worked on."""
-    return outcome.action.status not in ("done", "cancelled") and not stopping(outcome)
-
-
-def delays(outcome: ActionOutcome) -> list[str]:
-    """Forecast of the end, and who should know of a delay; of an action to be stopped, that this comes first."""
-    progress, ident = outcome.progress, outcome.action.id
-    parts = []
-    if stopping(outcome) and progress.done < progress.total:
-        return [say("outcome.progress.stop_first", id=ident, count=progress.total - progress.done)]
-    if progress.code == "done" and progress.done < progress.total:
-        return [say("outcome.progress.done_early", id=ident, count=progress.total - progress.done)]
-    if progress.forecast_end is None and progress.code == "blocked":
-        parts.append(say("outcome.progress.blocked_open", id=ident))
-    elif progress.forecast_end is None and progress.escalate and progress.days_beyond_due:
-        days = say("outcome.progress.days", count=progress.days_beyond_due)
-        parts.append(say("outcome.progress.overdue", id=ident, days=days))
-    if progress.forecast_end is not None:
-        if progress.code == "blocked":
-            parts.append(say("outcome.progress.forecast_blocked", id=ident, date=words.date(progress.forecast_end)))
-        elif progress.days_beyond_due:
-            days = say("outcome.progress.days", count=progress.days_beyond_due)
-            date = words.date(progress.forecast_end)
-            parts.append(say("outcome.progress.forecast", id=ident, date=date, days=days))
-        elif not progress.done:  # no step is done, so there is no pace: this is the plan's own date
-            parts.append(say("outcome.progress.as_planned", id=ident, date=words.date(progress.forecast_end)))
-        else:
-            parts.append(say("outcome.progress.forecast_in_time", id=ident, date=words.date(progress.forecast_end)))
-    if progress.escalate:
-        parts.append(say(f"outcome.progress.escalate_{progress.escalate}", id=ident, who=_who(outcome)))
-    return parts

@@ -34,7 +34,10 @@ _STAMPS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "counts": (("period", r"period|month|week|quarter|dat[ea]|datum|day|giorno|mese|settimana|monat"),),
 }  # fmt: skip
 _IDS = {"cases": "case_id", "responses": "response_id", "outages": "outage_id", "observations": "observation_id"}
-_ID = (r"\b(id|number|no|nr|num|numero|nummer|key|ref|reference|codice)\b", r"\b(ticket|case|incident|request)\b")
+_ID = (
+    r"\b(id|number|no|nr|num|numero|nummer|key|ref|reference|codice)\b",
+    r"\b(ticket|case|incident|request|vorgang|fall|auftrag|anfrage|pratica|segnalazione|dossier|demande|caso|solicitud)\b",
+)
 _DEPARTMENT = (
     r"department|reparto|dipartimento|division|abteilung|service desk|departement",
     r"group|team|queue|unit|office|ufficio|gruppo|branch|sede|district|area|site",

@@ -32,6 +32,10 @@ _SPELLED = tuple(
 )
 _PARTED = r"[+-]?[1-9]\d{0,2}([.]\d{3})+"  # 1.353: a thousand and more, or one and a third
 _COMMA = r"[+-]?(\d+|[1-9]\d{0,2}([.]\d{3})+),\d+"
+_BOTH = r"[+-]?[1-9]\d{0,2}([.]\d{3})+,\d+"  # 1.353,20: one reading only
+_PERCENT = r"[+-]?\d+([.,]\d+)?\s?%"
+
+Signs = Literal["", "comma", "both", "point", "percent"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class ColumnFound:
     offset: bool = False
     dateless: bool = False
     why: str = ""
-    signs: Literal["", "comma", "point"] = ""
+    signs: Signs = ""
     sample: str = ""
 
 
@@ -156,21 +160,25 @@ def _spelled(connection: DuckDBPyConnection, table: str, text: str, filled: int)
     return next((format for format, count in zip(_SPELLED, row, strict=False) if count == filled), None)
 
 
-def _signs(
-    connection: DuckDBPyConnection, table: str, text: str, source: Source, filled: int
-) -> tuple[Literal["", "comma", "point"], str]:
-    """Whether the numbers of a column are written with signs that can be read in two ways; a value that shows it."""
+def _signs(connection: DuckDBPyConnection, table: str, text: str, source: Source, filled: int) -> tuple[Signs, str]:
+    """Whether the numbers of a column are written with signs that keep them from being read; a value that shows it."""
     options, plain = source.options, f"trim({text})"
+    percent = f"regexp_full_match({plain}, {sql.text(_PERCENT)})"
+    query = f"SELECT count(*) FILTER ({percent}), min({plain}) FILTER ({percent}) FROM {table}"
+    share, example = connection.execute(query).fetchone() or (0, "")
+    if share >= _DATES * filled:
+        return "percent", example
     if options.thousands or options.decimal == ",":
         return "", ""
-    comma, parted = (f"regexp_full_match({plain}, {sql.text(looks)})" for looks in (_COMMA, _PARTED))
+    comma, parted, both = (f"regexp_full_match({plain}, {sql.text(looks)})" for looks in (_COMMA, _PARTED, _BOTH))
     whole = f"regexp_full_match({plain}, '[+-]?\\d+')"
     row = connection.execute(
         f"SELECT count(*) FILTER ({comma}), count(*) FILTER ({parted}), count(*) FILTER ({whole}), "
-        f"min({plain}) FILTER ({comma}), min({plain}) FILTER ({parted}) FROM {table}"
-    ).fetchone() or (0, 0, 0, "", "")
+        f"min({plain}) FILTER ({comma}), min({plain}) FILTER ({parted}), "
+        f"min({plain}) FILTER ({both}) FROM {table}"
+    ).fetchone() or (0, 0, 0, "", "", "")
     if row[0] and row[0] + row[1] + row[2] >= _DATES * filled:
-        return "comma", row[3]
+        return ("both", row[5]) if row[5] else ("comma", row[3])
     return ("point", row[4]) if row[1] and row[1] + row[2] == filled else ("", "")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from svclib.begin.arguments import validate
-from svclib.begin.guess import Guess, guess, likely_date
+from svclib.begin.guess import Guess, guess, likely_date, own_name
 from svclib.begin.inspect import ColumnFound, Inspected, inspect_files
 from svclib.catalogue.models import ReadOptions, Source
 from svclib.catalogue.names import nearest
@@ -113,7 +113,9 @@ class Look(Shown):
             if column.kind == "twice":
                 remarks.append(say("begin.look.twice", column=name))
             if column.signs:
-                remarks.append(say(f"begin.look.{column.signs}", column=name, example=column.sample))
+                remarks.append(
+                    say(f"begin.look.{column.signs}", column=name, example=column.sample, name=own_name(name))
+                )
             if column.offset:
                 remarks.append(say("begin.look.offset", column=name))
             if column.dateless and self.guess.columns.get("resolved_at") == name:

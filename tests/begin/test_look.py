@@ -235,10 +235,28 @@ def test_points_that_cannot_part_thousands_raise_no_doubt(export, values):
 
 
 def test_a_decimal_comma_is_pointed_out(export):
-    found, said = figures(export, ["398,14", "1.200,5", "7"])
+    found, said = figures(export, ["398,14", "1200,5", "7"])
     assert (found.kind, found.signs) == ("text", "comma")
     assert 'options={"decimal": ","}' in said
+    found, said = figures(export, ["398,14", "1.200,5", "7"])  # the comma alone would not read the second
+    assert (found.kind, found.signs) == ("text", "both")
+    assert 'options={"decimal": ",", "thousands": "."}' in said
+    both = {"decimal": ",", "thousands": "."}
+    assert figures(export, ["398,14", "1.200,5", "7"], options=both)[0].kind == "number"
     assert figures(export, ["398,14", "7"], options={"decimal": ","})[0].kind == "number"
+
+
+def test_a_per_cent_sign_is_pointed_out_with_what_reads_the_number(export):
+    found, said = figures(export, ["71,5 %", "80%", "99 %"])
+    assert (found.kind, found.signs) == ("text", "percent")
+    assert "cast(replace(replace(calls, '%', ''), ',', '.') as double) / 100" in said
+
+
+@pytest.mark.parametrize("header", ["Vorgang", "Pratica", "Case"])
+def test_the_number_of_a_case_is_found_by_its_name_in_other_languages(export, header):
+    cases = [f"{i:06d};2026-01-{1 + i % 28:02d}T09:00;2026-01-{1 + i % 28:02d}T12:00" for i in range(60)]
+    look = svclib.look_into(export(cases, f"{header};Opened;Closed\n"))
+    assert look.guess.columns["case_id"] == header
 
 
 def test_dates_with_the_name_of_the_month_are_read_where_all_values_fit(export):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from svclib.catalogue.models import Hypothesis
 from svclib.catalogue.names import nearest
 from svclib.errors import Problem
 
@@ -72,26 +72,29 @@ def _far_values(prepared: Prepared, declarations: Iterable[Declaration]) -> Iter
                 yield Problem(prepared.catalogue.locate("kpis", d.kpi.code, "targets", index, "value"), what, cure)
 
 
-def _unheld_parts(prepared: Prepared, declarations: Iterable[Declaration]) -> Iterator[Problem]:
-    """Suspicions about a part of the cases that no row belongs to."""
-    held: dict[tuple[str, str], list[str]] = {}
-    for hypothesis in prepared.catalogue.hypotheses:
+def _unheld_parts(prepared: Prepared, declarations: Sequence[Declaration]) -> Iterator[Problem]:
+    """Suspicions and actions about a part of the cases that no row belongs to."""
+    catalogue = prepared.catalogue
+    held = cache(prepared.values_of)
+
+    def unknown(kpis: Collection[str] | str, name: str, values: str | list[str]) -> Iterator[tuple[str, str]]:
+        meant = [d for d in declarations if kpis == "all" or d.kpi.code in kpis]
+        sources = {d.source.name for d in meant if name in d.source.dimension_columns}
+        known = {value for source in sources for value in held(source, name)}
+        for value in [values] if isinstance(values, str) else values:
+            if known and value not in known:
+                yield f"no row holds '{value}' in {name}", nearest(value, sorted(known))
+
+    for hypothesis in catalogue.hypotheses:
         for name, values in (hypothesis.test or {}).items():
-            known: set[str] = set()
-            for d in declarations:
-                if _concerns(hypothesis, d) and name in d.source.dimension_columns:
-                    key = (d.source.name, name)
-                    held.setdefault(key, held.get(key) or prepared.values_of(*key))
-                    known |= set(held[key])
-            for value in [values] if isinstance(values, str) else values:
-                if known and value not in known:
-                    where = prepared.catalogue.locate("hypotheses", hypothesis.code, "test")
-                    what = f"no row holds '{value}' in {name}, so that nothing can support this suspicion"
-                    yield Problem(where, what, nearest(value, sorted(known)))
-
-
-def _concerns(hypothesis: Hypothesis, declaration: Declaration) -> bool:
-    return hypothesis.kpis == "all" or declaration.kpi.code in hypothesis.kpis
+            for what, cure in unknown(hypothesis.kpis, name, values):
+                where = catalogue.locate("hypotheses", hypothesis.code, "test")
+                yield Problem(where, f"{what}, so that nothing can support this suspicion", cure)
+    plan = catalogue.plan_path.name if catalogue.plan_path else "action plan"
+    for action in catalogue.actions:
+        for name, value in (action.segment or {}).items():
+            for what, cure in unknown([action.kpi], name, value):
+                yield Problem(f"{plan}, action {action.id}, segment", f"{what}, so that nothing can be judged", cure)
 
 
 def _contradictions(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[Problem]:

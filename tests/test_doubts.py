@@ -132,6 +132,17 @@ def test_a_suspicion_about_cases_that_no_row_holds_is_told(write):
     assert prepare(write(rows(), hypotheses=[suspicion | {"test": {"channel": "phone"}}])).doubts() == []
 
 
+def test_an_action_on_cases_that_no_row_holds_is_told(write):
+    params = write(rows())
+    head = "id,department,kpi,segment,gap,objective,action_steps,responsible,timeline,status,outcome,target_type,target_value,start,due\n"
+    row = "A1,N,solved,channel={},Slow,Faster,Steps,Ann,,in progress,,level,0.8,2026-01-01,2026-12-31\n"
+    (params / "action_plan.csv").write_text(head + row.format("fax"), "utf-8")
+    (doubt,) = prepare(params).doubts()
+    assert (doubt.where, doubt.cure) == ("action_plan.csv, action A1, segment", "known: mail, phone")
+    (params / "action_plan.csv").write_text(head + row.format("mail"), "utf-8")
+    assert prepare(params).doubts() == []
+
+
 def test_a_source_that_ends_before_the_period_says_so_on_the_page(write):
     table = rows()
     params = write(table[~(table["opened"] >= "2026-10-12")])

@@ -296,7 +296,14 @@ def draft_source(
     if shape is None:
         likely = likely_date(look.found)
         cure = dates_call(likely.name) if likely else "say with dates={...} which column holds some, and how"
-        raise InputRefused(Problem(_SOURCE, "no column holds dates that svclib knows", cure))
+        what = "no column holds dates that svclib knows"
+        if likely and likely.kind in ("integer", "number"):
+            what = f"{what}; {likely.name!r} holds numbers such as {likely.examples[0]}"
+            cure = "if these are the day numbers of a workbook, give the column a date format there and export it again"
+        elif likely and likely.formats:
+            what = f"{what}; {likely.name!r} is written in several ways ({words.list_of(likely.formats)})"
+            cure = "export it again with one way of writing dates"
+        raise InputRefused(Problem(_SOURCE, what, cure))
     if language is not None:
         words.speak(language)
     chosen = _chosen(proposed, columns, dimensions)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from svclib import sql
 from svclib.catalogue.models import Source
 from svclib.collect.columns import infer_kind
-from svclib.collect.dates import KNOWN, PERIODS, Zones, decide_format, stamp_of_text
+from svclib.collect.dates import KNOWN, PERIODS, Zones, decide_format, stamp_of_text, swapped
 from svclib.collect.heads import column_names
 from svclib.collect.loading import load_raw
 from svclib.collect.read import RawTable
@@ -142,13 +142,22 @@ def _column(
         return _date(connection, table, text, found, fits, where)
     if kind == "text" and (format := _spelled(connection, table, text, filled)):
         return ColumnFound(name, "date", filled, distinct, examples, format=format, dateless="%M" not in format)
+    mixed = _mixed(fits, filled) if kind == "text" else ()
     signs, sample = _signs(connection, table, text, source, filled) if kind in ("text", "number") else ("", "")
     narrow: Kind = kind if kind in ("integer", "number", "boolean") else "text"  # type: ignore[assignment]
     low, high, total = _extent(connection, table, text, source) if narrow in ("integer", "number") else (None,) * 3
     return ColumnFound(
         name, narrow, filled, distinct, examples, values=values, low=low, high=high, total=total, signs=signs,
-        sample=sample,
+        sample=sample, formats=mixed,
     )  # fmt: skip
+
+
+def _mixed(fits: dict[str, int], filled: int) -> tuple[str, ...]:
+    """The two ways to write dates that together read nearly all values of a column, where neither does alone."""
+    first, *others = sorted(fits, key=lambda format: -fits[format])
+    second = next(format for format in others if not swapped(first, format))  # that one reads the same values
+    together = fits[first] < _DATES * filled <= fits[first] + fits[second] and fits[second] > 0.05 * filled
+    return (first, second) if together else ()
 
 
 def _spelled(connection: DuckDBPyConnection, table: str, text: str, filled: int) -> str | None:

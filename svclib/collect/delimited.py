@@ -92,11 +92,24 @@ def _encoding(head: bytes, declared: str | None, where: str, name: str) -> str:
             raise InputRefused(Problem(where, f"{name} is no UTF-8 text (it holds zero bytes)", cure))
         return "utf-8"
     try:
-        return codecs.lookup(declared).name
+        encoding = codecs.lookup(declared).name
     except LookupError:
         raise InputRefused(
             Problem(where, f"no encoding is named {declared!r}", "for example utf-8 or cp1252")
         ) from None
+    if not encoding.startswith("utf") and not head.isascii() and _reads_as_utf8(head):
+        what = f"{name} is UTF-8 text: read as {declared}, its letters would be garbled, as Ã¼ for ü"
+        raise InputRefused(Problem(where, what, "leave the encoding out"))
+    return encoding
+
+
+def _reads_as_utf8(head: bytes) -> bool:
+    """Whether the beginning of a file is UTF-8; other encodings hardly ever are by chance."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # a character that it cuts in two is no damage
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _beginning(path: Path, source: Source, where: str, name: str) -> tuple[str, str]:

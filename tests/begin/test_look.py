@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import openpyxl
 import pytest
@@ -257,6 +258,23 @@ def test_the_number_of_a_case_is_found_by_its_name_in_other_languages(export, he
     cases = [f"{i:06d};2026-01-{1 + i % 28:02d}T09:00;2026-01-{1 + i % 28:02d}T12:00" for i in range(60)]
     look = svclib.look_into(export(cases, f"{header};Opened;Closed\n"))
     assert look.guess.columns["case_id"] == header
+
+
+@pytest.mark.parametrize(
+    ("opened", "told"),
+    [
+        ([f"{45_000 + i}" for i in range(40)], "'Opened' holds numbers such as 45000. Cure: if these are the day numbers"),
+        (
+            [f"2026-01-{1 + i % 28:02d}" if i % 2 else f"{1 + i % 28:02d}/01/2026" for i in range(40)],
+            "'Opened' is written in several ways (iso and %d/%m/%Y)",
+        ),
+        ([f"{1 + i % 28:02d}/01/2026" if i % 5 else "soon" for i in range(40)], "no column holds dates that svclib knows. Cure: say"),
+    ],
+)  # fmt: skip
+def test_what_are_no_dates_yet_says_why(export, opened, told):
+    look = svclib.look_into(export([f"{i};{day};x" for i, day in enumerate(opened)], "No;Opened;Team\n"))
+    with pytest.raises(InputRefused, match=re.escape(told)):
+        svclib.draft_source(look)
 
 
 def test_dates_with_the_name_of_the_month_are_read_where_all_values_fit(export):

@@ -85,6 +85,11 @@ def test_an_undeclared_encoding_is_never_guessed(snap, tickets):
         snap(tickets(as_csv(rows=[("1é", "D01", "2026-01-05", "")]).encode("cp1252")))
 
 
+def test_utf8_that_is_declared_as_another_encoding_is_told_before_letters_are_garbled(snap, tickets):
+    with pytest.raises(InputRefused, match=r"is UTF-8 text: read as cp1252.*Cure: leave the encoding out"):
+        snap(tickets("id,team,opened,closed\n1,D01,2026-01-02,2026-01-03 Übergabe\n", options={"encoding": "cp1252"}))
+
+
 def test_a_wrong_encoding_is_told(snap, tickets):
     with pytest.raises(InputRefused, match=r"is not ascii|is not cp1252"):
         snap(

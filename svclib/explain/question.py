@@ -29,9 +29,10 @@ class Question:
     Attributes
     ----------
     period : that is asked about: the report's, or the latest that counts where that one is provisional.
-    reasons : ``off_target``, ``concern``, ``chosen``.
+    reasons : ``off_target``, ``concern``, ``changed`` (see `silent`), ``chosen``.
     explain : a special cause is there to be explained.
-    why_not : else ``common_cause``, ``changed_before`` (a clear change for the worse that the period does not signal),
+    silent : it is a clear change for the worse that the period does not signal and still lies beyond.
+    why_not : else ``common_cause``, ``changed_before`` (a clear change for the worse that the period is back from),
         ``drifting`` (slowly, for the worse), ``improved`` (beyond chance), ``no_concern``, ``weak_signal`` (a rule fired,
         the evidence is not beyond chance), ``provisional``, ``too_few``, ``withheld``, ``missing``, ``no_limits``,
         ``recoded`` (its figure may be a fault of the data).
@@ -62,6 +63,7 @@ class Question:
     baseline: tuple[str, ...]
     peers: str
     p: float | None
+    silent: bool = False
     untold: LevelChange | None = None
     drift: Trend | None = None
     too_early: Period | None = None
@@ -107,6 +109,7 @@ def _reasons(finding: KpiFinding, chosen: Sequence[str] | None) -> tuple[str, ..
     tests = {
         "off_target": verdict.met is False,
         "concern": verdict.state == "concern",
+        "changed": _silent(finding) is not None,
         "chosen": chosen is not None,
     }
     return tuple(code for code, holds in tests.items() if holds)
@@ -119,9 +122,10 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], report: Period) -> 
     worse = worse_sign(finding.kpi, value)
     # A rule that fires now and then by chance, on one of many charts, is no special cause by itself.
     weak = verdict.state == "concern" and np.isfinite(finding.p) and finding.p > BEYOND_CHANCE
-    explain = verdict.state == "concern" and not weak and finding.recoded is None
+    silent = _silent(finding)
+    explain = ((verdict.state == "concern" and not weak) or silent is not None) and finding.recoded is None
     points = finding.points
-    onset = _onset(finding, worse) if explain else None
+    onset = (silent or _onset(finding, worse)) if explain else None
     baseline = usual_periods(points, period.label, onset.period if onset else None, finding.steps)
     base = points[points["period"].isin(baseline)]
     return Question(
@@ -144,8 +148,19 @@ def _question(finding: KpiFinding, reasons: tuple[str, ...], report: Period) -> 
         p=float(finding.p) if np.isfinite(finding.p) else None,
         untold=finding.change if verdict.state == "improvement" else finding.silent_change,
         drift=finding.trend,
+        silent=silent is not None,
         too_early=report if report.label != period.label else None,
     )
+
+
+def _silent(finding: KpiFinding) -> LevelChange | None:
+    """A clear change for the worse that the period does not signal, where the period lies nearer to the new level."""
+    change, value = finding.silent_change, float(finding.row["value"])
+    if finding.verdict.state != "common_cause" or change is None or change.before is None or change.after is None:
+        return None
+    if change.rose != (worse_sign(finding.kpi, value) > 0):
+        return None
+    return change if abs(value - change.after) < abs(value - change.before) else None
 
 
 def _onset(finding: KpiFinding, worse: int) -> LevelChange | None:

@@ -109,9 +109,9 @@ def department_page(
             attention=attention(department, month.label),
             improved=improved(department, month.label),
             unknown=unknown(department, month.label),
-            quiet=[kpi.title for kpi in department.kpis if kpi.standing == "common_cause"],
+            quiet=[kpi.title for kpi in department.kpis if kpi.group == "common_cause"],
             missed=[
-                kpi.title for kpi in department.kpis if kpi.standing == "common_cause" and kpi.entry.get("met") is False
+                kpi.title for kpi in department.kpis if kpi.group == "common_cause" and kpi.entry.get("met") is False
             ],
             tiles=[tile(department, kpi) for kpi in ranked(department.kpis)],
             causes=causes(department),
@@ -180,8 +180,10 @@ def ranked(kpis: Sequence[KpiResult]) -> list[KpiResult]:
 
 
 def attention(department: DepartmentMonth, period: str) -> list[Item]:
-    """What needs attention: signals the wrong way or of no side, targets out of reach, actions overdue or blocked."""
-    found = _kpi_items(department, period, {"concern", "cannot_meet", "neutral"})
+    """What needs attention: signals the wrong way or of no side, what moved without one, targets out of reach, actions
+    overdue or blocked.
+    """
+    found = _kpi_items(department, period, {"concern", "cannot_meet", "neutral", "moving"})
     for line in actions(department, period):
         concern = line.verdict.state == "concern"
         if line.overdue or line.blocked or concern:
@@ -196,7 +198,7 @@ def attention(department: DepartmentMonth, period: str) -> list[Item]:
 
 def improved(department: DepartmentMonth, period: str) -> list[Item]:
     """What got better: signals the wanted way, actions that worked."""
-    return _kpi_items(department, period, {"improvement"}) + _action_items(department, "improvement")
+    return _kpi_items(department, period, {"improvement", "moving_better"}) + _action_items(department, "improvement")
 
 
 def unknown(department: DepartmentMonth, period: str) -> list[Item]:

@@ -17,7 +17,7 @@ from svclib.report.changes import Change, changes
 from svclib.report.department import answer, department_page, failure_reason
 from svclib.report.glossary import glossary_name, write_glossary
 from svclib.report.page import write_page
-from svclib.report.ranking import Signals, Strong, by_evidence, lede, perhaps, signals_of, strongest, tally
+from svclib.report.ranking import Signals, Strong, by_evidence, lede, moving, perhaps, signals_of, strongest, tally
 from svclib.report.render import all_links
 from svclib.report.results import (
     STATE_ORDER,
@@ -158,6 +158,7 @@ def period_page(month: Month, *, earlier: Month | None = None, later: Month | No
             interrupted=bool(month.manifest.get("interrupted")),
             strongest=list(strongest(month)),
             perhaps=perhaps(month),
+            moving=moving(month),
             shown=_STRONGEST,
             titles=list(titles.values()),
             rows=[_row(department, titles) for department in by_evidence(month)],

@@ -11,7 +11,7 @@ from svclib.measure.spc.multiplicity import count_signals
 from svclib.report import words
 from svclib.report.brief import Badge, kpi_brief, kpi_counts, kpi_href, signal_badge
 from svclib.report.results import STATE_ORDER, TOGETHER, DepartmentMonth, KpiResult, Month
-from svclib.report.words.headline import UNKNOWN, moved, singly, together
+from svclib.report.words.headline import UNKNOWN, moved, singly, still_moving, together
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,16 @@ def perhaps(month: Month) -> list[Part]:
         for d in month.departments
         for kpi in d.kpis
         if kpi.perhaps
+    ]
+
+
+def moving(month: Month) -> list[Part]:
+    """What gives no signal in the period and is not what it was."""
+    return [
+        Part(f"{d.name}: {kpi.title}", _href(d, kpi), still_moving(kpi.entry))
+        for d in month.departments
+        for kpi in d.kpis
+        if kpi.group in ("moving", "moving_better")
     ]
 
 

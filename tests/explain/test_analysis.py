@@ -461,6 +461,19 @@ def test_a_slow_change_for_the_worse_is_no_usual_variation_and_no_culprit_is_loo
     assert find_questions([better], period)[0].why_not == "common_cause"
 
 
+def test_a_lasting_change_that_the_month_does_not_signal_is_explained(local_gap):
+    """The months since take part in the limits, or are too few; what they have in common is there to be found."""
+    finding = a_finding([*QUIET[:12], *(np.array(QUIET[:4]) - 4.0)], target=5.0)
+    assert finding.verdict.state == "common_cause"
+    (question,) = find_questions([finding], Period.parse("2025-04"))
+    assert (question.explain, question.silent, question.reasons) == (True, True, ("changed",))
+    assert (question.onset.period, max(question.baseline)) == ("2025-01", "2024-12")
+    told = sentence(dataclasses.replace(local_gap, question=question), question.period)
+    assert told.startswith("April 2025 by itself gives no signal, but the level has changed since January 2025 (p")
+    better = a_finding([*QUIET[:12], *(np.array(QUIET[:4]) - 4.0)], target=15.0, direction="decrease")
+    assert find_questions([better], Period.parse("2025-04")) == []
+
+
 def test_a_drift_has_no_date_to_ask_for(local_gap):
     finding = a_finding(20.0 - 0.08 * np.arange(30) + 0.35 * (np.resize(QUIET, 30) - 10.0), target=25.0)
     (question,) = find_questions([finding], PERIOD)

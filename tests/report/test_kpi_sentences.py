@@ -18,7 +18,7 @@ from svclib.report.figures.svg import svg_of
 from svclib.report.views.kpi_context import _time
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import kpi_remarks, messages, say, use_language
-from svclib.report.words.headline import doubt, headline, moved, outlook, together
+from svclib.report.words.headline import count_words, doubt, group, headline, moved, outlook, together
 from tests.report.findings import QUIET, a_finding
 
 
@@ -411,6 +411,26 @@ def test_a_season_is_suspected_before_it_can_be_known():
     assert "Its periods resemble those a year before (p" in " ".join([sentence(finding), *kpi_remarks.remarks(finding)])
     assert doubt({"state": "concern", "season": {"kind": "suspected", "p": 0.001}}) == "season"
     assert a_finding(QUIET).chart.season.kind == "too_short"
+
+
+def test_what_moved_without_a_signal_is_counted_and_not_called_usual():
+    moved_on = {"state": "common_cause", "direction": "decrease", "silent_change": {"before": 2.0, "after": 3.0}}
+    drifting = {
+        "state": "common_cause",
+        "direction": "decrease",
+        "trend": {"clear": True, "slope": -0.1, "periods": 30},
+    }
+    assert [group(moved_on), group(drifting), group({"state": "common_cause"})] == [
+        "moving",
+        "moving_better",
+        "common_cause",
+    ]
+    assert count_words([moved_on, drifting, {"state": "common_cause"}]) == (
+        "Of 3 KPIs, 2 changed without a signal in this period."
+    )
+    told = headline({**moved_on, "title": "Waiting", "silent_change": {**moved_on["silent_change"], "since": "2026-04"},
+                     "value": 3.0}, "2026-06", advice="look at Line 3")  # fmt: skip
+    assert told.endswith("but its level changed in April 2026 (2 → 3); next: look at Line 3.")
 
 
 def test_the_signal_of_the_month_before_is_not_forgotten():

@@ -230,9 +230,11 @@ class RootCauseReport(StudyReport):
 
     def _anything(self, gap: Gap) -> list[Block]:
         question, kpi = gap.question, gap.question.kpi
-        text = say(
-            "root_cause.anything.concern", signals=kpi_words.signal_list(question.signals), p=words.p_value(question.p)
-        )
+        if question.silent and question.onset is not None:
+            text = say("root_cause.anything.silent", p=words.p_value(question.onset.p))
+        else:
+            signals = kpi_words.signal_list(question.signals)
+            text = say("root_cause.anything.concern", signals=signals, p=words.p_value(question.p))
         if question.peers != "none":
             text = f"{text} {say(f'root_cause.anything.peers_{question.peers}')}"
         pairs: list[tuple[str, str | Block]] = [

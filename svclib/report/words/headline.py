@@ -16,7 +16,7 @@ from svclib.report.words import values
 from svclib.report.words.messages import say
 
 UNKNOWN = frozenset({"fault", "missing", "too_few", "withheld", "provisional"})
-COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "unknown")
+COUNTED = ("concern", "cannot_meet", "improvement", "neutral", "moving", "unknown")
 _MORE_DECIMALS = 3
 
 
@@ -74,7 +74,8 @@ def reading(kpi: Mapping[str, Any]) -> str:
 def group(kpi: Mapping[str, Any]) -> str:
     """Where a page tells of a KPI and as what it counts it: its `standing`, or what its latest period that counts signals.
 
-    What may be chance is not known yet: ``unknown``.
+    What may be chance is not known yet: ``unknown``. What gives no signal and is not what it was is ``moving``, or
+    ``moving_better`` (a clear change of level, or a drift).
 
     >>> group({"state": "provisional", "variation": "concern"}), group({"state": "concern", "p": 0.3})
     ('concern', 'unknown')
@@ -84,7 +85,29 @@ def group(kpi: Mapping[str, Any]) -> str:
     state = str(kpi["state"])
     if reading(kpi) != state:
         return reading(kpi)
-    return standing(state, str(kpi.get("assurance") or "none"), str(kpi.get("cause") or ""))
+    found = standing(state, str(kpi.get("assurance") or "none"), str(kpi.get("cause") or ""))
+    if found != "common_cause" or not (way := _moving(kpi)):
+        return found
+    return "moving_better" if way == {"increase": 1, "decrease": -1}.get(str(kpi.get("direction"))) else "moving"
+
+
+def _moving(kpi: Mapping[str, Any]) -> int:
+    """Which way a quiet KPI has moved for good: 1 or -1; 0 where it has not."""
+    silent, trend = kpi.get("silent_change"), kpi.get("trend") or {}
+    if silent:
+        return 1 if silent["after"] > silent["before"] else -1
+    if not trend.get("clear") or kpi.get("rebase_suggestion"):
+        return 0
+    return 1 if trend["slope"] > 0 else -1
+
+
+def still_moving(kpi: Mapping[str, Any]) -> str:
+    """What a quiet KPI's latest period does not show, without its name; empty where it is what it was.
+
+    >>> still_moving({"trend": {"clear": True, "slope": -0.1, "periods": 30}})
+    'it has drifted down over 30 periods'
+    """
+    return _still_moving(kpi) if _moving(kpi) else ""
 
 
 def counted(kpi: Mapping[str, Any]) -> str | None:
@@ -120,7 +143,8 @@ def count_words(kpis: Sequence[Mapping[str, Any]], departments: int | None = Non
     >>> count_words([concern, {"state": "provisional", "variation": "concern", "latest": {"period": "2026-09"}}])
     'Of 2 KPIs, 2 show a concern. One of these changes is that of an earlier period, the latest that counts.'
     """
-    groups = ["unknown" if (name := group(kpi)) in UNKNOWN else name for kpi in kpis]
+    alike = {**dict.fromkeys(UNKNOWN, "unknown"), "moving_better": "moving"}
+    groups = [alike.get(name, name) for name in map(group, kpis)]
     found, total = Counter(groups), len(kpis)
     parts = [say(f"answer.{name}", count=found[name]) for name in COUNTED if found[name]]
     if not parts:
@@ -224,6 +248,8 @@ from (root-cause analysis), before acting on the process as a whole.'
     if standing(state, str(kpi.get("assurance"))) == "cannot_meet":
         return say("headline.cannot_meet", target=_target(kpi) + _not_agreed(kpi), **said)
     still = _still_moving(kpi)
+    if still and advice:
+        still = f"{still}; {say('headline.next', advice=advice)}"
     return say(f"headline.{'usual_but' if still else 'usual'}", against=_against(kpi), but=still, **said)
 
 

@@ -40,6 +40,10 @@ def sentence(gap: Gap, period: Period) -> str:
     """The answer to a gap in a few plain sentences; of a provisional period, that an earlier one is told of."""
     early = gap.question.too_early
     told = _sentence(gap, period)
+    onset = gap.question.onset
+    if gap.question.silent and onset is not None:
+        said = {"since": words.period_name(onset.period), "p": words.p_value(onset.p)}
+        told = f"{say('root_cause.sentence.silent', period=words.period_name(period), **said)} {told}"
     if early is None:
         return told
     return f"{say('root_cause.sentence.too_early', early=words.period_name(early), period=words.period_name(period))} {told}"

@@ -117,7 +117,7 @@ def record_of(finding: KpiFinding) -> dict[str, Any]:
         "overdispersion": {"ratio": plain(chart.dispersion.ratio), "fired": chart.dispersion.fired},
         "peers": _peers(finding),
         "forecast": _forecast(finding) if shown else None,
-        "rebase_suggestion": _suggestion(finding),
+        "rebase_suggestion": suggestion_of(finding),
         "last_year": _last_year(finding),
         "year_to_date": _year_to_date(finding),
     }
@@ -218,7 +218,8 @@ def _peers(finding: KpiFinding) -> dict[str, Any] | None:
     }
 
 
-def _suggestion(finding: KpiFinding) -> dict[str, Any] | None:
+def suggestion_of(finding: KpiFinding) -> dict[str, Any] | None:
+    """Where new limits may be due; None where they are not."""
     found = finding.suggestion
     if found is None:
         return None

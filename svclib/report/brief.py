@@ -47,12 +47,7 @@ def told_badge(state: str, *, perhaps: bool = False) -> Badge:
 
 
 def kpi_badge(kpi: KpiResult) -> Badge:
-    """The badge of a KPI's standing; a signal that may be chance is called so and stands back.
-
-    What moved without a signal is not called "no special cause".
-    """
-    if kpi.group in ("moving", "moving_better"):
-        return replace(state_badge(kpi.standing), text=words.say("state_moving.badge"))
+    """The badge of a KPI's standing; a signal that may be chance is called so and stands back."""
     return told_badge(kpi.standing, perhaps=kpi.perhaps and kpi.counted is None)
 
 

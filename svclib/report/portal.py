@@ -33,7 +33,7 @@ from svclib.report.words.headline import UNKNOWN
 _STRONGEST = 8
 _ON_THE_PORTAL = 5
 #: Standings that make a department worth a row of its own.
-_NEWS = frozenset({"fault", "concern", "cannot_meet", "improvement", "neutral"})
+_NEWS = frozenset({"fault", "concern", "cannot_meet", "improvement", "neutral", "moving"})
 
 
 def write_period_pages(out: Path, period: str) -> list[Path]:

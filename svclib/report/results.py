@@ -16,7 +16,7 @@ from svclib.report.words.headline import common_events, counted, group, reading,
 NOTEBOOKS = ("kpi_analysis", "root_cause_analysis", "outcome_evaluation")
 #: States that say something happened, most pressing first, then those that say we do not know, then the quiet one.
 STATE_ORDER = (
-    "fault", "concern", "cannot_meet", "improvement", "neutral", "missing", "too_few", "withheld", "provisional", "common_cause",
+    "fault", "concern", "cannot_meet", "improvement", "neutral", "moving", "missing", "too_few", "withheld", "provisional", "common_cause",
 )  # fmt: skip
 Status = Literal["ok", "failed", "late", "unreadable", "not_run"]
 #: Departments whose KPI signals the same way, from which on it is told as one change.
@@ -51,7 +51,9 @@ class KpiResult:
 
     @property
     def standing(self) -> str:
-        """What it is counted as: its state, or ``cannot_meet``."""
+        """What it is counted as: its state, ``cannot_meet``, or ``moving`` (no signal, and not what it was)."""
+        if self.group in ("moving", "moving_better"):
+            return "moving"
         return standing(self.state, str(self.raw.get("assurance") or "none"), str(self.raw.get("cause") or ""))
 
     @property

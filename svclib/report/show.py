@@ -275,7 +275,7 @@ STATE_SIGNS: Mapping[str, str] = {
     "missing": "\u2013",
 }
 #: And that of what a KPI is counted as (`svclib.report.words.headline.standing`).
-STANDING_SIGNS: Mapping[str, str] = {**STATE_SIGNS, "cannot_meet": "\u25d0"}
+STANDING_SIGNS: Mapping[str, str] = {**STATE_SIGNS, "cannot_meet": "\u25d0", "moving": "\u25c9"}
 #: Verdict codes of an action to the state whose shape they share.
 VERDICT_STATES: Mapping[str, str] = {
     "met_attributable": "improvement",

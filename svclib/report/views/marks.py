@@ -7,10 +7,13 @@ from svclib.report import words
 from svclib.report.show import Block, badge
 from svclib.report.words import kpi as kpi_words
 from svclib.report.words import say
-from svclib.report.words.headline import counted, reading, standing, weak
+from svclib.report.words.headline import counted, group, reading, standing, weak
 
 
 def standing_of(finding: KpiFinding) -> str:
+    """What overviews count it as: also what is ``moving`` without a signal."""
+    if group(kpi_words.entry_of(finding)) in ("moving", "moving_better"):
+        return "moving"
     return standing(finding.verdict.state, finding.verdict.assurance, finding.verdict.cause)
 
 

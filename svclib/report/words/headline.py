@@ -53,7 +53,8 @@ def outlook(kpi: Mapping[str, Any]) -> str:
     if not quiet:
         new = (kpi.get("moved") or {}).get("assurance") or "none"
         return "changing" if new == "none" else f"new_{new}"
-    return expectation(assurance, kpi.get("p_meets_target_next"))
+    expected = expectation(assurance, kpi.get("p_meets_target_next"))
+    return "changing" if expected == "hit_or_miss" and _moving(kpi) else expected
 
 
 def reading(kpi: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from svclib.catalogue.models import Kpi
 from svclib.measure.analysis import KpiAnalysis, KpiFinding, band_of
-from svclib.measure.record import latest_of, moved_of, recoded_of, signal_before, trend_of
+from svclib.measure.record import latest_of, moved_of, recoded_of, signal_before, suggestion_of, trend_of
 from svclib.measure.spc import expectation
 from svclib.report import words
 from svclib.report.words import say
@@ -96,6 +96,7 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
     kpi, judged = finding.kpi, finding.verdict
     known = {"title": kpi.title, "unit": kpi.unit, "decimals": kpi.decimals, "band": band_of(kpi)}
     return known | {
+        "direction": "band" if band_of(kpi) else kpi.direction,
         "state": judged.state,
         "cause": judged.cause,
         "variation": judged.variation,
@@ -113,6 +114,7 @@ def entry_of(finding: KpiFinding) -> dict[str, Any]:
         "trend": trend_of(finding),
         "signal_before": signal_before(finding),
         "recoded": recoded_of(finding),
+        "rebase_suggestion": suggestion_of(finding),
         "chart": {"rules": finding.chart.rules},
         "season": {"kind": finding.chart.season.kind, "p": finding.chart.season.p},
     }

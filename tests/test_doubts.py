@@ -150,3 +150,12 @@ def test_a_source_that_ends_before_the_period_says_so_on_the_page(write):
     quality = analyse_kpis(study).to_json()["data_quality"][0]
     assert "It ends on 11 October 2026, before October 2026 did" in quality["sentence"]
     assert json.dumps(quality)
+
+
+def test_of_cases_without_an_end_no_backlog_is_claimed(write):
+    """All of them would look open, the oldest since the first day."""
+    columns = {"case_id": "id", "department": "unit", "opened_at": "opened", "solved": "solved", "minutes": "minutes"}
+    study = open_study(write(rows(), columns=columns), "N", "2026-10")
+    told = analyse_kpis(study).workload().plain
+    assert "Cases that came in in October 2026: 60. The source does not say when cases end" in told
+    assert "open" not in told.replace("opened", "")

@@ -110,8 +110,11 @@ class KpiFinding:
 
     @property
     def notable(self) -> bool:
-        """Whether there is more to say than the usual variation: a signal, a fault, or a target that it never meets."""
-        return self.signals or self.verdict.state == "fault" or self.verdict.assurance == "fail"
+        """Whether there is more to say than the usual variation: a signal, a change without one, a fault, or a target
+        that it never meets.
+        """
+        moved = self.silent_change is not None or (self.trend is not None and self.trend.clear)
+        return self.signals or moved or self.verdict.state == "fault" or self.verdict.assurance == "fail"
 
 
 @dataclass(frozen=True)

@@ -37,13 +37,14 @@ def workload(study: Study, analysis: KpiAnalysis, once: Draw) -> Block:
     """Arrivals, completions, backlog and its age, arrivals by hour, and how long cases took; small numbers withheld."""
     blocks: list[Block] = []
     for source in _sources(study, "cases"):
-        load = _load(study, source)
-        blocks.append(sentence(" ".join([flow_text(load.flow), *_age_text(load)])))
-        if load.flow["backlog"].notna().any():
+        load, ends = _load(study, source), "resolved_at" in source.columns
+        text = " ".join([flow_text(load.flow), *_age_text(load)]) if ends else arrived_text(load.flow)
+        blocks.append(sentence(text))
+        if ends and load.flow["backlog"].notna().any():
             blocks.append(once(f"workload-{slug(source.name)}", partial(_flow, load)))
         if (load.arrivals > 0).any():
             blocks.append(once(f"arrivals-{slug(source.name)}", partial(_arrivals, load)))
-        if (load.ages["cases"] > 0).any():
+        if ends and (load.ages["cases"] > 0).any():
             blocks.append(_ages(load))
     timed = [f for f in analysis.findings if f.kpi.kind == "time_to_event" and f.shown]
     if timed:
@@ -79,6 +80,13 @@ def flow_text(flow: pd.DataFrame) -> str:
     shown = {c: words.number(last[c], 0) for c in ("arrived", "completed", "backlog") if pd.notna(last[c])}
     key = {3: "flow", 1: "flow_backlog", 0: "flow_withheld"}[len(shown)]
     return say(f"kpi.workload.{key}", period=words.period_name(str(last["period"])), **shown)
+
+
+def arrived_text(flow: pd.DataFrame) -> str:
+    """What came in, of a source that does not tell when its cases end: all of them would look open."""
+    last = flow.iloc[-1]
+    came = say("kpi.value.hidden") if pd.isna(last["arrived"]) else words.number(last["arrived"], 0)
+    return say("kpi.workload.arrived_only", period=words.period_name(str(last["period"])), arrived=came)
 
 
 def flow_legend(flow: pd.DataFrame) -> str:

@@ -74,25 +74,39 @@ def recoded_texts(
     found = []
     for declaration in declarations:
         kpi, source = declaration.kpi, declaration.source
-        texts = dict.fromkeys(pair for field in _FIELDS for pair in _compared(getattr(kpi, field) or ""))
-        for side, text in texts:
-            value, day = (
-                f"cast({source_sql(side, source)} as varchar)",
-                f"cast({sql.name(cohort(declaration))} as date)",
-            )
-            query = (
-                f"select department, {day} as day, {value} as held, count(*) as n from {sql.name(source.name)} "
-                f"where {day} >= date '{spine[0].start}' and {day} < date '{latest.end}' and {value} <> '' group by 1, 2, 3"
-            )
+        day = f"cast({sql.name(cohort(declaration))} as date)"
+        for side, text in dict.fromkeys(pair for field in _FIELDS for pair in _compared(getattr(kpi, field) or "")):
+            value = f"cast({source_sql(side, source)} as varchar)"
             try:
-                rows = frame(backend, query)
+                rows = _of_those_without(backend, sql.name(source.name), day, value, text, spine)
             except duckdb.Error:
-                continue
+                continue  # it runs for the rows that the whole expression lets through, not for all
             for department, own in rows.groupby("department", sort=True):
                 if lost := _lost(own, text, spine):
-                    expected, new = lost
-                    found.append(Recoded(kpi.code, str(department), latest.label, side, text, expected, new))
+                    found.append(Recoded(kpi.code, str(department), latest.label, side, text, *lost))
     return found
+
+
+def _of_those_without(
+    backend: SQLBackend, table: str, day: str, value: str, text: str, spine: list[Period]
+) -> pd.DataFrame:
+    """Values by day, of the departments with rows in the last period and none that holds the text.
+
+    Nearly always there are none of these, and one look at one period is enough to know.
+    """
+    first, latest = spine[0], spine[-1]
+    without = (
+        f"select department from {table} where {day} >= date '{latest.start}' and {day} < date '{latest.end}' "
+        f"and {value} <> '' group by 1 having sum(case when {value} = {sql.text(text)} then 1 else 0 end) = 0 "
+        f"and count(*) >= {_EXPECTED:.0f}"
+    )
+    if frame(backend, without).empty:
+        return pd.DataFrame({"department": []})
+    return frame(
+        backend,
+        f"select department, {day} as day, {value} as held, count(*) as n from {table} where department in ({without}) "
+        f"and {day} >= date '{first.start}' and {day} < date '{latest.end}' and {value} <> '' group by 1, 2, 3",
+    )
 
 
 def _lost(rows: pd.DataFrame, text: str, spine: list[Period]) -> tuple[float, tuple[str, ...]] | None:

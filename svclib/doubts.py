@@ -117,7 +117,7 @@ def _bad_lately(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[Problem]:
         reasons = ", ".join(f"{code} {count}" for code, count in lately["reasons"].items())
         what = (
             f"of the rows of {lately['month'][:7]} in '{quality.source}', {lately['bad']} of {lately['considered']} are bad "
-            f"({reasons}); of all rows it is few, of this month's figures it may be much"
+            f"({reasons}): little of all rows, and perhaps much of this month's figures"
         )
         cure = f"look at {snapshot.report(quality.source)['quarantine']} in the snapshot"
         if "department_unknown" in lately["reasons"]:

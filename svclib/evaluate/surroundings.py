@@ -57,8 +57,8 @@ def survey_surroundings(
     """Cut the window where another action or a change of definition would blur it, and note what cannot be cut.
 
     An earlier action or change limits the time before, and so does the declared baseline, as long as twelve periods
-    remain; a later action ends the time after. What lies closer is noted instead. Actions that begin together share one window, from the first
-    announcement to the last full effect, and so one estimate.
+    remain; a later action ends the time after. What lies closer is noted instead. Actions that begin together share one
+    window, from the first announcement to the last full effect, and so one estimate.
     """
     others = [a for a in actions if a.id != action.id and a.department == action.department and a.kpi == action.kpi]
     others = [a for a in others if a.status != "cancelled" and same_cases(a, action)]

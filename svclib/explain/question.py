@@ -79,14 +79,14 @@ def find_questions(
     """
     found = []
     for finding in findings:
-        asked = _asked(finding, period)
+        asked = _asked(finding)
         reasons = _reasons(asked, chosen)
         if reasons:
             found.append(_question(asked, reasons, period))
     return found
 
 
-def _asked(finding: KpiFinding, period: Period) -> KpiFinding:
+def _asked(finding: KpiFinding) -> KpiFinding:
     """The finding as of the latest period that counts, where all later ones are provisional."""
     latest = finding.chart.latest
     if finding.verdict.state != "provisional" or latest is None or finding.chart.standing == "none":

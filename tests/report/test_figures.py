@@ -211,3 +211,14 @@ def test_a_long_value_stays_in_its_small_chart():
     texts = [text.get_text() for text in multiples_figure([plain, plain]).axes[0].texts]
     assert "16\nbreakdowns" in texts
     assert not [text for text in texts if "16\u202fbreakdowns" in text]
+
+
+@pytest.mark.parametrize("ends", [(0.14, 0.36), (0.145, 0.235), (0.05, 0.95)])
+def test_ticks_lie_where_their_labels_say(ends):
+    """Of steps of 2.5 points, whole percents would be off by half a point."""
+    figure, axes = style.new_chart()
+    axes.set_ylim(*ends)
+    style.value_axis(axes, "%")
+    figure.canvas.draw()
+    for label, at in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True):
+        assert float(label.get_text().rstrip("%")) / 100 == pytest.approx(at, abs=1e-9)

@@ -19,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import LayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from svclib.measure.periods import Period
 from svclib.report import words
@@ -272,6 +272,8 @@ def value_axis(axes: Axes, unit: str = "", decimals: int | None = None, *, which
         low, high = sorted(axes.get_ylim() if which == "y" else axes.get_xlim())
         decimals = 0 if high - low >= 0.04 else 1
     shown = unit if unit == "%" else ""
+    if which == "y":  # ticks every 2.5 would be labelled 22, 25, 28, 30 where no decimals are shown
+        axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda v, _: words.value(float(v), shown, decimals, language=language)))
 
 

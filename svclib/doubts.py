@@ -33,15 +33,13 @@ def all_doubts(prepared: Prepared) -> list[Problem]:
         *unheld_texts(prepared.backend, declared, catalogue.locate),
         *_unheld_parts(prepared, declared),
         *_contradictions(catalogue, prepared.snapshot),
-        *_unfilled(catalogue, prepared.snapshot),
         *late_doubts(prepared),
     ]
 
 
 def late_doubts(prepared: Prepared) -> list[Problem]:
     """What the latest whole month alone makes doubtful; long histories hide it in their shares."""
-    snapshot = prepared.snapshot
-    return [*_bad_lately(prepared.catalogue, snapshot), *_emptied(prepared.catalogue, snapshot), *_recoded(prepared)]
+    return [*_bad_lately(prepared.catalogue, prepared.snapshot), *_recoded(prepared)]
 
 
 def _far_dates(catalogue: Catalogue, declarations: Iterable[Declaration]) -> Iterator[Problem]:
@@ -108,38 +106,6 @@ def _contradictions(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[Proble
             what = f"{rows} ({key}); the first of them counts, the others are in {snapshot.report(quality.source)['quarantine']}"
             cure = "name in 'key' what tells them apart; of a log of changes, say 'keep: last by' and its date"
             yield Problem(catalogue.locate("sources", quality.source), what, cure)
-
-
-def _unfilled(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[Problem]:
-    """Columns without any value, and marks that are never a no (or a yes)."""
-    for quality in snapshot.quality:
-        for one in quality.doubtful_columns:
-            where = catalogue.locate("sources", quality.source, "columns", one["column"])
-            if one["doubt"] == "empty":
-                what = f"no row of '{quality.source}' has a value in '{one['column']}'"
-                yield Problem(where, what, "see whether the export fills it, or leave the column out of the mapping")
-            elif one["doubt"] == "one_sided":
-                said, other = ("yes", "no") if one["value"] else ("no", "yes")
-                what = (
-                    f"'{one['column']}' is {said} in {one['filled']} of {one['filled'] + one['blank']} rows and empty in the "
-                    "others, which count neither way"
-                )
-                cure = f"if empty means {other}, write coalesce({one['column']}, {str(not one['value']).lower()}) in kpis.yaml"
-                yield Problem(where, what, cure)
-
-
-def _emptied(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[Problem]:
-    """Columns that rows of the latest whole month hardly fill any more."""
-    for quality in snapshot.quality:
-        for one in quality.doubtful_columns:
-            if one["doubt"] == "emptied":
-                whose = ", ".join(one["departments"])
-                what = (
-                    f"hardly a row of {one['month'][:7]} in '{quality.source}' has a value in '{one['column']}', which had "
-                    f"values before ({whose})"
-                )
-                where = catalogue.locate("sources", quality.source, "columns", one["column"])
-                yield Problem(where, what, "see whether the export still fills it, or fills it months later")
 
 
 def _bad_lately(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[Problem]:

@@ -9,7 +9,6 @@ import yaml
 
 from svclib.doubts import late_doubts
 from svclib.prepared import prepare
-from svclib.report.views.data_quality import quality_records
 from svclib.report.views.kpi import analyse_kpis
 from svclib.study import open_study
 
@@ -160,29 +159,3 @@ def test_of_cases_without_an_end_no_backlog_is_claimed(write):
     told = analyse_kpis(study).workload().plain
     assert "Cases that came in in October 2026: 60. The source does not say when cases end" in told
     assert "open" not in told.replace("opened", "")
-
-
-def test_a_column_without_values_and_one_that_lost_them_are_told(write):
-    table = rows()
-    lately = (table["unit"] == "South") & table["opened"].str.startswith("2026-10")
-    table = table.assign(
-        minutes=table["minutes"].where(~lately), solved="", done=table["solved"].map({"ja": "x", "nein": ""})
-    )
-    columns = {"case_id": "id", "department": "unit", "opened_at": "opened", "resolved_at": "closed"}
-    params = write(
-        table, KPIS[1:], columns=columns | {"solved": "solved", "minutes": "minutes", "done": "done"},
-        types={"solved": "text", "minutes": "number", "done": "boolean"},
-    )  # fmt: skip
-    prepared = prepare(params)
-    (late,) = late_doubts(prepared)
-    assert late.what == "hardly a row of 2026-10 in 'answers' has a value in 'minutes', which had values before (S)"
-    told = {doubt.what: doubt.cure for doubt in prepared.doubts()}
-    assert "no row of 'answers' has a value in 'solved'" in told
-    (mark,) = [what for what in told if what.startswith("'done' is yes in ")]
-    assert told[mark] == "if empty means no, write coalesce(done, false) in kpis.yaml"
-    assert "The column minutes had values before" in " ".join(
-        record["sentence"] for record in quality_records(open_study(params, "S", "2026-10"))
-    )
-    assert "had values before" not in " ".join(
-        record["sentence"] for record in quality_records(open_study(params, "N", "2026-10"))
-    )

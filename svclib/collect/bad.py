@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from svclib.catalogue.models import Source
 from svclib.collect.build import Declared
 from svclib.collect.columns import ALIKE, Column
 from svclib.collect.contracts import date_column
-from svclib.collect.coverage import latest_month
 from svclib.collect.dates import KNOWN, PERIODS, Zones, stamp_of_text, swapped
 from svclib.collect.quarantine import bad_rows
 from svclib.collect.stage import Staged
@@ -87,10 +87,16 @@ def bad_lately(connection: DuckDBPyConnection, staged: Staged, source: Source) -
     """
     if not count_bad(staged):
         return None
-    first = latest_month(connection)
-    if first is None:
-        return None
     date = sql.name(date_column(source))
+    month = (
+        connection.execute(
+            "SELECT date_trunc('month', max(_day) + INTERVAL 1 DAY)::DATE - INTERVAL 1 MONTH FROM _days"
+        ).fetchone()
+        or (None,)
+    )[0]
+    if month is None:
+        return None
+    first = month.date() if isinstance(month, dt.datetime) else month
     within = f"{date} >= DATE '{first}' AND {date} < DATE '{first}' + INTERVAL 1 MONTH"
     codes = ", ".join(
         f"count(*) FILTER (_fate = 'bad' AND _broken & {1 << bit} <> 0)" for bit in range(len(staged.rules))

@@ -27,7 +27,6 @@ from svclib.collect.coverage import cover_source, first_later, last_stamp, quali
 from svclib.collect.databases import without_credentials
 from svclib.collect.dates import Zones
 from svclib.collect.digests import FileDigest, digest_file, digest_json, files_json
-from svclib.collect.filled import doubtful_columns
 from svclib.collect.inputs import check_unchanged, locate_inputs, may_be_kept, read_inputs
 from svclib.collect.loading import load_raw
 from svclib.collect.quarantine import write_quarantine
@@ -304,7 +303,6 @@ def _freeze(connection: DuckDBPyConnection, declared: Declared, staged: Staged, 
         "coverage": cover_source(connection, staged, source, declared.departments, work / coverage),
         "knows_until": str(last_stamp(connection) or ""),
         "bad_lately": bad_lately(connection, staged, source),
-        "doubtful_columns": doubtful_columns(connection, staged),
         "parts_of": [[part.file, part.count] for part in staged.raw.parts],
     }
     assert written == bad, "every bad row stands in quarantine"

@@ -105,14 +105,6 @@ def last_stamp(connection: DuckDBPyConnection) -> dt.date | None:
     return row[0] if row else None
 
 
-def latest_month(connection: DuckDBPyConnection) -> dt.date | None:
-    """The first day of the latest month of which the rows that `cover_source` covered reach the end."""
-    row = connection.execute(
-        "SELECT (date_trunc('month', max(_day) + INTERVAL 1 DAY) - INTERVAL 1 MONTH)::DATE FROM _days"
-    ).fetchone()
-    return row[0] if row else None
-
-
 def first_later(connection: DuckDBPyConnection, staged: Staged, source: Source) -> dt.date | None:
     """The first day of the rows that a cut-off leaves out."""
     date = sql.name(date_column(source))

@@ -36,8 +36,6 @@ class SourceQuality:
         Rows in quarantine by reason; a row with two reasons counts under each, `bad_rows` counts it once.
     bad_lately
         Of the latest whole month alone, as `svclib.collect.bad.bad_lately` tells it; None without bad rows.
-    doubtful_columns
-        Columns that say less than they seem to, as `svclib.collect.filled.doubtful_columns` tells them.
     left_out, folded, later
         Rows left out by declaration, older lines of an event log, rows of after the cut-off: none of them bad.
     clipped
@@ -70,7 +68,6 @@ class SourceQuality:
     score: float
     parts: dict[str, float] = field(default_factory=dict)
     bad_lately: dict[str, Any] | None = None
-    doubtful_columns: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -185,7 +182,6 @@ def _quality(report: dict[str, Any]) -> SourceQuality:
         score=report["score"],
         parts=report["parts"],
         bad_lately=report.get("bad_lately"),
-        doubtful_columns=report.get("doubtful_columns", []),
     )
 
 

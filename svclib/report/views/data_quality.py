@@ -74,13 +74,6 @@ def _quality_text(study: Study, q: Any) -> str:
         parts.append(text)
     if text := _ends_early_text(study, q):
         parts.append(text)
-    emptied = [
-        str(one["column"])
-        for one in q.doubtful_columns
-        if one["doubt"] == "emptied" and study.department.code in one["departments"]
-    ]
-    if emptied:
-        parts.append(say("kpi.quality.emptied", count=len(emptied), columns=words.list_of(emptied)))
     left_out = sum(q.left_out.values())
     for name, count in (("later", q.later), ("left_out", left_out), ("folded", q.folded)):
         if count:

@@ -139,11 +139,7 @@ def _readings(connection: DuckDBPyConnection, staged: Staged, source: Source) ->
     numbers: list[str] = []
     for bit, rule in enumerate(staged.rules):
         family, _, name = rule.code.partition(":")
-        if (
-            family not in ("wrong_type", "implausible")
-            or rule.code not in staged.bad
-            or staged.raw.types.get(name) != "VARCHAR"
-        ):
+        if family != "wrong_type" or rule.code not in staged.bad or staged.raw.types.get(name) != "VARCHAR":
             continue
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE _unread AS SELECT trim(r.{sql.name(name)}) AS v FROM {staged.table} s "

@@ -27,13 +27,6 @@ _OFFSET = r" ?([Zz]|UTC|[+-]\d{2}(:?\d{2})?)"
 # An order of day and month that so few values decide is rather a typing error in the other order.
 _NEARLY_AMBIGUOUS = 0.1
 _ENOUGH = 30
-# Counts of the years 1980 to 2060; whole numbers that are no dates may lie there too, so that they are proposed only.
-_COUNTED = {
-    "excel": (29_221, 58_805),
-    "epoch": (315_532_800, 2_871_763_199),
-    "epoch_ms": (315_532_800_000, 2_871_763_199_000),
-}
-_NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True)
@@ -277,8 +270,7 @@ def decide_format(
     best = max(fits, key=lambda format: fits[format])
     examples = _Examples(connection, table, quoted, parsed)
     if fits[best] == 0:
-        likely = _likely_count(connection, table, quoted) or "%d/%m/%Y %H:%M"
-        raise _refuse(where, told, declare, f"holds no date that svclib knows, e.g. {examples.any()}", likely)
+        raise _refuse(where, told, declare, f"holds no date that svclib knows, e.g. {examples.any()}", "%d/%m/%Y %H:%M")
     other = _other_format(examples, fits, best)
     if other:
         what = (
@@ -291,15 +283,6 @@ def decide_format(
         what = f"can be read as {best} and as {rivals[0]}, e.g. {examples.fitting(best)}; svclib does not guess"
         raise _refuse(where, told, declare, what, best)
     return best
-
-
-def _likely_count(connection: DuckDBPyConnection, table: str, text: str) -> str | None:
-    """The way in which nearly all values may count from a day on: days as spreadsheets do, seconds or milliseconds."""
-    value = f"try_cast({text} AS DOUBLE)"
-    asked = ", ".join(f"count(*) FILTER ({value} BETWEEN {low} AND {high})" for low, high in _COUNTED.values())
-    total, *counts = connection.execute(f"SELECT count({text}), {asked} FROM {table}").fetchone() or (0,)
-    found = zip(_COUNTED, counts, strict=True)
-    return next((format for format, count in found if count >= _NEARLY_ALL * total > 0), None)
 
 
 def _other_format(examples: _Examples, fits: dict[str, int], best: str) -> str | None:

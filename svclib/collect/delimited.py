@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 SEPARATORS = (",", ";", "\t", "|")
 _HEAD = 1 << 20
-_TITLES = 20  # lines in which a heading is looked for below a report's title
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -40,7 +39,7 @@ def load(
         name = file_name(path, root)
         readable, head = _as_utf8(path, source, where, name, folder / f"{len(unread)}.csv")
         separator, header = _header(head, source, wanted, where, name)
-        picked = _pick(wanted, header, head, source, where, name)
+        picked = _pick(wanted, header, source, where, name)
         reader = _reader(readable, source.options, separator, header, picked)
         selects.append(reader.format("ignore_errors=true"))
         keep = "store_rejects=true, rejects_table='rejected', rejects_scan='rejected_scans'"
@@ -50,35 +49,17 @@ def load(
     return RawTable(view, dict.fromkeys(wanted, "VARCHAR"), [], unread=tuple(unread))
 
 
-def _pick(
-    wanted: dict[str, str], header: list[str], head: str, source: Source, where: str, name: str
-) -> dict[str, str]:  # fmt: skip
-    """The mapped columns; those that are missing because of the encoding, or of lines above the heading, are told so."""
+def _pick(wanted: dict[str, str], header: list[str], source: Source, where: str, name: str) -> dict[str, str]:
+    """The mapped columns; one that is missing because its name is written in another encoding is told as that."""
     try:
         return pick_columns(wanted, header, where, name)
     except InputRefused:
         strange = [column for column in header if "\ufffd" in column]
-        if (above := _rows_above(head, wanted, source)) and len(wanted) > 1:
-            what = f"the first line of {name} is no heading, its line {above + 1 + source.options.skip_rows} is"
-            cure = f"declare options: {{skip_rows: {above + source.options.skip_rows}}}"
-            raise InputRefused(Problem(where, what, cure)) from None
         if not strange or source.options.encoding is not None:
             raise
         what = f"{name} is not UTF-8 text: its heading reads {strange[0]!r}"
         cure = "declare the encoding, e.g. options: {encoding: cp1252}"
         raise InputRefused(Problem(where, what, cure)) from None
-
-
-def _rows_above(head: str, wanted: dict[str, str], source: Source) -> int:
-    """How many lines stand above the one that has all mapped columns; 0 where none of the first has them."""
-    needed = set(wanted.values())
-    for above, line in enumerate(head.splitlines()[source.options.skip_rows :][:_TITLES]):
-        separators = [source.options.sep] if source.options.sep else SEPARATORS
-        if any(
-            needed <= {name.strip() for name in _first_record([line], sep, source.options.quote)} for sep in separators
-        ):
-            return above
-    return 0
 
 
 def _read(

@@ -327,30 +327,3 @@ def test_a_source_of_every_shape(snap, folder):
     assert snapshot.rows("n")["numerator"].isna().tolist() == [False, True]
     assert snapshot.frequency("n") == "month"
     assert snapshot.frequency("s") == "none"
-
-
-@pytest.mark.parametrize(
-    ("data", "options", "said"),
-    [
-        ("id,team,opened,closed\n1,Süd,2026-01-05,\n", {"encoding": "cp1252"}, "its letters would be garbled, as Ã¼ for ü. Cure: leave"),
-        ("sep=,\nid,team,opened,closed\n1,D01,2026-01-05,\n", {}, "its line 2 is. Cure: declare options: {skip_rows: 1}"),
-        ("Report,,,\n\nid,team,opened,closed\n1,D01,2026-01-05,\n", {}, "its line 3 is. Cure: declare options: {skip_rows: 2}"),
-        ("id,team,opened,closed\n1,D01,45659.4,\n", {}, 'declare what is meant: dates: {opened_at: "excel"}'),
-        ("id,team,opened,closed\n1,D01,1735814474,\n", {}, 'declare what is meant: dates: {opened_at: "epoch"}'),
-    ],
-)  # fmt: skip
-def test_what_would_be_read_wrongly_is_refused_with_what_reads_it(snap, tickets, data, options, said):
-    with pytest.raises(InputRefused) as caught:
-        snap(tickets(data, options=options))
-    assert said in str(caught.value.problems[0])
-
-
-def test_a_title_above_the_heading_is_skipped_as_its_cure_says(snap, tickets):
-    source = tickets("Report,,,\n\nid,team,opened,closed\n1,D01,2026-01-05,\n", options={"skip_rows": 2})
-    assert snap(source).report("tickets")["kept"] == 1
-
-
-def test_years_of_two_digits_where_four_are_declared_are_told_with_the_format(snap, tickets):
-    format = "%d.%m.%Y %H:%M"
-    with pytest.raises(InputRefused, match=r'declare dates: {opened_at: "%d.%m.%y"}'):
-        snap(tickets("id,team,opened,closed\n1,D01,13.01.26 10:00,\n", dates={"opened_at": format}, max_bad_share=0))

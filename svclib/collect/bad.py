@@ -146,7 +146,7 @@ def _readings(connection: DuckDBPyConnection, staged: Staged, source: Source) ->
             f"JOIN {staged.raw.name} r ON r._id = s.{staged.id} WHERE s._fate = 'bad' AND s._broken & {1 << bit} <> 0"
         )
         column = columns[name]
-        if columns[name].kind != "boolean" and (tokens := _tokens(connection)):
+        if tokens := _tokens(connection):
             numbers.append(
                 f"declare options: {{null_values: {_listed([*source.options.null_values, *tokens])}}}: the values "
                 f"of {source.columns.get(name, name)!r} that cannot be read are {_listed(tokens)}"

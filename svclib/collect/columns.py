@@ -23,26 +23,8 @@ from svclib.errors import InputRefused, Problem
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-YES = (
-    "true",
-    "yes",
-    "y",
-    "1",
-    "t",
-    "sì",
-    "si",
-    "sí",
-    "vero",
-    "x",
-    "ja",
-    "j",
-    "wahr",
-    "oui",
-    "vrai",
-    "verdadero",
-    "sim",
-)
-NO = ("false", "no", "n", "0", "f", "falso", "nein", "nee", "falsch", "non", "faux", "não", "nao")
+YES = ("true", "yes", "y", "1", "t", "sì", "si", "vero", "x")
+NO = ("false", "no", "n", "0", "f", "falso")
 _INTEGER = r"[+-]?(0|[1-9]\d{0,17})"
 _NUMBER = r"[+-]?(0|[1-9]\d{0,14})([.]\d+)?([eE][+-]?\d{1,3})?"
 _SAMPLE = 2000
@@ -251,7 +233,7 @@ def _integer(name: str, type: str, text: str, options: ReadOptions) -> str:
 def _boolean(name: str, type: str, text: str, options: ReadOptions) -> str:
     if type == "BOOLEAN":
         return sql.name(name)
-    value = f"lower(trim(nfc_normalize({text})))"
+    value = f"lower(trim({text}))"
     return f"CASE WHEN {value} IN ({sql.texts(YES)}) THEN true WHEN {value} IN ({sql.texts(NO)}) THEN false END"
 
 

@@ -1,4 +1,4 @@
-"""Departments as people write them in the data: code, alias or name, whatever the case and the blanks."""
+"""Departments as people write them in the data: code, alias or name, whatever the case and the blanks around."""
 
 from __future__ import annotations
 
@@ -33,14 +33,12 @@ def name_departments(connection: DuckDBPyConnection, departments: list[Departmen
     >>> desk = Department(code="D01", name="Desk", aliases=["help desk"])
     >>> tickets = Source(name="t", shape="cases", read="t.csv", columns={"case_id": "id"})
     >>> with duckdb.connect() as connection:
-    ...     code = name_departments(connection, [desk], tickets, "SELECT 'Help  Desk '")
-    ...     rows = "(VALUES ('Help  Desk '), ('d01'), ('Sales')) t(_written)"
+    ...     code = name_departments(connection, [desk], tickets, "SELECT 'Help Desk '")
+    ...     rows = "(VALUES ('Help Desk '), ('d01'), ('Sales')) t(_written)"
     ...     connection.sql(f"SELECT _written, {code} FROM {rows}").fetchall()
-    [('Help  Desk ', 'D01'), ('d01', 'D01'), ('Sales', None)]
+    [('Help Desk ', 'D01'), ('d01', 'D01'), ('Sales', None)]
     """
-    # Any blank is a space, several are one; capital letters have no sharp s.
-    blanks = "trim(regexp_replace(nfc_normalize(t), '[\\s\\p{Z}]+', ' ', 'g'))"
-    connection.execute(f"CREATE OR REPLACE MACRO _spelling(t) AS replace(lower({blanks}), 'ß', 'ss')")
+    connection.execute("CREATE OR REPLACE MACRO _spelling(t) AS lower(trim(nfc_normalize(t)))")
     written = _spellings(departments)
     texts = "SELECT unnest($1::VARCHAR[]) AS t"
     by_spelling: dict[str, str] = {}

@@ -381,23 +381,6 @@ def test_types_of_other_columns(snap, tickets):
     assert frame["mix"].tolist() == ["1", "x"]
 
 
-@pytest.mark.parametrize(
-    ("yes", "no"), [("ja", "nein"), ("Oui", "NON"), ("Sí", "No"), ("si\u0300", "no"), ("WAHR", "FALSCH")]
-)
-def test_truth_values_of_other_languages(snap, tickets, yes, no):
-    source = tickets(
-        f"id,team,opened,ok\n1,D01,2026-01-05,{yes}\n2,D01,2026-01-06,{no}\n",
-        columns={"case_id": "id", "department": "team", "opened_at": "opened", "ok": "ok"}, types={"ok": "boolean"},
-    )  # fmt: skip
-    assert snap(source).rows("tickets")["ok"].tolist() == [True, False]
-
-
-def test_departments_with_any_blanks_and_in_capitals(snap, tickets):
-    desks = [Department(code="D01", name="Großkunden Süd"), Department(code="D02", name="Field")]
-    rows = "1,GROSSKUNDEN SÜD,2026-01-05,\n2,Großkunden\u00a0 Süd\u00a0,2026-01-05,\n"
-    assert snap(tickets(HEAD + rows), departments=desks).rows("tickets")["department"].tolist() == ["D01", "D01"]
-
-
 def test_declared_types(snap, tickets):
     columns = {"case_id": "id", "department": "team", "opened_at": "opened", "code": "code"}
     text = "id,team,opened,code\n1,D01,2026-01-05,12\n2,D01,2026-01-05,twelve\n"

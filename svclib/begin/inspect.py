@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from svclib import sql
 from svclib.catalogue.models import Source
-from svclib.collect.columns import infer_kind, plain_number
+from svclib.collect.columns import infer_kind
 from svclib.collect.dates import KNOWN, PERIODS, Zones, decide_format, stamp_of_text, swapped
 from svclib.collect.heads import column_names
 from svclib.collect.loading import load_raw
@@ -245,6 +245,11 @@ def _has(connection: DuckDBPyConnection, table: str, text: str) -> tuple[bool, b
 
 
 def _extent(connection: DuckDBPyConnection, table: str, text: str, source: Source) -> tuple[float, float, float]:
-    value = f"try_cast({plain_number(text, source.options)} AS DOUBLE)"
+    plain = f"trim({text})"
+    if source.options.thousands:
+        plain = f"replace({plain}, {sql.text(source.options.thousands)}, '')"
+    if source.options.decimal == ",":
+        plain = f"replace({plain}, ',', '.')"
+    value = f"try_cast({plain} AS DOUBLE)"
     row = connection.execute(f"SELECT min({value}), max({value}), sum({value}) FROM {table}").fetchone()
     return row or (0.0, 0.0, 0.0)

@@ -91,11 +91,6 @@ class ReadOptions(Entry):
     skip_rows: Annotated[int, Field(ge=0)] = 0
     null_values: list[str] = ["", "NA", "N/A", "null", "NULL", "None"]
 
-    @property
-    def nulls(self) -> list[str]:
-        """What stands for no value: what is declared, and nothing at all in any case."""
-        return list(dict.fromkeys(["", *self.null_values]))
-
 
 class Dimension(Entry):
     name: Code

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from svclib import sql
 from svclib.catalogue.models import Source
 from svclib.collect.build import Declared
-from svclib.collect.columns import ALIKE, Column
+from svclib.collect.columns import Column
 from svclib.collect.contracts import date_column
 from svclib.collect.dates import KNOWN, PERIODS, Zones, stamp_of_text, swapped
 from svclib.collect.quarantine import bad_rows
@@ -26,18 +24,11 @@ if TYPE_CHECKING:
 _NEARLY_ALL = 0.9
 # What `options` would read which texts as numbers.
 _WHOLE = r"[+-]?\d{1,3}"
-_SPACE, _APOSTROPHE = (f"[{ALIKE[sign]}]" for sign in " '")
 NUMBER_READINGS = {
     'decimal: ","': r"[+-]?\d+,\d+",
     'thousands: ","': rf"{_WHOLE}(,\d{{3}})+([.]\d+)?",
     'decimal: ",", thousands: "."': rf"{_WHOLE}([.]\d{{3}})*(,\d+)?",
-    'thousands: " "': rf"{_WHOLE}({_SPACE}\d{{3}})+([.]\d+)?",
-    'decimal: ",", thousands: " "': rf"{_WHOLE}({_SPACE}\d{{3}})*(,\d+)?",
-    """thousands: "'\"""": rf"{_WHOLE}({_APOSTROPHE}\d{{3}})+([.]\d+)?",
 }
-# Signs without a figure that stand for "no value", and units written beside each number.
-_NO_FIGURE = r"[^\d]{1,12}"
-_TOKENS = 3
 
 
 def check_share(connection: DuckDBPyConnection, declared: Declared, staged: Staged) -> None:
@@ -146,12 +137,7 @@ def _readings(connection: DuckDBPyConnection, staged: Staged, source: Source) ->
             f"JOIN {staged.raw.name} r ON r._id = s.{staged.id} WHERE s._fate = 'bad' AND s._broken & {1 << bit} <> 0"
         )
         column = columns[name]
-        if tokens := _tokens(connection):
-            numbers.append(
-                f"declare options: {{null_values: {_listed([*source.options.null_values, *tokens])}}}: the values "
-                f"of {source.columns.get(name, name)!r} that cannot be read are {_listed(tokens)}"
-            )
-        elif column.kind == "timestamp" and (found := _dates(connection, staged, source, column)):
+        if column.kind == "timestamp" and (found := _dates(connection, staged, source, column)):
             dates.append(found)
         elif column.kind in ("number", "integer"):
             numbers += _numbers(connection, source, name, whole=column.kind == "integer")
@@ -204,19 +190,6 @@ def _dates(connection: DuckDBPyConnection, staged: Staged, source: Source, colum
     return _Dates(name, source.columns.get(name, name), best, fits[best[0]], total, declare)
 
 
-def _listed(texts: list[str]) -> str:
-    return json.dumps(texts, ensure_ascii=False)
-
-
-def _tokens(connection: DuckDBPyConnection) -> list[str]:
-    """The few words that nearly all unread values are, where they hold no figure: they rather say that there is no value."""
-    rows = connection.execute(
-        f"SELECT v, count(*), sum(count(*)) OVER () FROM _unread GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_TOKENS}"
-    ).fetchall()
-    found = [(v, count) for v, count, _ in rows if re.fullmatch(_NO_FIGURE, v or "")]
-    return [v for v, _ in found] if rows and sum(count for _, count in found) >= _NEARLY_ALL * rows[0][2] else []
-
-
 def _numbers(connection: DuckDBPyConnection, source: Source, name: str, *, whole: bool) -> Iterator[str]:
     fits, total = _fitting(
         connection,
@@ -227,7 +200,6 @@ def _numbers(connection: DuckDBPyConnection, source: Source, name: str, *, whole
         },
     )
     if not fits:
-        yield from _units(connection, source, name)
         return
     best = [option for option in fits if fits[option] == max(fits.values())]
     best = [option for option in best if not (option.startswith(f"{best[0]}, "))]  # a thousands mark that nothing has
@@ -235,11 +207,3 @@ def _numbers(connection: DuckDBPyConnection, source: Source, name: str, *, whole
     sure = ", whichever is meant" if len(best) > 1 else ""
     told = f"the {total} values of {source.columns.get(name, name)!r} that are no number now"
     yield f"declare options: {meant}{sure}: it reads {max(fits.values())} of {told}"
-
-
-def _units(connection: DuckDBPyConnection, source: Source, name: str) -> Iterator[str]:
-    """What stands behind nearly all numbers of a column, such as ``%`` or ``h``."""
-    query = "SELECT regexp_extract(v, '[\\d.,]+ ?([^\\d.,]+)$', 1) AS unit, count(*), (SELECT count(*) FROM _unread) FROM _unread"
-    unit, count, total = connection.execute(f"{query} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1").fetchone() or ("", 0, 0)
-    if unit and count >= _NEARLY_ALL * total:
-        yield f"export {source.columns.get(name, name)!r} as plain numbers: {count} of {total} values have {unit!r} behind them"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ NO = ("false", "no", "n", "0", "f", "falso")
 _INTEGER = r"[+-]?(0|[1-9]\d{0,17})"
 _NUMBER = r"[+-]?(0|[1-9]\d{0,14})([.]\d+)?([eE][+-]?\d{1,3})?"
 _SAMPLE = 2000
-ALIKE = {" ": " \\x{a0}\\x{2009}\\x{202f}", "'": "'\\x{2019}"}  # signs that part thousands and look like one another
 _STORED = {"text": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN", "timestamp": "TIMESTAMP"}
 
 
@@ -156,7 +154,7 @@ def _tests(text: str, options: ReadOptions) -> dict[str, str]:
     return {
         "boolean": f"lower(trim({text})) IN ('true', 'false', 'yes', 'no')",
         "integer": f"regexp_full_match(trim({text}), {sql.text(_INTEGER)})",
-        "number": f"regexp_full_match({plain_number(text, options)}, {sql.text(_NUMBER)})",
+        "number": f"regexp_full_match({_plain_number(text, options)}, {sql.text(_NUMBER)})",
         "timestamp": f"({stamp_of_text(text, 'iso', Zones('UTC', 'UTC')).value}) IS NOT NULL",
     }
 
@@ -191,42 +189,26 @@ def _text(name: str, type: str, options: ReadOptions) -> str:
     return f"{column}::VARCHAR"
 
 
-def plain_number(text: str, options: ReadOptions) -> str:
-    """SQL of a number's text as a program writes it; empty where its signs do not stand as `options` declare them.
-
-    Whoever reads 1.234 as a decimal where commas are, or 1,5 as fifteen where commas part thousands, is wrong by far.
-
-    Examples
-    --------
-    >>> import duckdb
-    >>> options = ReadOptions(decimal=",", thousands=".")
-    >>> values = "(VALUES ('1.234,5'), ('0,25'), ('1.5'), ('12.34,5'), ('7')) t(v)"
-    >>> duckdb.sql(f"SELECT {plain_number('v', options)} FROM {values}").fetchall()
-    [('1234.5',), ('0.25',), ('',), ('',), ('7',)]
-    """
+def _plain_number(text: str, options: ReadOptions) -> str:
     value = f"trim({text})"
-    if options.decimal == "." and not options.thousands:
-        return value
-    decimal = re.escape(options.decimal)
-    part = f"[{ALIKE.get(options.thousands, re.escape(options.thousands))}]" if options.thousands else ""
-    whole = rf"(\d+|\d{{1,3}}({part}\d{{2,3}})*{part}\d{{3}})" if part else r"\d+"  # in India by two, but for the last
-    plain = f"regexp_replace({value}, {sql.text(part)}, '', 'g')" if part else value
-    plain = f"replace({plain}, ',', '.')" if options.decimal == "," else plain
-    stands = rf"[+-]?({whole})?({decimal}\d*)?([eE][+-]?\d+)?|[^\d]+"
-    return f"CASE WHEN regexp_full_match({value}, {sql.text(stands)}) THEN {plain} ELSE '' END"
+    if options.thousands:
+        value = f"replace({value}, {sql.text(options.thousands)}, '')"
+    return f"replace({value}, ',', '.')" if options.decimal == "," else value
 
 
 def _number(name: str, type: str, text: str, options: ReadOptions) -> str:
     if type != "VARCHAR" and _kind_of_type(type) in ("integer", "number"):
         return f"{sql.name(name)}::DOUBLE"
-    value = plain_number(text, options)
+    value = _plain_number(text, options)
     return f"CASE WHEN NOT contains({value}, '_') THEN try_cast({value} AS DOUBLE) END"
 
 
 def _integer(name: str, type: str, text: str, options: ReadOptions) -> str:
     if type != "VARCHAR" and _kind_of_type(type) == "integer":
         return f"{sql.name(name)}::BIGINT"
-    value = plain_number(text, options)
+    value = f"trim({text})"
+    if options.thousands:
+        value = f"replace({value}, {sql.text(options.thousands)}, '')"
     return f"CASE WHEN regexp_full_match({value}, '[+-]?\\d{{1,18}}') THEN {value}::BIGINT END"
 
 

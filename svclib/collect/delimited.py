@@ -189,7 +189,7 @@ def _reader(path: Path, options: ReadOptions, separator: str, header: list[str],
     fixed = (
         f"SELECT {selected} FROM read_csv({sql.text(str(path))}, auto_detect=false, columns={{{columns}}}, "
         f"delim={sql.text(separator)}, quote={sql.text(options.quote)}, escape={sql.text(options.quote)}, "
-        f"header={str(options.header).lower()}, skip={options.skip_rows}, nullstr=[{sql.texts(options.nulls)}], "
+        f"header={str(options.header).lower()}, skip={options.skip_rows}, nullstr=[{sql.texts(options.null_values)}], "
     )
     return fixed.replace("{", "{{").replace("}", "}}") + "{})"
 

@@ -29,7 +29,7 @@ def load(connection: DuckDBPyConnection, source: Source, files: list[Path], root
         rejects += _stage_lines(connection, path, where, name)
         present = _keys(connection)
         picked = pick_columns(wanted, present, where, name)
-        nulls = sql.texts(source.options.nulls)
+        nulls = sql.texts(source.options.null_values)
         select = ", ".join(_value(present[column], nulls) for column in picked.values())
         connection.execute(f"INSERT INTO {table} SELECT {select} FROM lines ORDER BY row")
         numbers = connection.execute("SELECT row FROM lines ORDER BY row").fetchnumpy()["row"]

@@ -65,8 +65,8 @@ def _batches(
             raise InputRefused(Problem(where, f"{name}, sheet {sheet.title!r}: is empty", "check the sheet's name"))
         picked = pick_columns(wanted, header, where, f"{name}, sheet {sheet.title!r},")
         places = [header.index(column) for column in picked.values()]
-        nulls = set(source.options.nulls)
-        rows = _rows(cells, places, nulls, source.options.decimal)
+        nulls = set(source.options.null_values)
+        rows = _rows(cells, places, nulls)
         while batch := list(islice(rows, _BATCH)):
             yield batch
     finally:
@@ -98,20 +98,20 @@ def _header(cells: Iterator[tuple[int, tuple[Any, ...]]], source: Source) -> lis
 
 
 def _rows(
-    cells: Iterator[tuple[int, tuple[Any, ...]]], places: list[int], nulls: set[str], decimal: str
+    cells: Iterator[tuple[int, tuple[Any, ...]]], places: list[int], nulls: set[str]
 ) -> Iterator[tuple[int, list[str | None]]]:
     for number, row in cells:
         if all(cell is None or cell == "" for cell in row):
             continue
-        texts = [cell_text(row[place], decimal) if place < len(row) else None for place in places]
+        texts = [cell_text(row[place]) if place < len(row) else None for place in places]
         yield number, [None if text is None or text in nulls else text for text in texts]
 
 
-def cell_text(cell: Any, decimal: str = ".") -> str | None:
-    """A cell as text, the way a CSV export would write it: a number as the numbers that are text are declared.
+def cell_text(cell: Any) -> str | None:
+    """A cell as text, the way a CSV export would write it.
 
-    >>> cell_text(12.0), cell_text(True), cell_text(dt.datetime(2026, 1, 31, 8, 30)), cell_text(1.234, ",")
-    ('12', 'true', '2026-01-31T08:30:00', '1,234')
+    >>> cell_text(12.0), cell_text(True), cell_text(dt.datetime(2026, 1, 31, 8, 30))
+    ('12', 'true', '2026-01-31T08:30:00')
     """
     if cell is None:
         return None
@@ -121,4 +121,4 @@ def cell_text(cell: Any, decimal: str = ".") -> str | None:
         return cell.isoformat()
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
         return str(int(cell))
-    return str(cell).replace(".", decimal) if isinstance(cell, float) else str(cell)
+    return str(cell)
